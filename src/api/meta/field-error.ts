@@ -1,0 +1,143 @@
+/** What is wrong with a field, in upstream's vocabulary (apimachinery `field.ErrorType`). */
+export type FieldErrorType =
+  | 'FieldValueNotFound'
+  | 'FieldValueRequired'
+  | 'FieldValueDuplicate'
+  | 'FieldValueInvalid'
+  | 'FieldValueNotSupported'
+  | 'FieldValueForbidden'
+  | 'FieldValueTooLong'
+  | 'FieldValueTooMany'
+  | 'FieldValueTypeInvalid'
+  | 'InternalError';
+
+/** One thing wrong with one field. `path` is written as upstream does: `spec.containers[0].name`, `metadata.labels[a.b/c]`. */
+export interface FieldError {
+  readonly type: FieldErrorType;
+  readonly path: string;
+  readonly value?: unknown;
+  readonly detail: string;
+}
+
+/** A field path that grows: `path('spec').child('containers').index(0).child('name')`. Immutable; made only where an error is likely. */
+export class FieldPath {
+  readonly #text: string;
+  constructor(text = '') {
+    this.#text = text;
+  }
+  child(...names: readonly string[]): FieldPath {
+    const joined = names.join('.');
+    return new FieldPath(this.#text === '' ? joined : `${this.#text}.${joined}`);
+  }
+  index(i: number): FieldPath {
+    return new FieldPath(`${this.#text}[${i}]`);
+  }
+  key(k: string): FieldPath {
+    return new FieldPath(`${this.#text}[${k}]`);
+  }
+  toString(): string {
+    return this.#text;
+  }
+}
+
+type At = FieldPath | string;
+
+export const required = (path: At, detail = ''): FieldError => ({ type: 'FieldValueRequired', path: String(path), detail });
+export const invalid = (path: At, value: unknown, detail: string): FieldError => ({
+  type: 'FieldValueInvalid',
+  path: String(path),
+  value,
+  detail,
+});
+export const forbidden = (path: At, detail: string): FieldError => ({ type: 'FieldValueForbidden', path: String(path), detail });
+export const duplicate = (path: At, value: unknown): FieldError => ({
+  type: 'FieldValueDuplicate',
+  path: String(path),
+  value,
+  detail: '',
+});
+export const notFoundField = (path: At, value: unknown): FieldError => ({
+  type: 'FieldValueNotFound',
+  path: String(path),
+  value,
+  detail: '',
+});
+export const typeInvalid = (path: At, value: unknown, detail: string): FieldError => ({
+  type: 'FieldValueTypeInvalid',
+  path: String(path),
+  value,
+  detail,
+});
+export const internalError = (path: At, detail: string): FieldError => ({ type: 'InternalError', path: String(path), detail });
+/** `maxLength` is in characters or bytes, as upstream counts that field; negative when the limit is not told. */
+export const tooLong = (path: At, maxLength: number): FieldError => ({
+  type: 'FieldValueTooLong',
+  path: String(path),
+  detail: maxLength >= 0 ? `may not be more than ${maxLength} bytes` : 'value is too long',
+});
+/** `actual` may be negative when it was not counted. */
+export const tooMany = (path: At, actual: number, max: number): FieldError => ({
+  type: 'FieldValueTooMany',
+  path: String(path),
+  value: actual >= 0 ? actual : undefined,
+  detail: `must have at most ${max} item${max === 1 ? '' : 's'}`,
+});
+export const notSupported = (path: At, value: unknown, supported: readonly string[]): FieldError => ({
+  type: 'FieldValueNotSupported',
+  path: String(path),
+  value,
+  detail:
+    supported.length === 0
+      ? ''
+      : `supported values: ${[...supported]
+          .sort()
+          .map((s) => JSON.stringify(s))
+          .join(', ')}`,
+});
+
+const prefixes: Readonly<Record<FieldErrorType, string>> = {
+  FieldValueNotFound: 'Not found',
+  FieldValueRequired: 'Required value',
+  FieldValueDuplicate: 'Duplicate value',
+  FieldValueInvalid: 'Invalid value',
+  FieldValueNotSupported: 'Unsupported value',
+  FieldValueForbidden: 'Forbidden',
+  FieldValueTooLong: 'Too long',
+  FieldValueTooMany: 'Too many',
+  FieldValueTypeInvalid: 'Invalid value',
+  InternalError: 'Internal error',
+};
+
+/** The error without its path: what a Status cause carries as its message. */
+export function fieldErrorBody(error: FieldError): string {
+  const prefix = prefixes[error.type];
+  switch (error.type) {
+    case 'FieldValueRequired':
+    case 'FieldValueForbidden':
+    case 'FieldValueTooLong':
+    case 'InternalError':
+      return error.detail === '' ? prefix : `${prefix}: ${error.detail}`;
+    case 'FieldValueTooMany':
+    case 'FieldValueNotFound':
+    case 'FieldValueDuplicate':
+    case 'FieldValueInvalid':
+    case 'FieldValueNotSupported':
+    case 'FieldValueTypeInvalid': {
+      const value = error.type === 'FieldValueTooMany' && error.value === undefined ? '' : `: ${goValue(error.value)}`;
+      return error.detail === '' ? `${prefix}${value}` : `${prefix}${value}: ${error.detail}`;
+    }
+  }
+}
+
+/** The error as upstream prints it: `spec.replicas: Invalid value: -1: must be greater than or equal to 0`. */
+export function formatFieldError(error: FieldError): string {
+  return `${error.path}: ${fieldErrorBody(error)}`;
+}
+
+/** A value as upstream's messages show it: strings quoted, null as "null", structures as JSON. */
+function goValue(value: unknown): string {
+  if (value === undefined || value === null) return '"null"';
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
+  return JSON.stringify(value);
+}

@@ -1,0 +1,231 @@
+import facts from './facts.json' with { type: 'json' };
+import type {
+  AnySchema,
+  Field,
+  ListSchema,
+  ListType,
+  MapSchema,
+  ObjectSchema,
+  ScalarSchema,
+  ScalarType,
+  Schema,
+} from './schema.ts';
+
+/** A field as the facts table tells it. */
+interface FieldFact {
+  readonly type: string;
+  readonly proto?: number;
+  readonly pointer?: boolean;
+  readonly omitempty?: boolean;
+  readonly optional?: boolean;
+  readonly required?: boolean;
+  readonly listType?: string;
+  readonly listMapKeys?: readonly string[];
+  readonly mapType?: string;
+  readonly structType?: string;
+  readonly patchStrategy?: string;
+  readonly patchMergeKey?: string;
+  readonly default?: string;
+}
+
+interface TypeFact {
+  readonly fields?: Readonly<Record<string, FieldFact>>;
+  readonly inline?: readonly { readonly type: string; readonly proto?: number }[];
+  readonly alias?: string;
+  readonly enum?: readonly unknown[];
+  readonly values?: readonly unknown[];
+  readonly markers?: readonly string[];
+}
+
+const types = facts.types as unknown as Readonly<Record<string, TypeFact | undefined>>;
+
+/** Types whose JSON form is not that of a struct. */
+const special: Readonly<Record<string, ScalarType | 'any'>> = {
+  'io.k8s.apimachinery.pkg.api.resource.Quantity': 'quantity',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.Time': 'time',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime': 'micro-time',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.Duration': 'duration',
+  'io.k8s.apimachinery.pkg.util.intstr.IntOrString': 'int-or-string',
+  'io.k8s.apimachinery.pkg.runtime.RawExtension': 'any',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1': 'any',
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON': 'any',
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrBool': 'any',
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrArray': 'any',
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray': 'any',
+  'io.k8s.apimachinery.pkg.types.UID': 'string',
+  'io.k8s.apimachinery.pkg.types.NodeName': 'string',
+};
+
+const scalarNames: Readonly<Record<string, ScalarType>> = {
+  string: 'string',
+  bool: 'boolean',
+  int32: 'int32',
+  int64: 'int64',
+  uint32: 'uint32',
+  uint64: 'uint64',
+  float64: 'float64',
+  bytes: 'bytes',
+};
+
+const compiled = new Map<string, ObjectSchema>();
+
+/**
+ * The schema of a built-in type by its OpenAPI name (`io.k8s.api.core.v1.Pod`), compiled from the facts table at first use.
+ * Throws for a name that the table does not have as a struct: that is a programming error.
+ */
+export function builtinSchema(name: string): ObjectSchema {
+  const known = compiled.get(name);
+  if (known !== undefined) return known;
+  const fact = types[name];
+  if (fact?.fields === undefined) throw new Error(`no built-in type ${name}`);
+  const schema = new BuiltinObject(name, fact);
+  compiled.set(name, schema);
+  return schema;
+}
+
+/** Whether the table has this struct. */
+export const hasBuiltinSchema = (name: string): boolean => types[name]?.fields !== undefined;
+
+class BuiltinObject implements ObjectSchema {
+  readonly kind = 'object';
+  readonly name: string;
+  readonly atomic: boolean;
+  readonly #fact: TypeFact;
+  #fields: ReadonlyMap<string, Field> | undefined;
+  constructor(name: string, fact: TypeFact) {
+    this.name = name;
+    this.#fact = fact;
+    this.atomic = (fact.markers ?? []).includes('structType=atomic');
+  }
+  get fields(): ReadonlyMap<string, Field> {
+    this.#fields ??= collectFields(this.#fact);
+    return this.#fields;
+  }
+  get required(): readonly string[] {
+    return [...this.fields.values()].filter((f) => f.required).map((f) => f.name);
+  }
+}
+
+/** Fields of embedded structs come first, as Go marshals them in declaration order; where protobuf nests them is kept in `inlineOf`. */
+function collectFields(fact: TypeFact): Map<string, Field> {
+  const fields = new Map<string, Field>();
+  for (const inline of fact.inline ?? []) {
+    for (const [name, field] of builtinSchema(inline.type).fields) fields.set(name, field);
+  }
+  for (const [name, field] of Object.entries(fact.fields ?? {})) fields.set(name, new BuiltinField(name, field));
+  return fields;
+}
+
+/** Embedded structs of a type that protobuf writes as a message of their own, by their field number. */
+export function inlineMessages(name: string): readonly { readonly type: string; readonly proto: number }[] {
+  return (types[name]?.inline ?? []).flatMap((i) => (i.proto === undefined ? [] : [{ type: i.type, proto: i.proto }]));
+}
+
+class BuiltinField implements Field {
+  readonly name: string;
+  readonly omitEmpty: boolean;
+  readonly pointer: boolean;
+  readonly required: boolean;
+  readonly proto: number;
+  readonly patchStrategy?: string;
+  readonly patchMergeKey?: string;
+  readonly #fact: FieldFact;
+  #schema: Schema | undefined;
+  constructor(name: string, fact: FieldFact) {
+    this.name = name;
+    this.omitEmpty = fact.omitempty === true;
+    this.pointer = fact.pointer === true;
+    this.required = fact.optional !== true && (fact.required === true || fact.omitempty !== true);
+    this.proto = fact.proto ?? 0;
+    if (fact.patchStrategy !== undefined) this.patchStrategy = fact.patchStrategy;
+    if (fact.patchMergeKey !== undefined) this.patchMergeKey = fact.patchMergeKey;
+    this.#fact = fact;
+  }
+  get schema(): Schema {
+    this.#schema ??= fieldSchema(this.#fact);
+    return this.#schema;
+  }
+}
+
+function fieldSchema(fact: FieldFact): Schema {
+  const schema = typeSchema(fact.type, fact);
+  const value = parseDefault(fact.default);
+  if (schema.kind === 'object' && value === undefined && fact.structType === undefined) return schema;
+  if (schema.kind === 'object' && fact.structType !== undefined) {
+    return { ...objectView(schema), atomic: fact.structType === 'atomic' };
+  }
+  return value === undefined ? schema : { ...(schema.kind === 'object' ? objectView(schema) : schema), default: value };
+}
+
+/** A struct schema as plain data, to override parts of; its fields stay lazy. */
+function objectView(schema: ObjectSchema): ObjectSchema {
+  return {
+    kind: 'object',
+    ...(schema.name === undefined ? {} : { name: schema.name }),
+    get fields() {
+      return schema.fields;
+    },
+    get required() {
+      return schema.required ?? [];
+    },
+  };
+}
+
+/** Defaults are Go literals in JSON, or `ref(Constant)`, which the group files fill in by hand. */
+function parseDefault(text: string | undefined): unknown {
+  if (text === undefined || text.startsWith('ref(')) return undefined;
+  return JSON.parse(text);
+}
+
+function typeSchema(type: string, fact: Partial<FieldFact>): Schema {
+  const generic = /^(list|map)<(.*)>$/.exec(type);
+  if (generic !== null) {
+    const inner = generic[2]!;
+    return generic[1] === 'list' ? new BuiltinList(inner, fact) : new BuiltinMap(inner, fact.mapType === 'atomic');
+  }
+  const scalar = scalarNames[type];
+  if (scalar !== undefined) return { kind: 'scalar', type: scalar } satisfies ScalarSchema;
+  const known = special[type];
+  if (known === 'any') return { kind: 'any', name: type } satisfies AnySchema;
+  if (known !== undefined) return { kind: 'scalar', type: known } satisfies ScalarSchema;
+  const target = types[type];
+  if (target === undefined) return { kind: 'any', name: type } satisfies AnySchema;
+  if (target.alias !== undefined) {
+    const base = typeSchema(target.alias, fact);
+    const values = (target.values ?? []).filter((v): v is string => typeof v === 'string');
+    return base.kind === 'scalar' && target.enum !== undefined && values.length > 0 ? { ...base, enum: values } : base;
+  }
+  return builtinSchema(type);
+}
+
+class BuiltinList implements ListSchema {
+  readonly kind = 'list';
+  readonly listType: ListType;
+  readonly mapKeys: readonly string[];
+  readonly #inner: string;
+  #items: Schema | undefined;
+  constructor(inner: string, fact: Partial<FieldFact>) {
+    this.#inner = inner;
+    this.listType = fact.listType === 'set' || fact.listType === 'map' ? fact.listType : 'atomic';
+    this.mapKeys = fact.listMapKeys ?? [];
+  }
+  get items(): Schema {
+    this.#items ??= typeSchema(this.#inner, {});
+    return this.#items;
+  }
+}
+
+class BuiltinMap implements MapSchema {
+  readonly kind = 'map';
+  readonly atomic: boolean;
+  readonly #inner: string;
+  #values: Schema | undefined;
+  constructor(inner: string, atomic: boolean) {
+    this.#inner = inner;
+    this.atomic = atomic;
+  }
+  get values(): Schema {
+    this.#values ??= typeSchema(this.#inner, {});
+    return this.#values;
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * The contract of a collection: all objects of one stored type in memory, ordered by key, kept in step with the `Store`.
+ * It is what the API server reads from and writes to. An object is kept once, frozen and parsed; its JSON bytes are made lazily and reused
+ * by get, list and every watcher.
+ */
+
+/** How values are written to and read from the store. Decoding puts the revision into the object; encoding leaves it out. */
+export interface Codec<T> {
+  /** The object as stored bytes, without its revision. */
+  encode(object: T): Uint8Array;
+  /** A frozen object carrying `revision` as its resourceVersion. */
+  decode(bytes: Uint8Array, revision: number): T;
+  /** A frozen copy of `object` carrying `revision`. */
+  withRevision(object: T, revision: number): T;
+  /** The wire JSON of a stored object, revision included. Called at most once per entry. */
+  wire(object: T): Uint8Array;
+}
+
+/** One object. Immutable; a newer version is a new entry. */
+export interface Entry<T> {
+  readonly key: string;
+  readonly object: T;
+  readonly revision: number;
+  readonly createRevision: number;
+  /** Wire JSON bytes, made at the first use and kept. */
+  readonly bytes: Uint8Array;
+}
+
+/** A change as watchers get it. One object, shared by all of them. */
+export interface Change<T> {
+  readonly type: 'added' | 'modified' | 'deleted';
+  readonly revision: number;
+  /** The entry after the change; for a delete, the last state with its revision set to that of the delete, as upstream sends it. */
+  readonly entry: Entry<T>;
+  readonly previous: Entry<T> | undefined;
+}
+
+/** The collection at one revision. Holding it costs nothing but the memory of what has changed since. */
+export interface CollectionSnapshot<T> {
+  readonly revision: number;
+  readonly size: number;
+  get(key: string): Entry<T> | undefined;
+  /** Entries whose key starts with `prefix`, in key order, starting after `after` when given. */
+  entries(prefix: string, after?: string): Iterable<Entry<T>>;
+  /** How many entries have the prefix. */
+  count(prefix: string): number;
+}
+
+export type Write<T> =
+  | {
+      readonly type: 'put';
+      readonly key: string;
+      readonly object: T;
+      readonly expectedRevision?: number;
+      readonly ttlSeconds?: number;
+    }
+  | { readonly type: 'delete'; readonly key: string; readonly object?: T; readonly expectedRevision?: number };
+
+/** What a watcher gets. Calls are synchronous and cheap: queue, do not work. */
+export interface CollectionWatcher<T> {
+  onChange(change: Change<T>): void;
+  /** No change of this collection is missing up to `revision`; for bookmarks. */
+  onProgress?(revision: number): void;
+  onError(error: Error): void;
+}
+
+export interface Collection<T> {
+  /** The newest revision that this collection is known to be complete at: the store's, when it is in step. */
+  readonly revision: number;
+  get(key: string): Entry<T> | undefined;
+  /** The newest state. Cheap. */
+  snapshot(): CollectionSnapshot<T>;
+  /** The state at `revision`: undefined when it is older than what is kept. */
+  snapshotAt(revision: number): CollectionSnapshot<T> | undefined;
+  /** Resolves when the collection has reached `revision`; rejects when the signal aborts. */
+  waitFor(revision: number, signal?: AbortSignal): Promise<void>;
+  /** Writes one object durably; the new entry is visible and delivered to watchers before the promise resolves. Rejects with `PreconditionError`. */
+  write(write: Write<T>): Promise<Entry<T>>;
+  /**
+   * Delivers every change after `fromRevision`, first those remembered, then live ones.
+   * Throws `CompactedError` at once when the ring no longer reaches back that far.
+   */
+  watch(fromRevision: number, watcher: CollectionWatcher<T>, signal: AbortSignal): void;
+}
