@@ -1,0 +1,32 @@
+// Bundles the command and everything behind it into dist/. Lazy imports stay separate files, so that a command loads only what it runs.
+import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+// Built beside and moved into place, so that a command started meanwhile finds the old bundle or the new one.
+const outdir = join(root, `dist.${process.pid}.tmp`);
+await build({
+  entryPoints: { k8ts: join(root, 'src/cli/main.ts') },
+  outdir,
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node26',
+  sourcemap: 'linked',
+  legalComments: 'none',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  // Native code, found next to its package.
+  external: ['lmdb'],
+  define: { 'process.env.K8TS_VERSION': JSON.stringify(version) },
+  // CommonJS packages inside an ES module bundle still call require.
+  banner: { js: "import{createRequire as __k8tsRequire}from'node:module';const require=__k8tsRequire(import.meta.url);" },
+  logLevel: 'warning',
+});
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+renameSync(outdir, join(root, 'dist'));
