@@ -111,7 +111,10 @@ export interface WorkQueue {
   readonly length: number;
 }
 
-/** Records Events, aggregating repeats as upstream's EventCorrelator does. Never throws, never blocks; a lost event is counted. */
+/**
+ * Records Events, aggregating repeats as upstream's EventCorrelator does. Never throws, never blocks; a lost event is counted.
+ * In place of an object a bare ObjectReference may be given (one without `metadata`), to name a fieldPath.
+ */
 export interface EventRecorder {
   event(
     object: KubernetesObject,

@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Random } from '../util/random.ts';
@@ -10,6 +11,8 @@ export interface ControllerContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Where queues and components register their metrics; none when left out. */
+  readonly metrics?: Registry;
   /** A recorder whose events come from `component`. */
   recorder(component: string, host?: string): EventRecorder;
 }
