@@ -65,6 +65,9 @@ export interface ScaleMapping<T extends KubernetesObject = KubernetesObject> {
   selector(object: T): string;
 }
 
+/** The value of a field selector's label. Typed as a method is, so that a `Resource<Pod>` is a `Resource`. */
+export type FieldSelector<T extends KubernetesObject = KubernetesObject> = { value(object: T): string }['value'];
+
 /**
  * What a type is. Built-in types and CRDs are the same thing to everything after decoding: a CRD is a `Resource` made at run time.
  * One served version is one Resource; versions of one type share `storage`.
@@ -99,7 +102,7 @@ export interface Resource<T extends KubernetesObject = KubernetesObject> {
   /** The cells of one row, in the order of `columns`. `now` in milliseconds. */
   row(object: T, now: number): readonly unknown[];
   /** Field selectors beyond metadata.name and metadata.namespace: label to value. */
-  readonly fieldSelectors: Readonly<Record<string, (object: T) => string>>;
+  readonly fieldSelectors: Readonly<Record<string, FieldSelector<T>>>;
   /** Warnings about a valid object, for Warning headers. */
   warnings?(object: T, old: T | undefined): readonly string[];
   /** The time an object of this type is kept, in seconds, after its last write (Events). */

@@ -1,0 +1,26 @@
+import type { ServiceAccount } from '../../types/core-v1.ts';
+import { age, column, groupVersion, standardColumns } from '../define.ts';
+import { nameIsDNSSubdomain } from '../names.ts';
+
+const define = groupVersion('', 'v1');
+
+/** References to secrets keep nothing but their name. */
+function bareReferences(object: ServiceAccount): ServiceAccount {
+  if (!object.secrets?.some((s) => Object.keys(s).some((key) => key !== 'name'))) return object;
+  return { ...object, secrets: object.secrets.map((s) => (s.name === undefined ? {} : { name: s.name })) };
+}
+
+export const serviceAccount = define<ServiceAccount>({
+  kind: 'ServiceAccount',
+  plural: 'serviceaccounts',
+  namespaced: true,
+  shortNames: ['sa'],
+  subresources: [
+    { name: 'token', verbs: ['create'], kind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' } },
+  ],
+  strategy: { prepareForCreate: bareReferences, prepareForUpdate: bareReferences },
+  validate: () => [],
+  validateName: nameIsDNSSubdomain,
+  columns: standardColumns(column('Secrets', 'string', 'How many secrets the account names.')),
+  row: (object, now) => [object.metadata?.name ?? '', object.secrets?.length ?? 0, age(object.metadata?.creationTimestamp, now)],
+});

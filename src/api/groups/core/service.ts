@@ -1,0 +1,131 @@
+import type { LoadBalancerIngress, Service, ServicePort, ServiceSpec } from '../../types/core-v1.ts';
+import { age, allVerbs, column, groupVersion, standardColumns } from '../define.ts';
+import { formatLabels } from '../field-checks.ts';
+import { nameIsDNS1035Label } from '../names.ts';
+import { externallyAccessible, prepareServiceUpdate, withClusterIPs } from './service-update.ts';
+import { validateLoadBalancerStatus, validateService, validateServiceUpdate } from './service-validation.ts';
+
+const define = groupVersion('', 'v1');
+
+/** Seconds a client stays with its endpoint under sessionAffinity ClientIP, when the Service does not say. */
+const defaultAffinitySeconds = 10800;
+
+const same = <T>(a: readonly T[], b: readonly T[]): boolean => a.every((item, i) => item === b[i]);
+
+function defaultPort(port: ServicePort): ServicePort {
+  const protocol = port.protocol || 'TCP';
+  const unset = port.targetPort === undefined || port.targetPort === 0 || port.targetPort === '';
+  if (protocol === port.protocol && !unset) return port;
+  return { ...port, protocol, targetPort: unset ? (port.port ?? 0) : port.targetPort };
+}
+
+/** The defaults that do not depend on the cluster; the allocator fills in addresses, families and node ports. */
+function defaults(object: Service): Service {
+  const spec = object.spec ?? {};
+  const type = spec.type || 'ClusterIP';
+  const affinity = spec.sessionAffinity || 'None';
+  const { sessionAffinityConfig, ...rest } = spec;
+  const next: { -readonly [K in keyof ServiceSpec]: ServiceSpec[K] } = { ...rest, type, sessionAffinity: affinity };
+  if (affinity === 'ClientIP' && sessionAffinityConfig?.clientIP?.timeoutSeconds === undefined) {
+    next.sessionAffinityConfig = { clientIP: { timeoutSeconds: defaultAffinitySeconds } };
+  } else if (affinity !== 'None' && sessionAffinityConfig !== undefined) {
+    next.sessionAffinityConfig = sessionAffinityConfig;
+  }
+  if (spec.ports !== undefined) {
+    const ports = spec.ports.map(defaultPort);
+    next.ports = same(ports, spec.ports) ? spec.ports : ports;
+  }
+  if (externallyAccessible(next) && !spec.externalTrafficPolicy) next.externalTrafficPolicy = 'Cluster';
+  if (type !== 'ExternalName') {
+    next.internalTrafficPolicy ??= 'Cluster';
+    if (spec.ipFamilyPolicy === undefined && (spec.clusterIPs?.length === 2 || spec.ipFamilies?.length === 2)) {
+      next.ipFamilyPolicy = 'RequireDualStack';
+    }
+    if (next.ipFamilyPolicy === 'RequireDualStack' && spec.ipFamilies?.length === 1) {
+      next.ipFamilies = [spec.ipFamilies[0]!, spec.ipFamilies[0] === 'IPv4' ? 'IPv6' : 'IPv4'];
+    }
+  }
+  if (type === 'LoadBalancer') next.allocateLoadBalancerNodePorts ??= true;
+  return withIPModes({ ...object, spec: next }, type);
+}
+
+/** A load balancer's IP is its own unless the balancer says that it proxies (KEP-1860). */
+function withIPModes(object: Service, type: string): Service {
+  const ingress = object.status?.loadBalancer?.ingress;
+  if (type !== 'LoadBalancer' || !ingress?.some((i) => i.ip && i.ipMode === undefined)) return object;
+  const moded = ingress.map((i): LoadBalancerIngress => (i.ip && i.ipMode === undefined ? { ...i, ipMode: 'VIP' } : i));
+  return { ...object, status: { ...object.status, loadBalancer: { ...object.status!.loadBalancer, ingress: moded } } };
+}
+
+/** The addresses of a load balancer's status, sorted, each once. */
+export function loadBalancerAddresses(
+  ingress: readonly { readonly ip?: string; readonly hostname?: string }[] | undefined,
+): string {
+  const addresses = (ingress ?? []).map((i) => i.ip || i.hostname || '').filter((a) => a !== '');
+  return [...new Set(addresses)].sort().join(',');
+}
+
+function externalIP(object: Service): string {
+  const external = object.spec?.externalIPs ?? [];
+  switch (object.spec?.type) {
+    case 'ClusterIP':
+    case 'NodePort':
+      return external.length > 0 ? external.join(',') : '<none>';
+    case 'LoadBalancer': {
+      const assigned = loadBalancerAddresses(object.status?.loadBalancer?.ingress);
+      const all = [...(assigned === '' ? [] : [assigned]), ...external];
+      return all.length > 0 ? all.join(',') : '<pending>';
+    }
+    case 'ExternalName':
+      return object.spec.externalName ?? '';
+    default:
+      return '<unknown>';
+  }
+}
+
+const formatPort = (p: ServicePort): string =>
+  p.nodePort ? `${p.port}:${p.nodePort}/${p.protocol ?? ''}` : `${p.port}/${p.protocol ?? ''}`;
+
+export const service = define<Service>({
+  kind: 'Service',
+  plural: 'services',
+  namespaced: true,
+  shortNames: ['svc'],
+  categories: ['all'],
+  storagePrefix: '/registry/services/specs',
+  status: true,
+  generation: false,
+  subresources: [{ name: 'proxy', verbs: allVerbs.filter((v) => /^(create|delete|get|patch|update)$/.test(v)) }],
+  defaults,
+  strategy: {
+    allowCreateOnUpdate: true,
+    prepareForCreate: (object) => ({ ...withClusterIPs(object), status: { loadBalancer: {} } }),
+    prepareForUpdate: prepareServiceUpdate,
+  },
+  validate: validateService,
+  validateUpdate: validateServiceUpdate,
+  validateStatusUpdate: (object, old) => validateLoadBalancerStatus(object, old),
+  validateName: nameIsDNS1035Label,
+  columns: [
+    ...standardColumns(
+      column('Type', 'string', 'How the Service is exposed.'),
+      column('Cluster-IP', 'string', 'The address of the Service inside the cluster.'),
+      column('External-IP', 'string', 'The addresses of the Service outside the cluster.'),
+      column('Port(s)', 'string', 'The ports that the Service exposes.'),
+    ),
+    column('Selector', 'string', 'The labels of the pods that traffic goes to.', 1),
+  ],
+  row: (object, now) => [
+    object.metadata?.name ?? '',
+    object.spec?.type ?? '',
+    object.spec?.clusterIP || '<none>',
+    externalIP(object),
+    (object.spec?.ports ?? []).map(formatPort).join(',') || '<none>',
+    age(object.metadata?.creationTimestamp, now),
+    formatLabels(object.spec?.selector),
+  ],
+  fieldSelectors: {
+    'spec.clusterIP': (object) => object.spec?.clusterIP ?? '',
+    'spec.type': (object) => object.spec?.type ?? '',
+  },
+});
