@@ -1,6 +1,6 @@
+import { formatTime } from '../api/meta/time.ts';
 import type { Event, ObjectReference } from '../api/types/core-v1.ts';
 import type { Clock } from '../util/clock.ts';
-import { formatTime } from './timestamps.ts';
 
 /** client-go's record.CorrelatorOptions, at their defaults. */
 const CACHE_SIZE = 4096;

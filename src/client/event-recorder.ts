@@ -1,6 +1,7 @@
 import { Counter, type Registry } from 'prom-client';
 import type { KubernetesObject } from '../api/meta/object.ts';
 import { isAlreadyExists, isNotFound, StatusError } from '../api/meta/status.ts';
+import { formatTime } from '../api/meta/time.ts';
 import { patchTypes } from '../api/request.ts';
 import type { Event, ObjectReference } from '../api/types/core-v1.ts';
 import type { Clock } from '../util/clock.ts';
@@ -9,7 +10,6 @@ import type { Random } from '../util/random.ts';
 import type { Client, EventRecorder } from './contract.ts';
 import { EventCorrelator, eventName } from './event-correlator.ts';
 import { events } from './resource-refs.ts';
-import { formatTime } from './timestamps.ts';
 
 /** Events waiting to be written; more are dropped and counted (client-go's maxQueuedEvents). */
 const MAX_QUEUED = 1000;

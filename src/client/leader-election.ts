@@ -1,11 +1,11 @@
 import { isNotFound } from '../api/meta/status.ts';
+import { formatMicroTime } from '../api/meta/time.ts';
 import type { Lease } from '../api/types/coordination-v1.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Random } from '../util/random.ts';
 import type { Client } from './contract.ts';
 import { leases } from './resource-refs.ts';
-import { formatMicroTime } from './timestamps.ts';
 
 /** client-go's usual durations, in milliseconds. */
 export const LEASE_DURATION_MS = 15_000;
