@@ -37,7 +37,32 @@ interface TypeFact {
   readonly markers?: readonly string[];
 }
 
-const types = facts.types as unknown as Readonly<Record<string, TypeFact | undefined>>;
+const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
+
+/** Types that the facts table names as the type of a field, without an entry of their own. */
+const supplement: Readonly<Record<string, TypeFact>> = {
+  [`${META}.GroupVersionKind`]: stringsStruct('group', 'version', 'kind'),
+  [`${META}.GroupVersionResource`]: stringsStruct('group', 'version', 'resource'),
+  [`${META}.GroupResource`]: stringsStruct('group', 'resource'),
+  'io.k8s.api.admissionregistration.v1alpha1.ReinvocationPolicyType': { alias: 'string' },
+  'io.k8s.api.admissionregistration.v1beta1.ReinvocationPolicyType': { alias: 'string' },
+  'io.k8s.api.admissionregistration.v1alpha1.RuleWithOperations': {
+    alias: 'io.k8s.api.admissionregistration.v1.RuleWithOperations',
+  },
+  'io.k8s.api.admissionregistration.v1beta1.RuleWithOperations': {
+    alias: 'io.k8s.api.admissionregistration.v1.RuleWithOperations',
+  },
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresourceStatus': { fields: {} },
+};
+
+function stringsStruct(...names: readonly string[]): TypeFact {
+  return { fields: Object.fromEntries(names.map((name, i) => [name, { type: 'string', proto: i + 1 }])) };
+}
+
+const types = { ...(facts.types as unknown as Readonly<Record<string, TypeFact | undefined>>), ...supplement };
+
+/** The OpenAPI names of all built-in structs. */
+export const builtinTypeNames = (): readonly string[] => Object.keys(types).filter((name) => types[name]?.fields !== undefined);
 
 /** Types whose JSON form is not that of a struct. */
 const special: Readonly<Record<string, ScalarType | 'any'>> = {
@@ -77,6 +102,7 @@ export function builtinSchema(name: string): ObjectSchema {
   const known = compiled.get(name);
   if (known !== undefined) return known;
   const fact = types[name];
+  if (fact?.alias !== undefined) return builtinSchema(fact.alias);
   if (fact?.fields === undefined) throw new Error(`no built-in type ${name}`);
   const schema = new BuiltinObject(name, fact);
   compiled.set(name, schema);
@@ -154,7 +180,13 @@ function fieldSchema(fact: FieldFact): Schema {
   if (schema.kind === 'object' && fact.structType !== undefined) {
     return { ...objectView(schema), atomic: fact.structType === 'atomic' };
   }
-  return value === undefined ? schema : { ...(schema.kind === 'object' ? objectView(schema) : schema), default: value };
+  return value === undefined ? schema : withDefault(schema, value);
+}
+
+/** The schema with a default of its own. No built-in list or map has one. */
+function withDefault(schema: Schema, value: unknown): Schema {
+  if (schema.kind === 'list' || schema.kind === 'map') return schema;
+  return { ...(schema.kind === 'object' ? objectView(schema) : schema), default: value };
 }
 
 /** A struct schema as plain data, to override parts of; its fields stay lazy. */
@@ -162,6 +194,7 @@ function objectView(schema: ObjectSchema): ObjectSchema {
   return {
     kind: 'object',
     ...(schema.name === undefined ? {} : { name: schema.name }),
+    ...(schema.atomic === undefined ? {} : { atomic: schema.atomic }),
     get fields() {
       return schema.fields;
     },
@@ -177,35 +210,45 @@ function parseDefault(text: string | undefined): unknown {
   return JSON.parse(text);
 }
 
-function typeSchema(type: string, fact: Partial<FieldFact>): Schema {
+function typeSchema(type: string, fact: Partial<FieldFact>, goType?: string): Schema {
   const generic = /^(list|map)<(.*)>$/.exec(type);
   if (generic !== null) {
     const inner = generic[2]!;
-    return generic[1] === 'list' ? new BuiltinList(inner, fact) : new BuiltinMap(inner, fact.mapType === 'atomic');
+    return generic[1] === 'list'
+      ? new BuiltinList(inner, fact, goType)
+      : new BuiltinMap(inner, fact.mapType === 'atomic', goType);
   }
   const scalar = scalarNames[type];
-  if (scalar !== undefined) return { kind: 'scalar', type: scalar } satisfies ScalarSchema;
+  if (scalar !== undefined) return scalarSchema(scalar, goType);
   const known = special[type];
   if (known === 'any') return { kind: 'any', name: type } satisfies AnySchema;
-  if (known !== undefined) return { kind: 'scalar', type: known } satisfies ScalarSchema;
+  if (known !== undefined) return scalarSchema(known, shortGoName(type));
   const target = types[type];
   if (target === undefined) return { kind: 'any', name: type } satisfies AnySchema;
   if (target.alias !== undefined) {
-    const base = typeSchema(target.alias, fact);
+    const base = typeSchema(target.alias, fact, goType ?? shortGoName(type));
     const values = (target.values ?? []).filter((v): v is string => typeof v === 'string');
     return base.kind === 'scalar' && target.enum !== undefined && values.length > 0 ? { ...base, enum: values } : base;
   }
   return builtinSchema(type);
 }
 
+const scalarSchema = (type: ScalarType, goType: string | undefined): ScalarSchema =>
+  goType === undefined ? { kind: 'scalar', type } : { kind: 'scalar', type, goType };
+
+/** `v1.DNSPolicy`, of `io.k8s.api.core.v1.DNSPolicy`. */
+const shortGoName = (name: string): string => name.split('.').slice(-2).join('.');
+
 class BuiltinList implements ListSchema {
   readonly kind = 'list';
   readonly listType: ListType;
   readonly mapKeys: readonly string[];
+  readonly goType?: string;
   readonly #inner: string;
   #items: Schema | undefined;
-  constructor(inner: string, fact: Partial<FieldFact>) {
+  constructor(inner: string, fact: Partial<FieldFact>, goType?: string) {
     this.#inner = inner;
+    if (goType !== undefined) this.goType = goType;
     this.listType = fact.listType === 'set' || fact.listType === 'map' ? fact.listType : 'atomic';
     this.mapKeys = fact.listMapKeys ?? [];
   }
@@ -218,10 +261,12 @@ class BuiltinList implements ListSchema {
 class BuiltinMap implements MapSchema {
   readonly kind = 'map';
   readonly atomic: boolean;
+  readonly goType?: string;
   readonly #inner: string;
   #values: Schema | undefined;
-  constructor(inner: string, atomic: boolean) {
+  constructor(inner: string, atomic: boolean, goType?: string) {
     this.#inner = inner;
+    if (goType !== undefined) this.goType = goType;
     this.atomic = atomic;
   }
   get values(): Schema {

@@ -9,6 +9,8 @@ export type Schema = ObjectSchema | MapSchema | ListSchema | ScalarSchema | AnyS
 export type ListType = 'atomic' | 'set' | 'map';
 
 interface SchemaBase {
+  /** The name error messages give a named type that is no struct: `v1.DNSPolicy`. */
+  readonly goType?: string;
   /** The description for OpenAPI, when known. */
   readonly description?: string;
   /** For CRDs: explicit null is a value here, not an absence. */

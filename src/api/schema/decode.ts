@@ -1,0 +1,366 @@
+import { badRequest, type StatusError } from '../meta/status.ts';
+import { builtinSchema } from './builtin.ts';
+import { type Decoder, scalarDecoder } from './decode-scalar.ts';
+import { DecodeError, DecodeState, describeValue } from './decode-state.ts';
+import { goTypeName, structName } from './go-type.ts';
+import type { AnySchema, Field, ListSchema, MapSchema, ObjectSchema, Schema } from './schema.ts';
+
+export interface DecodeOptions {
+  /** What the value says it is, for messages: `Deployment in version "v1" cannot be handled as a Deployment: …`. */
+  readonly kind?: string;
+  readonly version?: string;
+  /** The kind the request expects; `kind` unless told. */
+  readonly into?: string;
+}
+
+export interface Decoded<T = unknown> {
+  /** In canonical form. The input itself, or sharing parts with it, where nothing had to change. */
+  readonly object: T;
+  /** `unknown field "spec.containers[0].foo"`, in the order met, at most 100. The fields themselves are gone from `object`. */
+  readonly unknownFields: readonly string[];
+}
+
+/** Deeper structures than this are refused. Go's parser allows 10,000; no type needs a tenth of it, and recursion stays safe below. */
+export const MAX_DECODE_DEPTH = 1000;
+
+/**
+ * Checks a parsed JSON value against a built-in type and brings it to the form a Go round trip would give it: unknown fields pruned,
+ * null taken for absent, empty `omitempty` values dropped, the zero values of other fields filled in, quantities and times canonical.
+ *
+ * Two forms differ from Go's output, and no client can tell them apart: an empty list or map that upstream writes as null is
+ * `[]` or `{}`, and fields that upstream writes as null (unset times and pointers without omitempty) are absent. So no decoded
+ * object ever holds a null outside of raw JSON.
+ *
+ * Integers beyond 2^53 are the nearest double, within the range of their type; `1.0` and `1e3` pass for integers, as JSON.parse
+ * does not tell them apart.
+ *
+ * Throws a BadRequest StatusError with upstream's message when a value has the wrong type. For custom resources see `prune`.
+ */
+export function decode<T = unknown>(schema: Schema, value: unknown, options: DecodeOptions = {}): Decoded<T> {
+  const state = new DecodeState();
+  try {
+    const object = decoderOf(schema)(value ?? {}, state, 0) as T;
+    return { object, unknownFields: state.unknown.length === 0 ? noUnknownFields : [...new Set(state.unknown)] };
+  } catch (err) {
+    throw err instanceof DecodeError ? cannotBeHandled(err.message, options) : err;
+  }
+}
+
+const noUnknownFields: readonly string[] = Object.freeze([]);
+
+/** The 400 of a body that cannot become the kind the request expects. */
+export function cannotBeHandled(cause: string, options: DecodeOptions): StatusError {
+  if (options.kind === undefined) return badRequest(cause);
+  const into = options.into ?? options.kind;
+  return badRequest(
+    `${options.kind} in version ${JSON.stringify(options.version ?? '')} cannot be handled as a ${into}: ${cause}`,
+  );
+}
+
+/**
+ * The text of a strict decoding error, of what `decode` and `parseJson` found. Duplicates inside of unknown fields are left out:
+ * upstream never looks there.
+ */
+export function strictDecodingMessage(unknownFields: readonly string[], duplicateFields: readonly string[] = []): string {
+  return `strict decoding error: ${strictProblems(unknownFields, duplicateFields).join(', ')}`;
+}
+
+/** All strict problems as upstream lists them, one by one: what becomes Warning headers when only warnings are asked for. */
+export function strictProblems(unknownFields: readonly string[], duplicateFields: readonly string[] = []): readonly string[] {
+  if (duplicateFields.length === 0) return unknownFields;
+  const hidden = unknownFields.map((u) => JSON.parse(u.slice('unknown field '.length)) as string);
+  const kept = duplicateFields.filter((d) => {
+    const path = JSON.parse(d.slice('duplicate field '.length)) as string;
+    return !hidden.some((h) => path === h || path.startsWith(`${h}.`) || path.startsWith(`${h}[`));
+  });
+  return [...kept, ...unknownFields];
+}
+
+const decoders = new WeakMap<Schema, Decoder>();
+
+function decoderOf(schema: Schema): Decoder {
+  const known = decoders.get(schema);
+  if (known !== undefined) return known;
+  const made = compile(schema);
+  decoders.set(schema, made);
+  return made;
+}
+
+function compile(schema: Schema): Decoder {
+  switch (schema.kind) {
+    case 'scalar':
+      return scalarDecoder(schema);
+    case 'list':
+      return listDecoder(schema);
+    case 'map':
+      return mapDecoder(schema);
+    case 'object':
+      return new StructDecoder(schema).decoder();
+    case 'any':
+      return anyDecoder(schema);
+  }
+}
+
+/** What a null becomes inside a list or map, and an absent field that Go always writes. */
+function zeroOf(schema: Schema): unknown {
+  switch (schema.kind) {
+    case 'list':
+      return [];
+    case 'map':
+      return {};
+    case 'object':
+      return decoderOf(schema)({}, new DecodeState(), 0);
+    case 'any':
+      return null;
+    case 'scalar':
+      switch (schema.type) {
+        case 'string':
+        case 'bytes':
+        case 'time':
+        case 'micro-time':
+          return '';
+        case 'boolean':
+          return false;
+        case 'quantity':
+          return '0';
+        case 'duration':
+          return '0s';
+        default:
+          return 0;
+      }
+  }
+}
+
+function listDecoder(schema: ListSchema): Decoder {
+  const leaf = schema.items.kind === 'scalar';
+  let items: Decoder | undefined;
+  return (value, state, depth) => {
+    if (!Array.isArray(value)) return state.fail(depth, describeValue(value), goTypeName(schema));
+    items ??= decoderOf(schema.items);
+    const list = value as readonly unknown[];
+    let out: unknown[] | undefined;
+    for (let i = 0; i < list.length; i++) {
+      const item = list[i];
+      let decoded: unknown;
+      if (item === null || item === undefined) decoded = zeroOf(schema.items);
+      else if (leaf) decoded = items(item, state, depth);
+      else {
+        state.path[depth] = i;
+        decoded = items(item, state, depth + 1);
+      }
+      if (out !== undefined) out.push(decoded);
+      else if (decoded !== item) {
+        out = list.slice(0, i);
+        out.push(decoded);
+      }
+    }
+    return out ?? list;
+  };
+}
+
+function mapDecoder(schema: MapSchema): Decoder {
+  const leaf = schema.values.kind === 'scalar';
+  let values: Decoder | undefined;
+  return (value, state, depth) => {
+    if (!isObject(value)) return state.fail(depth, describeValue(value), goTypeName(schema));
+    values ??= decoderOf(schema.values);
+    let out: Record<string, unknown> | undefined;
+    for (const key in value) {
+      const item = value[key];
+      let decoded: unknown;
+      if (item === null || item === undefined) decoded = zeroOf(schema.values);
+      else if (leaf) decoded = values(item, state, depth);
+      else {
+        if (depth >= MAX_DECODE_DEPTH) throw new DecodeError('exceeded max depth');
+        state.path[depth] = key;
+        state.owners[depth] = '';
+        decoded = values(item, state, depth + 1);
+      }
+      if (out === undefined && decoded !== item) out = { ...value };
+      if (out !== undefined) setOwn(out, key, decoded);
+    }
+    return out ?? value;
+  };
+}
+
+/** Types that decode themselves upstream, without strictness: a JSON schema in several forms. */
+const jsonSchemaForms: ReadonlySet<string> = new Set(
+  ['JSONSchemaPropsOrBool', 'JSONSchemaPropsOrArray', 'JSONSchemaPropsOrStringArray'].map(
+    (name) => `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.${name}`,
+  ),
+);
+const JSON_SCHEMA = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps';
+
+function anyDecoder(schema: AnySchema): Decoder {
+  if (schema.name === undefined || !jsonSchemaForms.has(schema.name)) return (value) => value;
+  const one: Decoder = (value, state, depth) =>
+    isObject(value) ? decoderOf(builtinSchema(JSON_SCHEMA))(value, state, depth) : value;
+  const many = listDecoder({ kind: 'list', listType: 'atomic', mapKeys: [], items: { kind: 'any' } });
+  const orBool = schema.name.endsWith('OrBool');
+  return (value, state, depth) => {
+    if (typeof value === 'boolean' && orBool) return value;
+    if (!isObject(value) && !(Array.isArray(value) && !orBool)) {
+      throw new DecodeError(orBool ? 'boolean or JSON schema expected' : 'array or JSON schema expected');
+    }
+    state.silent++;
+    const decoded = Array.isArray(value)
+      ? (many(value, state, depth) as unknown[]).map((item) => one(item, state, depth + 1))
+      : one(value, state, depth);
+    state.silent--;
+    return decoded;
+  };
+}
+
+/** How a field is decoded, and when it is left out. */
+interface FieldPlan {
+  /** Plain strings are most of all fields, and need no call. */
+  readonly plainString: boolean;
+  /** With `plainString`: left out when empty. */
+  readonly omitEmpty: boolean;
+  /** Takes null and undefined too; undefined means left out. */
+  readonly decode: Decoder;
+}
+
+/** Fields that Go writes whether they were given or not. */
+interface AlwaysWritten {
+  readonly name: string;
+  readonly zero: () => unknown;
+}
+
+class StructDecoder {
+  readonly #schema: ObjectSchema;
+  readonly #owner: string;
+  #plans: Map<string, FieldPlan> | undefined;
+  #always: readonly AlwaysWritten[] = [];
+
+  constructor(schema: ObjectSchema) {
+    this.#schema = schema;
+    this.#owner = structName(schema.name) || 'struct';
+  }
+
+  decoder(): Decoder {
+    return (value, state, depth) => this.#decode(value, state, depth);
+  }
+
+  #prepare(): Map<string, FieldPlan> {
+    const plans = new Map<string, FieldPlan>();
+    const always: AlwaysWritten[] = [];
+    for (const field of this.#schema.fields.values()) {
+      plans.set(field.name, planOf(field));
+      if (isAlwaysWritten(field)) {
+        let zero: unknown;
+        always.push({ name: field.name, zero: () => (zero ??= Object.freeze(zeroOf(field.schema))) });
+      }
+    }
+    this.#always = always;
+    this.#plans = plans;
+    return plans;
+  }
+
+  #decode(value: unknown, state: DecodeState, depth: number): unknown {
+    if (!isObject(value)) return state.fail(depth, describeValue(value), goTypeName(this.#schema));
+    if (depth >= MAX_DECODE_DEPTH) throw new DecodeError('exceeded max depth');
+    const plans = this.#plans ?? this.#prepare();
+    const path = state.path;
+    state.owners[depth] = this.#owner;
+    let out: Record<string, unknown> | undefined;
+    for (const key in value) {
+      const item = value[key];
+      const plan = plans.get(key);
+      let decoded: unknown;
+      if (plan === undefined) state.unknownField(depth, key);
+      else if (plan.plainString && typeof item === 'string') decoded = item === '' && plan.omitEmpty ? undefined : item;
+      else {
+        path[depth] = key;
+        decoded = plan.decode(item, state, depth + 1);
+      }
+      if (out !== undefined) {
+        if (decoded !== undefined) out[key] = decoded;
+      } else if (decoded !== item) {
+        out = before(value, key);
+        if (decoded !== undefined) out[key] = decoded;
+      }
+    }
+    for (const field of this.#always) {
+      if ((out ?? value)[field.name] === undefined) {
+        out ??= { ...value };
+        out[field.name] = field.zero();
+      }
+    }
+    return out ?? value;
+  }
+}
+
+/** The members of an object that come before a key. All of them are known fields, so none is `__proto__`. */
+function before(value: Readonly<Record<string, unknown>>, end: string): Record<string, unknown> {
+  const out: Record<string, unknown> = {};
+  for (const key in value) {
+    if (key === end) break;
+    out[key] = value[key];
+  }
+  return out;
+}
+
+/** Structs, and scalars that Go holds in structs: omitempty never leaves them out. Unset times are null, and stay absent here. */
+function isAlwaysWritten(field: Field): boolean {
+  const schema = field.schema;
+  if (field.pointer || schema.kind === 'any') return false;
+  if (schema.kind === 'object') return true;
+  if (schema.kind === 'scalar') {
+    if (schema.type === 'time' || schema.type === 'micro-time') return false;
+    if (schema.type === 'quantity' || schema.type === 'int-or-string' || schema.type === 'duration') return true;
+  }
+  return !field.omitEmpty;
+}
+
+function planOf(field: Field): FieldPlan {
+  const schema = field.schema;
+  const omitEmpty = field.omitEmpty && !field.pointer;
+  const inner = decoderOf(schema);
+  const plan = (decode: Decoder): FieldPlan => ({
+    plainString: schema.kind === 'scalar' && schema.type === 'string',
+    omitEmpty,
+    decode: (value, state, depth) => (value === null || value === undefined ? undefined : decode(value, state, depth)),
+  });
+  if (!omitEmpty) return plan(inner);
+  switch (schema.kind) {
+    case 'list':
+      return plan((value, state, depth) => {
+        const list = inner(value, state, depth) as readonly unknown[];
+        return list.length === 0 ? undefined : list;
+      });
+    case 'map':
+      return plan((value, state, depth) => {
+        const map = inner(value, state, depth) as Readonly<Record<string, unknown>>;
+        for (const _key in map) return map;
+        return undefined;
+      });
+    case 'scalar':
+      switch (schema.type) {
+        case 'string':
+        case 'bytes':
+        case 'boolean':
+        case 'int32':
+        case 'int64':
+        case 'uint32':
+        case 'uint64':
+        case 'float64':
+          return plan((value, state, depth) => inner(value, state, depth) || undefined);
+        default:
+          return plan(inner);
+      }
+    default:
+      return plan(inner);
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Sets an own member, whatever its name: `__proto__` is data here. */
+function setOwn(target: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__') {
+    Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+  } else target[key] = value;
+}
