@@ -4,7 +4,7 @@
  * by get, list and every watcher.
  */
 
-/** How values are written to and read from the store. Decoding puts the revision into the object; encoding leaves it out. */
+/** How values are written to and read from the store. The collection never calls it twice for the same version of an object. Decoding puts the revision into the object; encoding leaves it out. */
 export interface Codec<T> {
   /** The object as stored bytes, without its revision. */
   encode(object: T): Uint8Array;
@@ -54,13 +54,23 @@ export type Write<T> =
       readonly expectedRevision?: number;
       readonly ttlSeconds?: number;
     }
-  | { readonly type: 'delete'; readonly key: string; readonly object?: T; readonly expectedRevision?: number };
+  | {
+      readonly type: 'delete';
+      readonly key: string;
+      /** The last state watchers shall see, when it differs from the stored one. */
+      readonly object?: T;
+      readonly expectedRevision?: number;
+    };
 
 /** What a watcher gets. Calls are synchronous and cheap: queue, do not work. */
 export interface CollectionWatcher<T> {
   onChange(change: Change<T>): void;
-  /** No change of this collection is missing up to `revision`; for bookmarks. */
+  /**
+   * No change of this collection is missing up to `revision`; for bookmarks. Called about once a second at most, and only when the
+   * revision has moved without a change here. `Collection.revision` holds the same at any moment, as delivery is synchronous.
+   */
   onProgress?(revision: number): void;
+  /** The watch is over: the watcher threw, or the collection had to start anew (`CompactedError`). */
   onError(error: Error): void;
 }
 
@@ -70,15 +80,26 @@ export interface Collection<T> {
   get(key: string): Entry<T> | undefined;
   /** The newest state. Cheap. */
   snapshot(): CollectionSnapshot<T>;
-  /** The state at `revision`: undefined when it is older than what is kept. */
+  /** The state at `revision`: undefined when it is older than what is remembered, or not reached yet. */
   snapshotAt(revision: number): CollectionSnapshot<T> | undefined;
+  /**
+   * Keeps `snapshot` for some minutes, so that `snapshotAt` finds it for the next page of a list. Call it when a continue token is given out.
+   * Bounded in number: the oldest goes first, and `snapshotAt` then falls back on the remembered changes.
+   */
+  keep(snapshot: CollectionSnapshot<T>): void;
   /** Resolves when the collection has reached `revision`; rejects when the signal aborts. */
   waitFor(revision: number, signal?: AbortSignal): Promise<void>;
-  /** Writes one object durably; the new entry is visible and delivered to watchers before the promise resolves. Rejects with `PreconditionError`. */
+  /**
+   * Writes one object durably; the new entry is visible and delivered to watchers before the promise resolves.
+   * A delete resolves with what watchers get: the last object (`write.object` when given) with the revision of the delete.
+   * Rejects with `PreconditionError`; deleting an absent key without an expected revision is one too.
+   */
   write(write: Write<T>): Promise<Entry<T>>;
   /**
-   * Delivers every change after `fromRevision`, first those remembered, then live ones.
-   * Throws `CompactedError` at once when the ring no longer reaches back that far.
+   * Delivers every change after `fromRevision`: first those remembered, inside this call, then live ones.
+   * Throws `CompactedError` at once when the ring no longer reaches back that far. A `fromRevision` ahead of the collection is fine.
    */
   watch(fromRevision: number, watcher: CollectionWatcher<T>, signal: AbortSignal): void;
+  /** Stops following the store; watchers get no further calls and waiting callers are rejected. */
+  close(): void;
 }

@@ -1,13 +1,16 @@
 /**
  * The storage contract: an ordered map of keys to bytes with one growing revision, etcd's model.
- * Implemented by `embedded` (LMDB) and `etcd`; `contract-test.ts` holds every implementation to these promises:
+ * Implemented by `embedded` (LMDB), `memory` and `etcd`; `contract-test.ts` holds every implementation to these promises:
  *
  * - A commit is atomic, gets exactly one revision greater than every earlier one, and is durable before its promise resolves.
+ *   One that changes nothing (deletes of absent keys) takes no revision and resolves with the newest.
  * - No revision is ever used twice, also across a kill. An acknowledged commit is never lost.
  * - Reads and watches show only what is durable. A read that starts after a commit resolved sees it.
  * - A watch from revision R delivers every later change under its prefix once, in revision order, or fails with `CompactedError`.
- * - Compaction to R forgets history before R, never current values.
+ * - Compaction to R forgets history before R, never current values: a list at R and a watch from R still work.
+ * - A key put with a TTL is deleted, with an ordinary delete event, within seconds of its end; a later put without one keeps the key for good.
  *
+ * Keys are ASCII without control characters, 1 to `MAX_KEY_LENGTH` long. Values passed in and handed out must not be changed.
  * Revisions are positive safe integers. Values do not carry their own revision: whoever decodes puts it in.
  */
 export interface Store {
@@ -18,17 +21,29 @@ export interface Store {
   get(key: string): Promise<StoreEntry | undefined>;
   /** Entries under `prefix` in key order. */
   list(prefix: string, options?: StoreListOptions): Promise<StoreListResult>;
-  /** All of `ops` or none. Rejects with `PreconditionError` when an expected revision does not match. */
+  /**
+   * All of `ops` or none; at most `MAX_COMMIT_OPS`, no key twice. Rejects with `PreconditionError` when an expected revision does not
+   * match, and with `StoreUnavailableError` when the store could not write: then nothing was changed, and a later try may succeed.
+   */
   commit(ops: readonly StoreOp[]): Promise<StoreCommit>;
-  /** Changes under `prefix` with a revision greater than `fromRevision`, until the signal aborts. */
+  /**
+   * Changes under `prefix` with a revision greater than `fromRevision`, until the signal aborts. Handlers run synchronously while a
+   * commit is published, before its promise resolves; never inside the call to `watch`.
+   */
   watch(prefix: string, fromRevision: number, handler: StoreWatchHandler, signal: AbortSignal): void;
   compact(revision: number): Promise<void>;
-  /** A consistent copy of everything, as a stream that `restore` takes into an empty store. */
+  /** A consistent copy of all current values with their revisions, as a stream that `restore` takes into an empty store. */
   snapshot(): AsyncIterable<Uint8Array>;
+  /** Rejects when the stream is damaged or this store is not empty. Nothing else may use the store meanwhile. */
   restore(source: AsyncIterable<Uint8Array>): Promise<void>;
   /** Finishes what was accepted and lets go of the files. Later calls reject. */
   close(): Promise<void>;
 }
+
+/** Longest key, in characters. */
+export const MAX_KEY_LENGTH = 1024;
+/** Most operations in one commit. */
+export const MAX_COMMIT_OPS = 128;
 
 export interface StoreEntry {
   readonly key: string;
@@ -72,8 +87,7 @@ export interface StoreEvent {
   readonly revision: number;
   /** The new value; undefined for a delete. */
   readonly value: Uint8Array | undefined;
-  /** What was there before; undefined for a creation. */
-  readonly previous: StoreEntry | undefined;
+  /** The revision that created the key; 0 for a delete. */
   readonly createRevision: number;
 }
 

@@ -1,0 +1,86 @@
+import type { Change } from './collection.ts';
+
+/** Slots of an empty ring; it grows by doubling as needed, up to its bound. */
+const FIRST_SIZE = 64;
+
+/**
+ * The newest changes of a collection in revision order, bounded in number and age. `start` is the revision from which on nothing is
+ * missing: every later change is in here.
+ */
+export class ChangeRing<T> {
+  readonly #maxSize: number;
+  readonly #maxAge: number;
+  #changes: (Change<T> | undefined)[];
+  #times: Float64Array;
+  #first = 0;
+  #count = 0;
+  #start: number;
+
+  /** `maxAge` in milliseconds of the times given to `push`. */
+  constructor(start: number, maxSize: number, maxAge: number) {
+    this.#start = start;
+    this.#maxSize = maxSize;
+    this.#maxAge = maxAge;
+    const size = Math.min(FIRST_SIZE, maxSize);
+    this.#changes = new Array<Change<T> | undefined>(size).fill(undefined);
+    this.#times = new Float64Array(size);
+  }
+
+  get start(): number {
+    return this.#start;
+  }
+
+  get size(): number {
+    return this.#count;
+  }
+
+  push(change: Change<T>, now: number): void {
+    while (this.#count > 0 && this.#times[this.#first]! < now - this.#maxAge) this.#shift();
+    if (this.#count === this.#changes.length) {
+      if (this.#count < this.#maxSize) this.#grow();
+      else this.#shift();
+    }
+    const slot = (this.#first + this.#count) % this.#changes.length;
+    this.#changes[slot] = change;
+    this.#times[slot] = now;
+    this.#count++;
+  }
+
+  /** The change at `position`, 0 being the oldest. */
+  at(position: number): Change<T> {
+    return this.#changes[(this.#first + position) % this.#changes.length]!;
+  }
+
+  /** The position of the first change after `revision`; `size` when there is none. */
+  after(revision: number): number {
+    let low = 0;
+    let high = this.#count;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.at(middle).revision <= revision) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #shift(): void {
+    this.#start = this.#changes[this.#first]!.revision;
+    this.#changes[this.#first] = undefined;
+    this.#first = (this.#first + 1) % this.#changes.length;
+    this.#count--;
+  }
+
+  #grow(): void {
+    const size = Math.min(this.#changes.length * 2, this.#maxSize);
+    const changes = new Array<Change<T> | undefined>(size).fill(undefined);
+    const times = new Float64Array(size);
+    for (let i = 0; i < this.#count; i++) {
+      const slot = (this.#first + i) % this.#changes.length;
+      changes[i] = this.#changes[slot];
+      times[i] = this.#times[slot]!;
+    }
+    this.#changes = changes;
+    this.#times = times;
+    this.#first = 0;
+  }
+}

@@ -1,0 +1,137 @@
+import { join } from 'node:path';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { StoreUnavailableError } from './contract.ts';
+import type { Engine, EngineBatch, EngineMeta, Head, LogRecord } from './engine.ts';
+import { decodeHead, decodeRecord, encodeHead, encodeRecord } from './log-record.ts';
+
+/** The format of the files. Another one is refused: nothing is converted silently. */
+export const FORMAT_VERSION = 1;
+const DATA_FILE = 'data.mdb';
+/** A value of the usual 2 to 4 KB then shares pages with its neighbours instead of taking two pages of 4 KB for itself. */
+const PAGE_SIZE = 16_384;
+
+const FIRST_META: EngineMeta = { revision: 1, compactedRevision: 1, historyRecords: 0, historyBytes: 0 };
+
+/**
+ * The engine on LMDB. Writes go through one asynchronous transaction per step, synced before it shows (`overlappingSync` is off for that:
+ * with it, readers could see what a power cut takes back). A crash leaves the last synced state; there is nothing to repair or replay.
+ */
+export class LmdbEngine implements Engine {
+  readonly #root: RootDatabase<Buffer, string>;
+  readonly #meta: Database<EngineMeta | number, string>;
+  readonly #index: Database<Buffer, string>;
+  readonly #log: Database<Buffer, number>;
+  readonly #expiry: Database<string, [number, number]>;
+
+  /** Opens or makes the files in `directory`, which exists and is locked by the caller. */
+  constructor(directory: string) {
+    this.#root = open<Buffer, string>({
+      path: join(directory, DATA_FILE),
+      noSubdir: true,
+      encoding: 'binary',
+      overlappingSync: false,
+      eventTurnBatching: false,
+      pageSize: PAGE_SIZE,
+      // Not in lmdb's types: the mode of new files.
+      ...{ permissionsMode: 0o600 },
+    });
+    this.#meta = this.#root.openDB<EngineMeta | number, string>({ name: 'meta', encoding: 'json' });
+    const format = this.#meta.get('format');
+    if (format !== undefined && format !== FORMAT_VERSION) {
+      void this.#root.close();
+      throw new StoreUnavailableError(
+        `${directory} is in store format ${String(format)}, this version of k8ts reads format ${FORMAT_VERSION}: ` +
+          'use the version that wrote it, take a snapshot with it and restore that into a new directory',
+      );
+    }
+    this.#index = this.#root.openDB<Buffer, string>({ name: 'index', encoding: 'binary' });
+    this.#log = this.#root.openDB<Buffer, number>({ name: 'log', encoding: 'binary' });
+    this.#expiry = this.#root.openDB<string, [number, number]>({ name: 'expiry', encoding: 'string' });
+    if (format === undefined) {
+      this.#root.transactionSync(() => {
+        this.#meta.putSync('format', FORMAT_VERSION);
+        this.#meta.putSync('state', FIRST_META);
+      });
+    }
+  }
+
+  meta(): EngineMeta {
+    return this.#meta.get('state') as EngineMeta;
+  }
+
+  head(key: string): Head | undefined {
+    const bytes = this.#index.get(key);
+    return bytes === undefined ? undefined : decodeHead(bytes);
+  }
+
+  record(slot: number): LogRecord | undefined {
+    const bytes = this.#log.get(slot);
+    return bytes === undefined ? undefined : decodeRecord(slot, bytes);
+  }
+
+  heads(from: string, to: string, limit: number): readonly (readonly [string, Head])[] {
+    const out: [string, Head][] = [];
+    for (const { key, value } of this.#index.getRange({ start: from === '' ? ' ' : from, end: to, limit })) {
+      out.push([key, decodeHead(value)]);
+    }
+    return out;
+  }
+
+  records(from: number, to: number, limit: number): readonly LogRecord[] {
+    const out: LogRecord[] = [];
+    for (const { key, value } of this.#log.getRange({ start: from, end: to, limit })) out.push(decodeRecord(key, value));
+    return out;
+  }
+
+  expired(now: number, limit: number): readonly { readonly key: string; readonly slot: number }[] {
+    const out: { key: string; slot: number }[] = [];
+    for (const { key, value } of this.#expiry.getRange({ end: [now + 1, 0], limit })) out.push({ key: value, slot: key[1] });
+    return out;
+  }
+
+  nextExpiry(): number | undefined {
+    for (const key of this.#expiry.getKeys({ limit: 1 })) return key[0];
+    return undefined;
+  }
+
+  async apply(batch: EngineBatch): Promise<void> {
+    try {
+      await this.#root.batch(() => this.#write(batch));
+    } catch (error) {
+      throw await writeError(error);
+    }
+    // What follows in this turn must see the new state.
+    this.#root.resetReadTxn();
+  }
+
+  #write(batch: EngineBatch): void {
+    for (const record of batch.records) {
+      void this.#log.put(record.slot, encodeRecord(record));
+      if (record.value === undefined) void this.#index.remove(record.key);
+      else void this.#index.put(record.key, encodeHead(record));
+      if (record.expiresAt !== 0) void this.#expiry.put([record.expiresAt, record.slot], record.key);
+    }
+    for (const { expiresAt, slot } of batch.endedExpiries) void this.#expiry.remove([expiresAt, slot]);
+    for (const slot of batch.droppedSlots) void this.#log.remove(slot);
+    void this.#meta.put('state', batch.meta);
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+}
+
+/** What the library rejects with carries the cause in a promise of its own. */
+async function writeError(error: unknown): Promise<Error> {
+  const cause = (error as { commitError?: Promise<never> }).commitError;
+  const reason: unknown = cause === undefined ? error : await cause.catch((inner: unknown) => inner);
+  const message = reason instanceof Error ? reason.message : String(reason);
+  if (/no space|ENOSPC|disk quota/i.test(message)) {
+    return new StoreUnavailableError('the disk is full: nothing was written; make room, then writes go on by themselves', {
+      cause: reason,
+    });
+  }
+  return new StoreUnavailableError(`the store could not write (${message}); check the disk and the directory's permissions`, {
+    cause: reason,
+  });
+}
