@@ -9,7 +9,8 @@ const options: DnsOptions = {
   clusterDomain: 'cluster.local',
   hostResolvConf: '# a comment\nnameserver 8.8.8.8\nnameserver 8.8.4.4\nsearch example.com. corp\noptions timeout:2\n',
 };
-const pod = (spec: object): Pod => deepFreeze({ metadata: { name: 'p', namespace: 'ns', uid: 'u' }, spec: { containers: [], ...spec } });
+const pod = (spec: object): Pod =>
+  deepFreeze({ metadata: { name: 'p', namespace: 'ns', uid: 'u' }, spec: { containers: [], ...spec } });
 const host = { servers: ['8.8.8.8', '8.8.4.4'], searches: ['example.com', 'corp'], options: ['timeout:2'] };
 const cluster = {
   servers: ['10.96.0.10'],
@@ -25,7 +26,10 @@ describe('DNS of a pod', () => {
     ['Default', pod({ dnsPolicy: 'Default' }), host],
     [
       'None',
-      pod({ dnsPolicy: 'None', dnsConfig: { nameservers: ['1.1.1.1'], searches: ['x'], options: [{ name: 'ndots', value: '2' }] } }),
+      pod({
+        dnsPolicy: 'None',
+        dnsConfig: { nameservers: ['1.1.1.1'], searches: ['x'], options: [{ name: 'ndots', value: '2' }] },
+      }),
       { servers: ['1.1.1.1'], searches: ['x'], options: ['ndots:2'] },
     ],
     [

@@ -95,7 +95,10 @@ export function podDns(
 
 const unique = (list: readonly string[]): readonly string[] => [...new Set(list)];
 
-function mergeOptions(base: readonly string[], own: readonly { readonly name?: string; readonly value?: string }[]): readonly string[] {
+function mergeOptions(
+  base: readonly string[],
+  own: readonly { readonly name?: string; readonly value?: string }[],
+): readonly string[] {
   const merged = new Map<string, string>();
   for (const option of base) merged.set(option.split(':')[0]!, option);
   for (const { name = '', value } of own) merged.set(name, value === undefined || value === '' ? name : `${name}:${value}`);

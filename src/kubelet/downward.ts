@@ -62,7 +62,12 @@ export function formatMap(map: Readonly<Record<string, string>> | undefined): st
 }
 
 /** The value of a `resourceFieldRef`: the amount divided by the divisor, rounded up. */
-export function resourceValue(selector: ResourceFieldSelector, pod: Pod, self: AnyContainer | undefined, context: DownwardContext): string {
+export function resourceValue(
+  selector: ResourceFieldSelector,
+  pod: Pod,
+  self: AnyContainer | undefined,
+  context: DownwardContext,
+): string {
   const container =
     selector.containerName === undefined || selector.containerName === ''
       ? self
@@ -71,7 +76,8 @@ export function resourceValue(selector: ResourceFieldSelector, pod: Pod, self: A
   const dot = selector.resource.indexOf('.');
   const which = selector.resource.slice(0, dot);
   const name = selector.resource.slice(dot + 1);
-  if (which !== 'limits' && which !== 'requests') throw new DownwardError(`Unsupported container resource : ${selector.resource}`);
+  if (which !== 'limits' && which !== 'requests')
+    throw new DownwardError(`Unsupported container resource : ${selector.resource}`);
   let amount = container.resources?.[which]?.[name];
   // A limit that is not set is what the node can give (KEP-less rule of the downward API: resource.MergeContainerResourceLimits).
   if (which === 'limits' && (amount === undefined || quantityNano(amount) === 0n)) amount = context.allocatable[name];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ConfigMap, Container, Pod, Secret, Service } from '../api/types/core-v1.ts';
 import { deepFreeze } from '../util/deep-freeze.ts';
-import { type EnvironmentSources, containerEnvironment, referencedObjects } from './env.ts';
+import { containerEnvironment, type EnvironmentSources, referencedObjects } from './env.ts';
 import { expand, expandStrict } from './expansion.ts';
 
 describe('expansion of $(NAME)', () => {
@@ -62,7 +62,11 @@ const podWith = (container: Partial<Container>, spec: object = {}): [Pod, Contai
     c,
   ];
 };
-const env = (container: Partial<Container>, spec: object = {}, more: Partial<EnvironmentSources> = {}): Record<string, string> => {
+const env = (
+  container: Partial<Container>,
+  spec: object = {},
+  more: Partial<EnvironmentSources> = {},
+): Record<string, string> => {
   const [pod, c] = podWith(container, spec);
   return Object.fromEntries(containerEnvironment(pod, c, sources(more)).env);
 };

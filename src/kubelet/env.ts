@@ -86,7 +86,9 @@ export function containerEnvironment(
       value = encoded === undefined ? undefined : decode(encoded);
       if (value === undefined && optional !== true) {
         throw new ConfigError(
-          secret === undefined ? `secret ${JSON.stringify(name)} not found` : `couldn't find key ${key} in Secret ${namespace}/${name}`,
+          secret === undefined
+            ? `secret ${JSON.stringify(name)} not found`
+            : `couldn't find key ${key} in Secret ${namespace}/${name}`,
         );
       }
     }

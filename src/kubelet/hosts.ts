@@ -9,7 +9,8 @@ const MAX_HOSTNAME = 63;
  */
 export function podHostname(pod: Pod, clusterDomain: string): { readonly hostname: string; readonly domain: string } {
   const spec = pod.spec;
-  if (spec?.hostnameOverride !== undefined && spec.hostnameOverride !== '') return { hostname: spec.hostnameOverride, domain: '' };
+  if (spec?.hostnameOverride !== undefined && spec.hostnameOverride !== '')
+    return { hostname: spec.hostnameOverride, domain: '' };
   const wanted = spec?.hostname !== undefined && spec.hostname !== '' ? spec.hostname : (pod.metadata?.name ?? '');
   const hostname = wanted.length <= MAX_HOSTNAME ? wanted : wanted.slice(0, MAX_HOSTNAME).replace(/[-.]+$/, '');
   const domain =
@@ -32,7 +33,12 @@ export function nodeHostname(pod: Pod, hostname: string, domain: string): string
 }
 
 /** The text of a pod's own /etc/hosts. */
-export function managedHosts(ips: readonly string[], hostname: string, domain: string, aliases: readonly HostAlias[] = []): string {
+export function managedHosts(
+  ips: readonly string[],
+  hostname: string,
+  domain: string,
+  aliases: readonly HostAlias[] = [],
+): string {
   let text =
     '# Kubernetes-managed hosts file.\n' +
     '127.0.0.1\tlocalhost\n' +

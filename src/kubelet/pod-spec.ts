@@ -67,7 +67,11 @@ export function resolvePort(port: number | string, container: AnyContainer): num
 }
 
 /** Sums resource lists by a reader of quantities. */
-export function sumOf(lists: readonly (ResourceList | undefined)[], name: string, read: (q: string | undefined) => number): number {
+export function sumOf(
+  lists: readonly (ResourceList | undefined)[],
+  name: string,
+  read: (q: string | undefined) => number,
+): number {
   let total = 0;
   for (const list of lists) total += read(list?.[name]);
   return total;

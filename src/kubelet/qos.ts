@@ -90,8 +90,7 @@ export function podCgroupLimits(pod: Pod): PodCgroupLimits {
   if (qos === 'BestEffort') return { cpuShares: MIN_SHARES };
   const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
   const everyHas = (name: string): boolean =>
-    pod.spec?.resources?.limits?.[name] !== undefined ||
-    containers.every((c) => quantityNano(c.resources?.limits?.[name]) > 0n);
+    pod.spec?.resources?.limits?.[name] !== undefined || containers.every((c) => quantityNano(c.resources?.limits?.[name]) > 0n);
   const cpuLimit = podResource(pod, 'limits', 'cpu', quantityMilli);
   const memoryLimit = podResource(pod, 'limits', 'memory', quantityValue);
   return {
