@@ -68,6 +68,8 @@ export interface ContainerRuntime {
     filter?: { readonly podSandboxId?: string; readonly labelSelector?: Labels },
     signal?: AbortSignal,
   ): Promise<readonly ContainerStats[]>;
+  /** CPU, memory and network of whole sandboxes. Rejects with code 12 (UNIMPLEMENTED) where the runtime has none. */
+  listPodSandboxStats(signal?: AbortSignal): Promise<readonly PodSandboxStats[]>;
   /** Container lifecycle events until the signal aborts; rejects with code 12 (UNIMPLEMENTED) where the runtime has none (containerd 1.6). */
   containerEvents(signal: AbortSignal): AsyncIterable<ContainerEvent>;
   listImages(signal?: AbortSignal): Promise<readonly Image[]>;
@@ -131,7 +133,29 @@ export interface NamespaceOption {
   readonly pid: NamespaceMode;
   readonly ipc: NamespaceMode;
   readonly targetId?: string;
+  /** The pod's user namespace (KEP-127): mode NODE for the host's, POD with the mappings for one of its own. */
+  readonly usernsOptions?: {
+    readonly mode: NamespaceMode;
+    readonly uids: readonly IdMapping[];
+    readonly gids: readonly IdMapping[];
+  };
 }
+
+export interface IdMapping {
+  readonly hostId: number;
+  readonly containerId: number;
+  readonly length: number;
+}
+
+export interface SelinuxOptions {
+  readonly user: string;
+  readonly role: string;
+  readonly type: string;
+  readonly level: string;
+}
+
+/** KEP-3619: Merge adds the groups the image gives the user; Strict does not. */
+export type SupplementalGroupsPolicy = 'Merge' | 'Strict';
 
 export interface SecurityProfile {
   readonly profileType: 'RuntimeDefault' | 'Unconfined' | 'Localhost';
@@ -166,8 +190,12 @@ export interface PodSandboxConfig {
       readonly readonlyRootfs?: boolean;
       readonly supplementalGroups?: readonly number[];
       readonly privileged?: boolean;
+      readonly supplementalGroupsPolicy?: SupplementalGroupsPolicy;
+      readonly selinuxOptions?: SelinuxOptions;
       readonly seccomp?: SecurityProfile;
+      readonly apparmor?: SecurityProfile;
     };
+    readonly overhead?: LinuxContainerResources;
     readonly resources?: LinuxContainerResources;
   };
 }
@@ -179,6 +207,7 @@ export interface PodSandbox {
   readonly createdAt: bigint;
   readonly labels: Labels;
   readonly annotations: Labels;
+  readonly runtimeHandler?: string;
 }
 
 export interface PodSandboxStatus extends PodSandbox {
@@ -197,6 +226,7 @@ export interface LinuxContainerResources {
   readonly cpusetMems?: string;
   readonly hugepageLimits?: readonly { readonly pageSize: string; readonly limit: number }[];
   readonly unified?: Labels;
+  readonly memorySwapLimitInBytes?: number;
 }
 
 export interface Mount {
@@ -205,11 +235,20 @@ export interface Mount {
   readonly readonly: boolean;
   readonly propagation?: 'PRIVATE' | 'HOST_TO_CONTAINER' | 'BIDIRECTIONAL';
   readonly selinuxRelabel?: boolean;
+  /** KEP-3857; needs `readonly` and no propagation. */
+  readonly recursiveReadOnly?: boolean;
+  readonly uidMappings?: readonly IdMapping[];
+  readonly gidMappings?: readonly IdMapping[];
+  /** KEP-4639: the mount's content is this image (runtimes that have it), and `hostPath` is empty. */
+  readonly image?: string;
+  readonly imageSubPath?: string;
 }
 
 export interface ContainerConfig {
   readonly metadata: { readonly name: string; readonly attempt: number };
   readonly image: string;
+  /** What the pod's author wrote, where `image` is already the resolved reference. */
+  readonly userSpecifiedImage?: string;
   readonly command: readonly string[];
   readonly args: readonly string[];
   readonly workingDir: string;
@@ -223,6 +262,9 @@ export interface ContainerConfig {
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
   readonly tty: boolean;
+  readonly cdiDevices?: readonly string[];
+  /** KEP-4960; a signal by name, such as SIGUSR1. */
+  readonly stopSignal?: string;
   readonly linux: {
     readonly resources: LinuxContainerResources;
     readonly securityContext: {
@@ -234,8 +276,11 @@ export interface ContainerConfig {
       readonly runAsUsername?: string;
       readonly readonlyRootfs: boolean;
       readonly supplementalGroups: readonly number[];
+      readonly supplementalGroupsPolicy?: SupplementalGroupsPolicy;
       readonly noNewPrivs: boolean;
+      readonly selinuxOptions?: SelinuxOptions;
       readonly seccomp?: SecurityProfile;
+      readonly apparmor?: SecurityProfile;
       readonly maskedPaths?: readonly string[];
       readonly readonlyPaths?: readonly string[];
     };
@@ -248,6 +293,8 @@ export interface Container {
   readonly metadata: { readonly name: string; readonly attempt: number };
   readonly image: string;
   readonly imageRef: string;
+  /** The image's id in the store; `imageRef` where the runtime gives none. */
+  readonly imageId: string;
   readonly state: ContainerState;
   readonly createdAt: bigint;
   readonly labels: Labels;
@@ -262,6 +309,11 @@ export interface ContainerStatus extends Omit<Container, 'podSandboxId'> {
   readonly message: string;
   readonly logPath: string;
   readonly mounts: readonly Mount[];
+  /** What is in force, where the runtime tells. */
+  readonly resources?: LinuxContainerResources;
+  readonly user?: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] };
+  /** Undefined where the runtime does not tell. */
+  readonly stopSignal?: string;
 }
 
 export interface ContainerStats {
@@ -274,8 +326,33 @@ export interface ContainerStats {
   readonly memoryWorkingSetBytes?: number;
   readonly memoryUsageBytes?: number;
   readonly memoryRssBytes?: number;
+  readonly memoryAvailableBytes?: number;
+  readonly memoryPageFaults?: number;
+  readonly memoryMajorPageFaults?: number;
+  readonly swapUsageBytes?: number;
+  readonly swapAvailableBytes?: number;
   readonly writableLayerUsedBytes?: number;
   readonly writableLayerInodesUsed?: number;
+}
+
+export interface PodSandboxStats {
+  readonly id: string;
+  readonly metadata: PodMetadata;
+  /** Nanoseconds since the epoch of the sample. */
+  readonly timestamp: bigint;
+  readonly cpuUsageCoreNanoSeconds?: bigint;
+  readonly memoryWorkingSetBytes?: number;
+  readonly memoryUsageBytes?: number;
+  readonly memoryRssBytes?: number;
+  readonly processCount?: number;
+  /** Counters of the pod's interfaces, the default one (eth0) first. */
+  readonly interfaces: readonly {
+    readonly name: string;
+    readonly rxBytes: bigint;
+    readonly rxErrors: bigint;
+    readonly txBytes: bigint;
+    readonly txErrors: bigint;
+  }[];
 }
 
 export interface ContainerEvent {
