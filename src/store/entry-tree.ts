@@ -1,20 +1,14 @@
-import BTreeModule from 'sorted-btree';
 import type { Codec, CollectionSnapshot, Entry } from './collection.ts';
+import { compareKeys, SortedMap } from './sorted-map.ts';
 
-// The package is CommonJS: seen from an ES module its default export is one level deeper.
-const BTree = BTreeModule.default;
 /** Entries by key, in key order. Cloning is free; the clone shares what neither side changes later. */
-export type EntryTree<T> = InstanceType<typeof BTree<string, Entry<T>>>;
+export type EntryTree<T> = SortedMap<string, Entry<T>>;
 
 /** Sorts after every key. */
 const LAST = '\x7f';
 
 export function newEntryTree<T>(): EntryTree<T> {
-  return new BTree<string, Entry<T>>(undefined, compareKeys);
-}
-
-function compareKeys(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return new SortedMap<string, Entry<T>>(undefined, compareKeys);
 }
 
 /** An entry that makes its bytes when first asked. */
