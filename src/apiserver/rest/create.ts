@@ -1,0 +1,142 @@
+import type { KubernetesObject } from '../../api/meta/object.ts';
+import { alreadyExists, badRequest, customError, invalidObject } from '../../api/meta/status.ts';
+import { PreconditionError } from '../../store/contract.ts';
+import { deepFreeze } from '../../util/deep-freeze.ts';
+import { mutate, validate } from './admission-chain.ts';
+import { decodeBody } from './decode-body.ts';
+import { validateMetadata } from './metadata.ts';
+import { type RestResult, type Scope, validateWriteOptions } from './scope.ts';
+
+/** Names made from a generateName: the base is cut so that the whole fits a DNS label. */
+const MAX_NAME_LENGTH = 63;
+const SUFFIX_LENGTH = 5;
+/** How often a generated name that is taken is made anew. */
+const MAX_NAME_ATTEMPTS = 8;
+
+/** POST: decodes the body and creates it. */
+export async function create(scope: Scope): Promise<RestResult> {
+  validateWriteOptions(scope.request);
+  const body = decodeBody(scope, scope.endpoint.resource);
+  checkNamespace(scope, body);
+  return createObject(scope, trackFields(scope, body));
+}
+
+/** The object with the namespace of the request; 400 when it says another. */
+export function withRequestNamespace<T extends KubernetesObject>(scope: Scope, object: T): T {
+  checkNamespace(scope, object);
+  const namespace = scope.endpoint.resource.namespaced ? scope.request.namespace : '';
+  if (namespace === '' || object.metadata?.namespace === namespace) return object;
+  return { ...object, metadata: { ...object.metadata, namespace } };
+}
+
+function checkNamespace(scope: Scope, object: KubernetesObject): void {
+  const expected = scope.endpoint.resource.namespaced ? scope.request.namespace : '';
+  const found = object.metadata?.namespace ?? '';
+  if (found !== '' && found !== expected) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
+}
+
+function trackFields(scope: Scope, object: KubernetesObject): KubernetesObject {
+  const { fieldManager } = scope.core;
+  if (fieldManager === undefined) return object;
+  return fieldManager.update({
+    resource: scope.endpoint.resource,
+    live: undefined,
+    object,
+    manager: scope.manager,
+    subresource: scope.request.subresource ?? '',
+    now: scope.now,
+  });
+}
+
+/**
+ * Creates a decoded object: admission, strategy, validation, one commit. Also the way an update or an apply to a name that does not exist goes.
+ * A generated name that is taken is tried anew with another.
+ */
+export async function createObject(scope: Scope, decoded: KubernetesObject): Promise<RestResult> {
+  const { endpoint, request } = scope;
+  const chain = scope.chain('CREATE');
+  const name = decoded.metadata?.name ?? '';
+  const record = scope.admission('CREATE', name, deepFreeze(decoded), undefined);
+  if (chain.mutators.length > 0) await mutate(chain, record);
+  const admitted = record.object ?? decoded;
+  const generated = (admitted.metadata?.name ?? '') === '' && (admitted.metadata?.generateName ?? '') !== '';
+  for (let attempt = 1; ; attempt++) {
+    const prepared = prepare(scope, admitted);
+    record.object = prepared;
+    if (chain.validators.length > 0) await validate(chain, record);
+    const objectName = prepared.metadata?.name ?? '';
+    const key = endpoint.key(request.namespace, objectName);
+    const guard = scope.core.guards.get(endpoint.id);
+    const reservation = guard?.create(endpoint.toStored(prepared), scope.dryRun);
+    const object = reservation?.object ?? endpoint.toStored(prepared);
+    try {
+      if (scope.dryRun) {
+        if (endpoint.collection.get(key) !== undefined) throw new PreconditionError(key, undefined);
+        reservation?.rollback();
+        return { code: 201, endpoint, entry: undefined, object: deepFreeze(endpoint.fromStored(object)) };
+      }
+      const { ttlSeconds } = endpoint.resource;
+      const entry = await endpoint.collection.write({
+        type: 'put',
+        key,
+        object,
+        expectedRevision: 0,
+        ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
+      });
+      reservation?.commit();
+      return { code: 201, endpoint, entry, object: undefined };
+    } catch (err) {
+      reservation?.rollback();
+      if (!(err instanceof PreconditionError)) throw err;
+      if (generated && attempt < MAX_NAME_ATTEMPTS) continue;
+      throw nameTaken(scope, key, objectName, generated);
+    }
+  }
+}
+
+function nameTaken(scope: Scope, key: string, name: string, generated: boolean): Error {
+  const { subject } = scope.endpoint;
+  const error = alreadyExists(subject, name);
+  const existing = scope.endpoint.collection.get(key);
+  const deleting = existing?.object.metadata?.deletionTimestamp !== undefined;
+  if (!generated && !deleting) return error;
+  const message = generated
+    ? `${error.status.message}, the server was not able to generate a unique name for the object`
+    : `object is being deleted: ${error.status.message}`;
+  const status = { ...error.status, message };
+  return Object.assign(customError(409, 'AlreadyExists', message), { status });
+}
+
+/** Upstream's BeforeCreate: system fields, the type's strategy, validation. The result is frozen. */
+function prepare(scope: Scope, admitted: KubernetesObject): KubernetesObject {
+  const { endpoint, request, core } = scope;
+  const { resource } = endpoint;
+  const metadata = admitted.metadata ?? {};
+  checkNamespace(scope, admitted);
+  if ((metadata.resourceVersion ?? '') !== '')
+    throw customError(500, '', 'resourceVersion should not be set on objects to be created');
+  const { deletionTimestamp: _d, deletionGracePeriodSeconds: _g, resourceVersion: _r, selfLink: _s, ...kept } = metadata;
+  const name = (metadata.name ?? '') !== '' ? metadata.name : generateName(scope, metadata.generateName ?? '');
+  const system = {
+    ...kept,
+    ...(name === undefined ? {} : { name }),
+    ...(resource.namespaced ? { namespace: request.namespace } : {}),
+    uid: core.random.uuid(),
+    creationTimestamp: scope.timestamp,
+  };
+  const stamped = { ...admitted, kind: resource.kind, apiVersion: endpoint.apiVersion, metadata: system };
+  const object = deepFreeze(resource.strategy.prepareForCreate(stamped, scope));
+  const errors = resource.validate(object, scope);
+  if (errors.length > 0) throw invalidObject(resource, object.metadata?.name ?? '', errors);
+  const metaErrors = validateMetadata(object, resource);
+  if (metaErrors.length > 0) throw invalidObject(resource, object.metadata?.name ?? '', metaErrors);
+  if (resource.warnings !== undefined) scope.warnings.push(...resource.warnings(object, undefined));
+  return object;
+}
+
+function generateName(scope: Scope, base: string): string | undefined {
+  if (base === '') return undefined;
+  return base.slice(0, MAX_NAME_LENGTH - SUFFIX_LENGTH) + scope.core.random.nameSuffix(SUFFIX_LENGTH);
+}

@@ -1,0 +1,71 @@
+import { apiVersionOf, type KubernetesObject } from '../../api/meta/object.ts';
+import { badRequest } from '../../api/meta/status.ts';
+import type { ApiRequest } from '../../api/request.ts';
+import type { Resource } from '../../api/resource.ts';
+import { cannotBeHandled, decode, strictDecodingMessage, strictProblems } from '../../api/schema/decode.ts';
+import type { Schema } from '../../api/schema/schema.ts';
+
+/** What decoding needs of a request; a `Scope` fits. */
+export interface BodyReader {
+  readonly request: ApiRequest;
+  readonly duplicateFields: readonly string[];
+  readonly warnings: string[];
+}
+
+/** A type a body can be decoded as. */
+export interface BodyType {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly schema: Schema;
+}
+
+/** The body of a create or update as an object of the endpoint's type, pruned and with defaults. */
+export function decodeBody(scope: BodyReader, resource: Resource): KubernetesObject {
+  return resource.defaults(decodeAs(scope, resource));
+}
+
+/** The body as an object of `type`, unknown fields handled as `fieldValidation` says. No defaults beyond the schema's. */
+export function decodeAs<T extends KubernetesObject>(scope: BodyReader, type: BodyType): T {
+  const body = scope.request.body;
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw badRequest(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonType(body)} into Go value of type struct`,
+    );
+  }
+  const { kind = '', apiVersion = '' } = body as { kind?: unknown; apiVersion?: unknown };
+  const expected = apiVersionOf(type);
+  if (apiVersion !== '' && apiVersion !== expected) {
+    throw badRequest(`the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected})`);
+  }
+  if (kind !== '' && kind !== type.kind) {
+    throw badRequest(
+      `${String(kind)} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: no kind ${JSON.stringify(kind)} matches the request`,
+    );
+  }
+  const { object, unknownFields } = decode<T>(type.schema, body, { kind: type.kind, version: type.version });
+  reportUnknown(scope, unknownFields, scope.duplicateFields, (message) =>
+    cannotBeHandled(message, { kind: type.kind, version: type.version }),
+  );
+  return object.kind === type.kind && object.apiVersion === expected
+    ? object
+    : { ...object, kind: type.kind, apiVersion: expected };
+}
+
+/** Strict: throws `failure`. Warn, which is the default: Warning headers. Ignore: nothing. */
+export function reportUnknown(
+  scope: BodyReader,
+  unknownFields: readonly string[],
+  duplicateFields: readonly string[],
+  failure: (message: string) => Error,
+): void {
+  if (unknownFields.length === 0 && duplicateFields.length === 0) return;
+  const mode = scope.request.options.fieldValidation ?? 'Warn';
+  if (mode === 'Strict') throw failure(strictDecodingMessage(unknownFields, duplicateFields));
+  if (mode === 'Warn') scope.warnings.push(...strictProblems(unknownFields, duplicateFields));
+}
+
+function jsonType(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return value === null || value === undefined ? 'null' : typeof value === 'boolean' ? 'bool' : typeof value;
+}

@@ -1,0 +1,101 @@
+import { apiVersionOf, type KubernetesObject } from '../../api/meta/object.ts';
+import type { ErrorSubject } from '../../api/meta/status.ts';
+import type { Resource } from '../../api/resource.ts';
+import type { Collection, Entry } from '../../store/collection.ts';
+import { deepFreeze } from '../../util/deep-freeze.ts';
+import { ObjectCodec } from './codec.ts';
+
+/** One stored type: its collection, shared by every version served of it. */
+export interface StoredType {
+  readonly prefix: string;
+  readonly collection: Collection<KubernetesObject>;
+  /** The version it is written in. */
+  readonly resource: Resource;
+  readonly codec: ObjectCodec;
+  /** Ends the collection with the type (a CRD that is deleted). */
+  close(): void;
+}
+
+/** One served version of a stored type: where requests for it read and write, and what its objects look like on the wire. */
+export class Endpoint {
+  readonly resource: Resource;
+  readonly stored: StoredType;
+  readonly collection: Collection<KubernetesObject>;
+  /** For errors: group and plural. */
+  readonly subject: ErrorSubject;
+  readonly apiVersion: string;
+  /** What list items leave out; empty when items keep it, as custom resources do. */
+  readonly itemHead: Uint8Array;
+  /** `group/plural`: a key for per-type tables. */
+  readonly id: string;
+  /** Whether objects are stored as this version shows them, so that stored bytes are the answer. */
+  readonly #native: boolean;
+  readonly #codec: ObjectCodec;
+  readonly #converted = new WeakMap<KubernetesObject, KubernetesObject>();
+  readonly #convertedBytes = new WeakMap<Entry<KubernetesObject>, Uint8Array>();
+
+  constructor(resource: Resource, stored: StoredType) {
+    this.resource = resource;
+    this.stored = stored;
+    this.collection = stored.collection;
+    this.subject = { group: resource.group, resource: resource.plural };
+    this.apiVersion = apiVersionOf(resource);
+    this.id = `${resource.group}/${resource.plural}`;
+    this.#native =
+      resource.storage.version === resource.version &&
+      resource.storage.group === resource.group &&
+      resource.conversion === undefined;
+    this.#codec = this.#native ? stored.codec : new ObjectCodec(resource, (object) => object);
+    this.itemHead = isCustom(resource) ? new Uint8Array(0) : this.#codec.head;
+  }
+
+  key(namespace: string, name: string): string {
+    return this.resource.namespaced ? `${this.stored.prefix}/${namespace}/${name}` : `${this.stored.prefix}/${name}`;
+  }
+
+  /** The prefix of all keys of a collection request; `namespace` '' means all. */
+  keyPrefix(namespace: string): string {
+    return namespace === '' || !this.resource.namespaced ? `${this.stored.prefix}/` : `${this.stored.prefix}/${namespace}/`;
+  }
+
+  /** The object as this version shows it. Frozen. */
+  object(entry: Entry<KubernetesObject>): KubernetesObject {
+    return this.#native ? entry.object : this.fromStored(entry.object);
+  }
+
+  /** A stored object as this version shows it. */
+  fromStored(object: KubernetesObject): KubernetesObject {
+    if (this.#native) return object;
+    let converted = this.#converted.get(object);
+    if (converted === undefined) {
+      const { conversion, kind } = this.resource;
+      const plain = conversion === undefined ? object : conversion.fromStorage(object);
+      converted = deepFreeze({ ...plain, kind, apiVersion: this.apiVersion });
+      this.#converted.set(object, converted);
+    }
+    return converted;
+  }
+
+  /** An object of this version as it is stored. */
+  toStored(object: KubernetesObject): KubernetesObject {
+    if (this.#native) return object;
+    const { conversion } = this.resource;
+    const plain = conversion === undefined ? object : conversion.toStorage(object);
+    const { resource } = this.stored;
+    return { ...plain, kind: resource.kind, apiVersion: apiVersionOf(resource) };
+  }
+
+  /** The wire JSON of an entry. */
+  bytes(entry: Entry<KubernetesObject>): Uint8Array {
+    if (this.#native) return entry.bytes;
+    let bytes = this.#convertedBytes.get(entry);
+    if (bytes === undefined) {
+      bytes = this.#codec.wire(this.object(entry));
+      this.#convertedBytes.set(entry, bytes);
+    }
+    return bytes;
+  }
+}
+
+/** Custom resources have no OpenAPI name: their schema comes from their definition. */
+const isCustom = (resource: Resource): boolean => resource.schema.kind === 'object' && resource.schema.name === undefined;

@@ -1,0 +1,105 @@
+import type { KubernetesObject } from '../../api/meta/object.ts';
+import { badRequest, invalidObject, unsupportedMediaType } from '../../api/meta/status.ts';
+import { applyJsonPatch } from '../../api/patch/json-patch.ts';
+import type { Json } from '../../api/patch/json-value.ts';
+import { applyMergePatch } from '../../api/patch/merge-patch.ts';
+import { applyStrategicMergePatch } from '../../api/patch/strategic-merge-patch.ts';
+import { type PatchType, patchTypes } from '../../api/request.ts';
+import type { Resource, Subresource } from '../../api/resource.ts';
+import { decode } from '../../api/schema/decode.ts';
+import type { Schema } from '../../api/schema/schema.ts';
+import { withRequestNamespace } from './create.ts';
+import { type BodyType, decodeAs, reportUnknown } from './decode-body.ts';
+import { type RestResult, type Scope, validateWriteOptions } from './scope.ts';
+import { replace } from './update.ts';
+
+/** The media types a PATCH of this type may have. Custom resources have no strategic merge. */
+export function acceptedPatches(resource: Pick<Resource, 'schema'>): readonly PatchType[] {
+  const all = Object.values(patchTypes);
+  return hasStrategicMerge(resource.schema) ? all : all.filter((type) => type !== patchTypes.strategic);
+}
+
+const hasStrategicMerge = (schema: Schema): boolean => schema.kind === 'object' && schema.name !== undefined;
+
+/** PATCH of an object, or of its view through a subresource. */
+export async function patch(scope: Scope, subresource: Subresource | undefined): Promise<RestResult> {
+  const { endpoint, request } = scope;
+  checkPatchType(scope, acceptedPatches(endpoint.resource));
+  validateWriteOptions(request);
+  if (request.patchType === patchTypes.apply) return apply(scope, subresource);
+  return replace(scope, {
+    subresource,
+    createWhenMissing: false,
+    operation: 'patch',
+    next: (live) => {
+      const patched = applyPatch(scope, live as KubernetesObject, endpoint.resource);
+      return withRequestNamespace(scope, endpoint.resource.defaults(patched));
+    },
+  });
+}
+
+export function checkPatchType(scope: Scope, accepted: readonly PatchType[]): void {
+  const { patchType } = scope.request;
+  if (patchType === undefined || !accepted.includes(patchType)) throw unsupportedMediaType(accepted);
+}
+
+/** The live object with the request's patch applied, decoded again. Shared with subresources that speak another kind. */
+export function applyPatch<T extends KubernetesObject>(scope: Scope, live: T, type: BodyType): T {
+  const { request } = scope;
+  const patched = applyByType(request.patchType, live as unknown as Json, request.body, type.schema);
+  const { object, unknownFields } = decode<T>(type.schema, patched, { kind: type.kind, version: type.version });
+  reportUnknown(scope, unknownFields, scope.duplicateFields, (message) =>
+    invalidObject({ group: '', kind: '' }, '', [
+      { type: 'FieldValueInvalid', path: 'patch', value: JSON.stringify(request.body), detail: message },
+    ]),
+  );
+  const name = object.metadata?.name ?? '';
+  if (name !== '' && name !== request.name) {
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${request.name})`);
+  }
+  return object;
+}
+
+function applyByType(type: PatchType | undefined, live: Json, patchBody: unknown, schema: Schema): Json {
+  switch (type) {
+    case patchTypes.json:
+      return applyJsonPatch(live, patchBody);
+    case patchTypes.merge:
+      return applyMergePatch(live, patchBody as Json);
+    case patchTypes.strategic:
+      return applyStrategicMergePatch(live, patchBody as Json, schema);
+    default:
+      throw unsupportedMediaType(Object.values(patchTypes));
+  }
+}
+
+/** Server-side apply: the field manager merges; a name that does not exist is created. */
+async function apply(scope: Scope, subresource: Subresource | undefined): Promise<RestResult> {
+  const { endpoint, request, core } = scope;
+  const { fieldManager } = core;
+  if (fieldManager === undefined) throw unsupportedMediaType(Object.values(patchTypes).filter((t) => t !== patchTypes.apply));
+  const config = decodeAs<KubernetesObject>(scope, endpoint.resource);
+  if (config.metadata?.managedFields !== undefined) throw badRequest('metadata.managedFields must be nil');
+  const name = config.metadata?.name ?? '';
+  if (name !== '' && name !== request.name) {
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${request.name})`);
+  }
+  const applied = withRequestNamespace(scope, { ...config, metadata: { ...config.metadata, name: request.name } });
+  return replace(scope, {
+    subresource,
+    createWhenMissing: subresource === undefined,
+    operation: 'apply',
+    next: (live) => {
+      const merged = fieldManager.apply({
+        resource: endpoint.resource,
+        live,
+        object: applied,
+        manager: scope.manager,
+        subresource: request.subresource ?? '',
+        now: scope.now,
+        force: request.options.force === true,
+      });
+      return endpoint.resource.defaults(merged);
+    },
+  });
+}

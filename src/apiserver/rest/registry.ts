@@ -1,0 +1,216 @@
+import type { KubernetesObject } from '../../api/meta/object.ts';
+import { apiVersionOf } from '../../api/meta/object.ts';
+import type { Resource } from '../../api/resource.ts';
+import type { Collection } from '../../store/collection.ts';
+import type { ResourceView, VirtualResource } from '../contract.ts';
+import { ObjectCodec } from './codec.ts';
+import { Endpoint, type StoredType } from './endpoint.ts';
+
+/** Opens the collection of everything under a prefix; it ends with the signal. */
+export type OpenCollection = (prefix: string, codec: ObjectCodec, signal: AbortSignal) => Promise<Collection<KubernetesObject>>;
+
+interface OpenType extends StoredType {
+  users: number;
+}
+
+/** Every type served now: stored ones by version, and virtual ones. Types come and go with their CRDs. */
+export class Registry {
+  readonly #open: OpenCollection;
+  readonly #endpoints = new Map<string, Endpoint>();
+  readonly #virtual = new Map<string, VirtualResource>();
+  readonly #stored = new Map<string, Promise<OpenType>>();
+  readonly #views = new Map<string, ResourceView>();
+  readonly #listeners: (() => void)[] = [];
+  #generation = 0;
+
+  constructor(open: OpenCollection) {
+    this.#open = open;
+  }
+
+  /** Grows with every change of what is served: discovery and OpenAPI are made anew when it has. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Serves a set of types. Those stored in one place share their collection; its storage version must be among them, or be served already. */
+  async add(resources: readonly Resource[]): Promise<void> {
+    const made = await Promise.all(
+      resources.map(async (resource) => {
+        const writer =
+          resources.find((r) => r.storage.prefix === resource.storage.prefix && isStorageVersion(r)) ??
+          this.#writerOf(resource) ??
+          resource;
+        return new Endpoint(resource, await this.#openType(writer));
+      }),
+    );
+    for (const endpoint of made) this.#endpoints.set(keyOf(endpoint.resource), endpoint);
+    this.#changed();
+  }
+
+  /** Replaces the definitions of types whose objects stay where they are (a CRD that changed). */
+  async replace(before: readonly Resource[], after: readonly Resource[]): Promise<void> {
+    await this.add(after);
+    const kept = new Set(after.map(keyOf));
+    for (const resource of before) {
+      if (!kept.has(keyOf(resource))) this.#endpoints.delete(keyOf(resource));
+      await this.#release(resource.storage.prefix);
+    }
+    this.#changed();
+  }
+
+  /** Stops serving types. Their objects stay in the store. */
+  async remove(resources: readonly Resource[]): Promise<void> {
+    for (const resource of resources) {
+      this.#endpoints.delete(keyOf(resource));
+      await this.#release(resource.storage.prefix);
+    }
+    this.#changed();
+  }
+
+  addVirtual(resource: VirtualResource): void {
+    this.#virtual.set(keyOf(resource), resource);
+    this.#changed();
+  }
+
+  find(group: string, version: string, plural: string): Endpoint | undefined {
+    return this.#endpoints.get(`${group}/${version}/${plural}`);
+  }
+
+  findVirtual(group: string, version: string, plural: string): VirtualResource | undefined {
+    return this.#virtual.get(`${group}/${version}/${plural}`);
+  }
+
+  /** Whether anything is served in this group version. */
+  hasGroupVersion(group: string, version: string): boolean {
+    const prefix = `${group}/${version}/`;
+    for (const key of this.#endpoints.keys()) if (key.startsWith(prefix)) return true;
+    for (const key of this.#virtual.keys()) if (key.startsWith(prefix)) return true;
+    return false;
+  }
+
+  endpoints(): Iterable<Endpoint> {
+    return this.#endpoints.values();
+  }
+
+  virtuals(): Iterable<VirtualResource> {
+    return this.#virtual.values();
+  }
+
+  *resources(): Iterable<Resource> {
+    for (const endpoint of this.#endpoints.values()) yield endpoint.resource;
+  }
+
+  /** Calls `listener` after every change of what is served. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** The live view of a type by group and plural, in its storage version. */
+  view<T extends KubernetesObject>(group: string, plural: string): ResourceView<T> | undefined {
+    const key = `${group}/${plural}`;
+    const known = this.#views.get(key);
+    if (known !== undefined) return known as unknown as ResourceView<T>;
+    for (const endpoint of this.#endpoints.values()) {
+      if (endpoint.id !== key) continue;
+      const view = new CollectionView(endpoint.stored);
+      this.#views.set(key, view);
+      return view as unknown as ResourceView<T>;
+    }
+    return undefined;
+  }
+
+  async close(): Promise<void> {
+    for (const stored of this.#stored.values()) (await stored).close();
+    this.#stored.clear();
+  }
+
+  #writerOf(resource: Resource): Resource | undefined {
+    for (const { resource: r } of this.#endpoints.values()) {
+      if (r.storage.prefix === resource.storage.prefix && isStorageVersion(r)) return r;
+    }
+    return undefined;
+  }
+
+  async #openType(writer: Resource): Promise<StoredType> {
+    const { prefix } = writer.storage;
+    let opening = this.#stored.get(prefix);
+    if (opening === undefined) {
+      opening = this.#openNew(writer);
+      this.#stored.set(prefix, opening);
+    }
+    const stored = await opening;
+    stored.users++;
+    return stored;
+  }
+
+  async #openNew(writer: Resource): Promise<OpenType> {
+    const codec = new ObjectCodec(writer, (object) => writer.defaults(object));
+    const end = new AbortController();
+    const { prefix } = writer.storage;
+    const collection = await this.#open(`${prefix}/`, codec, end.signal);
+    return { prefix, collection, resource: writer, codec, users: 0, close: () => end.abort() };
+  }
+
+  async #release(prefix: string): Promise<void> {
+    const stored = await this.#stored.get(prefix);
+    if (stored === undefined || --stored.users > 0) return;
+    this.#stored.delete(prefix);
+    stored.close();
+  }
+
+  #changed(): void {
+    this.#generation++;
+    this.#views.clear();
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+const keyOf = (r: { readonly group: string; readonly version: string; readonly plural: string }): string =>
+  `${r.group}/${r.version}/${r.plural}`;
+
+const isStorageVersion = (r: Resource): boolean => apiVersionOf(r) === apiVersionOf(r.storage);
+
+class CollectionView implements ResourceView {
+  readonly resource: Resource;
+  readonly #stored: StoredType;
+  constructor(stored: StoredType) {
+    this.resource = stored.resource;
+    this.#stored = stored;
+  }
+  get revision(): number {
+    return this.#stored.collection.revision;
+  }
+  get(namespace: string, name: string): KubernetesObject | undefined {
+    const { prefix, collection } = this.#stored;
+    return collection.get(namespace === '' ? `${prefix}/${name}` : `${prefix}/${namespace}/${name}`)?.object;
+  }
+  *list(namespace = ''): Iterable<KubernetesObject> {
+    const { prefix, collection } = this.#stored;
+    const from = namespace === '' ? `${prefix}/` : `${prefix}/${namespace}/`;
+    for (const entry of collection.snapshot().entries(from)) yield entry.object;
+  }
+  watch(
+    onChange: (change: {
+      readonly type: 'added' | 'modified' | 'deleted';
+      readonly object: KubernetesObject;
+      readonly previous: KubernetesObject | undefined;
+    }) => void,
+    signal: AbortSignal,
+  ): void {
+    const { collection } = this.#stored;
+    const follow = (): void => {
+      collection.watch(
+        collection.revision,
+        {
+          onChange: (c) => onChange({ type: c.type, object: c.entry.object, previous: c.previous?.object }),
+          onError: () => {
+            // The collection loads itself anew after a fault; a view goes on from there.
+            if (!signal.aborted) follow();
+          },
+        },
+        signal,
+      );
+    };
+    follow();
+  }
+}

@@ -1,0 +1,109 @@
+import { invalid } from '../../api/meta/field-error.ts';
+import type { KubernetesObject } from '../../api/meta/object.ts';
+import { badRequest, invalidObject, notFound } from '../../api/meta/status.ts';
+import { patchTypes } from '../../api/request.ts';
+import type { ScaleMapping } from '../../api/resource.ts';
+import { builtinSchema } from '../../api/schema/builtin.ts';
+import type { Scale } from '../../api/types/autoscaling-v1.ts';
+import { deepFreeze } from '../../util/deep-freeze.ts';
+import { decodeAs } from './decode-body.ts';
+import { applyPatch, checkPatchType } from './patch.ts';
+import { methodNotAllowed, type RestResult, type Scope, validateWriteOptions } from './scope.ts';
+import { type Replacement, replace } from './update.ts';
+
+const scaleType = {
+  group: 'autoscaling',
+  version: 'v1',
+  kind: 'Scale',
+  get schema() {
+    return builtinSchema('io.k8s.api.autoscaling.v1.Scale');
+  },
+};
+
+/** The `scale` subresource: an autoscaling/v1 view of the numbers of its parent. */
+export async function scale(scope: Scope, mapping: ScaleMapping): Promise<RestResult> {
+  const { endpoint, request } = scope;
+  if (request.verb === 'get') {
+    const entry = endpoint.collection.get(scope.key);
+    if (entry === undefined) throw notFound(endpoint.subject, request.name);
+    return scaleResult(200, mapping, endpoint.object(entry));
+  }
+  validateWriteOptions(request);
+  const result = await replace(scope, {
+    subresource: undefined,
+    createWhenMissing: false,
+    operation: request.verb === 'patch' ? 'patch' : 'update',
+    next: desired(scope, mapping),
+    admitAs: {
+      kind: scaleType,
+      view: (object) => toScale(mapping, object),
+      apply: (object, view) => mapping.withReplicas(object, (view as Scale).spec?.replicas ?? 0),
+    },
+  });
+  const object = result.entry === undefined ? result.object : endpoint.object(result.entry);
+  return scaleResult(result.code, mapping, object ?? {});
+}
+
+function desired(scope: Scope, mapping: ScaleMapping): Replacement['next'] {
+  const { request } = scope;
+  if (request.verb === 'update') {
+    const wanted = decodeAs<Scale>(scope, scaleType);
+    const name = wanted.metadata?.name ?? '';
+    if (name !== request.name) {
+      throw badRequest(`the name of the object (${name}) does not match the name on the URL (${request.name})`);
+    }
+    return (live) => withScale(mapping, live as KubernetesObject, wanted, true);
+  }
+  if (request.verb !== 'patch') throw methodNotAllowed();
+  checkPatchType(scope, [patchTypes.json, patchTypes.merge, patchTypes.strategic]);
+  return (live) => {
+    const current = toScale(mapping, live as KubernetesObject);
+    return withScale(mapping, live as KubernetesObject, applyPatch(scope, current, scaleType), false);
+  };
+}
+
+/** The parent with the numbers of `wanted`, and its preconditions when it names any. */
+function withScale(mapping: ScaleMapping, live: KubernetesObject, wanted: Scale, conditional: boolean): KubernetesObject {
+  const replicas = wanted.spec?.replicas ?? 0;
+  if (replicas < 0) {
+    throw invalidObject(scaleType, live.metadata?.name ?? '', [
+      invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
+    ]);
+  }
+  const changed = mapping.withReplicas(live, replicas);
+  const { resourceVersion: _version, ...metadata } = changed.metadata ?? {};
+  const { resourceVersion, uid } = wanted.metadata ?? {};
+  return {
+    ...changed,
+    metadata: {
+      ...metadata,
+      ...(conditional && resourceVersion !== undefined ? { resourceVersion } : {}),
+      ...(uid === undefined ? {} : { uid }),
+    },
+  };
+}
+
+function toScale(mapping: ScaleMapping, object: KubernetesObject): Scale {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata ?? {};
+  const selector = mapping.selector(object);
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: {
+      ...(name === undefined ? {} : { name }),
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
+    },
+    spec: { replicas: mapping.specReplicas(object) },
+    status: { replicas: mapping.statusReplicas(object), ...(selector === '' ? {} : { selector }) },
+  };
+}
+
+const scaleResult = (code: number, mapping: ScaleMapping, object: KubernetesObject): RestResult => ({
+  code,
+  endpoint: undefined,
+  entry: undefined,
+  object: deepFreeze(toScale(mapping, object)) as KubernetesObject,
+});

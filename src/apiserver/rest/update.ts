@@ -1,0 +1,266 @@
+import { deepEqual } from '../../api/groups/define.ts';
+import { invalid } from '../../api/meta/field-error.ts';
+import type { GroupVersionKind, KubernetesObject } from '../../api/meta/object.ts';
+import { badRequest, conflict, invalidObject, notFound, staleConflict } from '../../api/meta/status.ts';
+import type { Subresource } from '../../api/resource.ts';
+import type { Entry } from '../../store/collection.ts';
+import { PreconditionError } from '../../store/contract.ts';
+import { deepFreeze } from '../../util/deep-freeze.ts';
+import type { AdmissionRecord } from './admission-chain.ts';
+import { mutate, validate } from './admission-chain.ts';
+import { createObject, withRequestNamespace } from './create.ts';
+import { decodeBody } from './decode-body.ts';
+import { validateMetadata, validateMetadataUpdate } from './metadata.ts';
+import { type RestResult, type Scope, validateWriteOptions } from './scope.ts';
+
+/** How often a write that named no resourceVersion is tried again when another one came between. */
+const MAX_CONFLICT_RETRIES = 5;
+
+/** PUT of an object, or of its view through a subresource. */
+export async function update(scope: Scope, subresource: Subresource | undefined): Promise<RestResult> {
+  validateWriteOptions(scope.request);
+  const body = decodeBody(scope, scope.endpoint.resource);
+  const { name } = scope.request;
+  const bodyName = body.metadata?.name ?? '';
+  if (bodyName === '') {
+    throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+  }
+  if (bodyName !== name) throw badRequest(`the name of the object (${bodyName}) does not match the name on the URL (${name})`);
+  const object = withRequestNamespace(scope, body);
+  return replace(scope, {
+    subresource,
+    createWhenMissing: subresource === undefined && scope.endpoint.resource.strategy.allowCreateOnUpdate,
+    next: () => object,
+    operation: 'update',
+  });
+}
+
+/** One optimistic change of an object. */
+export interface Replacement {
+  readonly subresource: Subresource | undefined;
+  readonly createWhenMissing: boolean;
+  /**
+   * The object wanted, from what is there now (in the request's version; undefined when nothing is and it may be created). Asked again after a conflict.
+   * It carries the resourceVersion that it insists on, or none.
+   */
+  next(live: KubernetesObject | undefined): KubernetesObject | Promise<KubernetesObject>;
+  readonly operation: 'update' | 'patch' | 'apply';
+  /** What the object is on the way through admission, when the subresource speaks another kind (Scale). */
+  readonly admitAs?: {
+    readonly kind: GroupVersionKind;
+    view(object: KubernetesObject): KubernetesObject;
+    apply(object: KubernetesObject, view: KubernetesObject): KubernetesObject;
+  };
+}
+
+/** Reads, changes, admits, validates and commits; takes it up again when another writer was quicker and the caller did not insist. */
+export async function replace(scope: Scope, replacement: Replacement): Promise<RestResult> {
+  const { endpoint } = scope;
+  const { key } = scope;
+  for (let attempt = 0; ; attempt++) {
+    const entry = endpoint.collection.get(key);
+    if (entry === undefined) {
+      if (!replacement.createWhenMissing) throw notFound(endpoint.subject, scope.request.name);
+      return createObject(scope, await replacement.next(undefined));
+    }
+    const live = endpoint.object(entry);
+    const produced = replacement.next(live);
+    const wanted = produced instanceof Promise ? await produced : produced;
+    const insists = insistsOnVersion(scope, replacement, wanted, live);
+    try {
+      return await replaceOnce(scope, replacement, entry, live, wanted);
+    } catch (err) {
+      if (!(err instanceof PreconditionError)) throw err;
+      if (insists || attempt >= MAX_CONFLICT_RETRIES) throw staleConflict(endpoint.subject, scope.request.name);
+    }
+  }
+}
+
+/** Checks uid and resourceVersion against the live object; whether the caller insisted on a version. */
+function insistsOnVersion(scope: Scope, replacement: Replacement, wanted: KubernetesObject, live: KubernetesObject): boolean {
+  const { endpoint, request } = scope;
+  const uid = wanted.metadata?.uid ?? '';
+  if (uid !== '' && uid !== live.metadata?.uid) {
+    throw conflict(
+      endpoint.subject,
+      request.name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata?.uid ?? ''}`,
+    );
+  }
+  const version = wanted.metadata?.resourceVersion ?? '';
+  if (version === '' || version === '0') {
+    if (replacement.operation === 'update' && !endpoint.resource.strategy.allowUnconditionalUpdate) {
+      throw invalidObject(endpoint.resource, request.name, [
+        invalid('metadata.resourceVersion', 0, 'must be specified for an update'),
+      ]);
+    }
+    return false;
+  }
+  if (version !== live.metadata?.resourceVersion) throw staleConflict(endpoint.subject, request.name);
+  // A patch starts from the live object and so carries its version without meaning it.
+  return replacement.operation === 'update';
+}
+
+async function replaceOnce(
+  scope: Scope,
+  replacement: Replacement,
+  entry: Entry<KubernetesObject>,
+  live: KubernetesObject,
+  wanted: KubernetesObject,
+): Promise<RestResult> {
+  const chain = scope.chain('UPDATE');
+  let object = replacement.operation === 'apply' ? wanted : trackFields(scope, wanted, live);
+  const record = admissionRecord(scope, replacement, deepFreeze(object), live);
+  if (chain.mutators.length > 0) {
+    const before = record.object;
+    await mutate(chain, record);
+    if (record.object !== undefined && record.object !== before) {
+      object = replacement.admitAs === undefined ? record.object : replacement.admitAs.apply(object, record.object);
+    }
+  }
+  const prepared = prepare(scope, replacement.subresource, object, live);
+  if (chain.validators.length > 0) {
+    record.object = replacement.admitAs === undefined ? prepared : deepFreeze(replacement.admitAs.view(prepared));
+    await validate(chain, record);
+  }
+  if (scope.endpoint.resource.warnings !== undefined && replacement.subresource === undefined) {
+    scope.warnings.push(...scope.endpoint.resource.warnings(prepared, live));
+  }
+  if (shouldDelete(scope, prepared, live)) return removeFinalized(scope, entry, prepared);
+  return commitUpdate(scope, entry, live, prepared);
+}
+
+async function commitUpdate(
+  scope: Scope,
+  entry: Entry<KubernetesObject>,
+  live: KubernetesObject,
+  prepared: KubernetesObject,
+): Promise<RestResult> {
+  const { endpoint } = scope;
+  // What changes nothing writes nothing: the revision stays.
+  if (sameButVersion(prepared, live)) return { code: 200, endpoint, entry, object: undefined };
+  const guard = scope.core.guards.get(endpoint.id);
+  const reservation = guard?.update(endpoint.toStored(prepared), entry.object, scope.dryRun);
+  const object = reservation?.object ?? endpoint.toStored(prepared);
+  if (scope.dryRun) {
+    reservation?.rollback();
+    return { code: 200, endpoint, entry: undefined, object: deepFreeze(endpoint.fromStored(object)) };
+  }
+  try {
+    const { ttlSeconds } = endpoint.resource;
+    const written = await endpoint.collection.write({
+      type: 'put',
+      key: entry.key,
+      object,
+      expectedRevision: entry.revision,
+      ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
+    });
+    reservation?.commit();
+    return { code: 200, endpoint, entry: written, object: undefined };
+  } catch (err) {
+    reservation?.rollback();
+    throw err;
+  }
+}
+
+function admissionRecord(
+  scope: Scope,
+  replacement: Replacement,
+  object: KubernetesObject,
+  live: KubernetesObject,
+): AdmissionRecord {
+  const { admitAs } = replacement;
+  return admitAs === undefined
+    ? scope.admission('UPDATE', scope.request.name, object, live)
+    : scope.admission(
+        'UPDATE',
+        scope.request.name,
+        deepFreeze(admitAs.view(object)),
+        deepFreeze(admitAs.view(live)),
+        admitAs.kind,
+      );
+}
+
+function trackFields(scope: Scope, object: KubernetesObject, live: KubernetesObject): KubernetesObject {
+  const { fieldManager } = scope.core;
+  if (fieldManager === undefined) return object;
+  return fieldManager.update({
+    resource: scope.endpoint.resource,
+    live,
+    object,
+    manager: scope.manager,
+    subresource: scope.request.subresource ?? '',
+    now: scope.now,
+  });
+}
+
+/** Upstream's BeforeUpdate: what an update may not touch, the strategy, validation. The result is frozen. */
+function prepare(
+  scope: Scope,
+  subresource: Subresource | undefined,
+  wanted: KubernetesObject,
+  live: KubernetesObject,
+): KubernetesObject {
+  const { endpoint } = scope;
+  const { resource } = endpoint;
+  const object = withRequestNamespace(scope, wanted);
+  const old = live.metadata ?? {};
+  const { generation: _generation, selfLink: _selfLink, ...kept } = object.metadata ?? {};
+  const base: KubernetesObject = {
+    ...object,
+    kind: resource.kind,
+    apiVersion: endpoint.apiVersion,
+    metadata: { ...kept, ...(old.generation === undefined ? {} : { generation: old.generation }) },
+  };
+  const strategy = subresource?.strategy ?? resource.strategy;
+  const shaped = strategy.prepareForUpdate(base, live, scope);
+  const prepared = deepFreeze({
+    ...shaped,
+    metadata: {
+      ...shaped.metadata,
+      ...((shaped.metadata?.uid ?? '') === '' ? { uid: old.uid } : {}),
+      ...(old.creationTimestamp === undefined ? {} : { creationTimestamp: old.creationTimestamp }),
+      ...(old.deletionTimestamp === undefined ? {} : { deletionTimestamp: old.deletionTimestamp }),
+      ...(old.deletionGracePeriodSeconds !== undefined && shaped.metadata?.deletionGracePeriodSeconds === undefined
+        ? { deletionGracePeriodSeconds: old.deletionGracePeriodSeconds }
+        : {}),
+      // The version it insists on has been checked; validation wants to see one.
+      resourceVersion: old.resourceVersion,
+    },
+  } as KubernetesObject);
+  const errors = [
+    ...validateMetadata(prepared, resource),
+    ...validateMetadataUpdate(prepared, live),
+    ...(subresource?.validateUpdate !== undefined
+      ? subresource.validateUpdate(prepared, live, scope)
+      : subresource?.strategy !== undefined
+        ? []
+        : resource.validateUpdate(prepared, live, scope)),
+  ];
+  if (errors.length > 0) throw invalidObject(resource, scope.request.name, errors);
+  return prepared;
+}
+
+/** An update that takes away the last thing a deletion waits for is the deletion. */
+function shouldDelete(scope: Scope, object: KubernetesObject, live: KubernetesObject): boolean {
+  if ((object.metadata?.finalizers ?? []).length > 0 || live.metadata?.deletionTimestamp === undefined) return false;
+  if ((live.metadata.deletionGracePeriodSeconds ?? 0) !== 0) return false;
+  if (scope.endpoint.id !== '/namespaces') return true;
+  const spec = (object as { spec?: { finalizers?: readonly string[] } }).spec;
+  return (spec?.finalizers ?? []).length === 0;
+}
+
+/** The object is deleted with this state as its last; the answer is the object as it was sent, as upstream gives it. */
+async function removeFinalized(scope: Scope, entry: Entry<KubernetesObject>, object: KubernetesObject): Promise<RestResult> {
+  const { endpoint } = scope;
+  if (!scope.dryRun) {
+    const stored = endpoint.toStored(object);
+    await endpoint.collection.write({ type: 'delete', key: entry.key, object: stored, expectedRevision: entry.revision });
+    scope.core.guards.get(endpoint.id)?.deleted(stored);
+  }
+  return { code: 200, endpoint, entry: undefined, object };
+}
+
+function sameButVersion(a: KubernetesObject, b: KubernetesObject): boolean {
+  return deepEqual(a, b);
+}
