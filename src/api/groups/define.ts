@@ -30,6 +30,10 @@ export interface ResourceDefinition<T extends KubernetesObject> {
   readonly validate: Resource<T>['validate'];
   /** When left out, an update is validated as a new object. */
   readonly validateUpdate?: Resource<T>['validateUpdate'];
+  /** What an update through `status` changes beside taking the new status over; gets the object that is to be stored. */
+  readonly prepareStatusUpdate?: Strategy<T>['prepareForUpdate'];
+  /** The status of a new object, where upstream always writes one; none when left out. */
+  readonly emptyStatus?: Readonly<Record<string, unknown>>;
   /** Validation of an update through `status`; none when left out. */
   readonly validateStatusUpdate?: Resource<T>['validateUpdate'];
   readonly validateName: Resource<T>['validateName'];
@@ -57,7 +61,7 @@ export function groupVersion(
             {
               name: 'status',
               verbs: ['get', 'patch', 'update'],
-              strategy: { prepareForUpdate: keepAllButStatus },
+              strategy: { prepareForUpdate: statusUpdate(d) as Strategy['prepareForUpdate'] },
               validateUpdate: (d.validateStatusUpdate ?? (() => [])) as Subresource['validateUpdate'] & {},
             },
           ]
@@ -97,7 +101,8 @@ function withStatusIsolation<T extends KubernetesObject>(d: ResourceDefinition<T
   const base: Strategy<T> = {
     prepareForCreate: (object) => {
       const { status: _status, ...rest } = object as WithSpecStatus;
-      const cleared = (d.status === true ? rest : object) as T;
+      const bare = d.emptyStatus === undefined ? rest : { ...rest, status: d.emptyStatus };
+      const cleared = (d.status === true ? bare : object) as T;
       return generation ? withGeneration(cleared, 1) : cleared;
     },
     prepareForUpdate: (object, old) => {
@@ -114,6 +119,12 @@ function withStatusIsolation<T extends KubernetesObject>(d: ResourceDefinition<T
     allowUnconditionalUpdate: true,
   };
   return { ...base, ...d.strategy };
+}
+
+function statusUpdate<T extends KubernetesObject>(d: ResourceDefinition<T>): Strategy<T>['prepareForUpdate'] {
+  const prepare = d.prepareStatusUpdate;
+  if (prepare === undefined) return keepAllButStatus;
+  return (object, old, context) => prepare(keepAllButStatus(object, old), old, context);
 }
 
 /** An update through `status`: the old object with the new status; of the metadata only what status writers may touch. */

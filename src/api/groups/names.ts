@@ -55,3 +55,6 @@ export const nameIsDNS1035Label = named(isDNS1035Label);
 export const validateFinalizerName = (name: string, path: FieldPath): readonly FieldError[] =>
   isQualifiedName(name).map((m) => invalid(path, name, m));
 export const validateLabels = (_labels: Readonly<Record<string, string>>, _path: FieldPath): readonly FieldError[] => [];
+export const isValidLabelValue = (value: string): readonly string[] =>
+  /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/.test(value) ? [] : ['a valid label'];
+export const validateLabelSelector = (_selector: unknown, _path: FieldPath): readonly FieldError[] => [];

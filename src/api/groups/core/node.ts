@@ -1,0 +1,170 @@
+import { duplicate, type FieldError, FieldPath, forbidden, invalid, notSupported, required } from '../../meta/field-error.ts';
+import type { Node, NodeSpec, Taint } from '../../types/core-v1.ts';
+import { age, allVerbs, column, deepEqual, groupVersion, standardColumns } from '../define.ts';
+import { check } from '../field-checks.ts';
+import { parseCIDR, validateLegacyCIDR } from '../ip.ts';
+import { isQualifiedName, isValidLabelValue, nameIsDNSSubdomain } from '../names.ts';
+import { quantityFaults } from './resource-faults.ts';
+
+const define = groupVersion('', 'v1');
+const taintEffects = ['NoExecute', 'NoSchedule', 'PreferNoSchedule'];
+
+/** podCIDR and podCIDRs[0] are one thing; a client may give either. */
+function syncPodCIDRs(spec: NodeSpec): NodeSpec {
+  const { podCIDR = '', podCIDRs = [] } = spec;
+  if (podCIDR !== '') return podCIDRs[0] === podCIDR ? spec : { ...spec, podCIDRs: [podCIDR] };
+  return podCIDRs.length === 0 ? spec : { ...spec, podCIDR: podCIDRs[0]! };
+}
+
+function defaults(object: Node): Node {
+  const spec = object.spec === undefined ? undefined : syncPodCIDRs(object.spec);
+  const synced = spec === object.spec ? object : { ...object, spec: spec! };
+  const { capacity, allocatable } = synced.status ?? {};
+  if (capacity === undefined || allocatable !== undefined) return synced;
+  return { ...synced, status: { ...synced.status, allocatable: capacity } };
+}
+
+function taintFaults(taints: readonly Taint[]): readonly FieldError[] {
+  const seen = new Set<string>();
+  return taints.flatMap((taint, i) => {
+    // The path says metadata upstream as well.
+    const path = new FieldPath('metadata.taints').index(i);
+    const { key = '', value = '', effect } = taint;
+    const errors: FieldError[] = [...check(path.child('key'), key, isQualifiedName)];
+    const badValue = isValidLabelValue(value);
+    if (badValue.length > 0) errors.push(invalid(path.child('value'), value, badValue.join(';')));
+    if (!effect) errors.push(required(path.child('effect')));
+    else if (!taintEffects.includes(effect)) errors.push(notSupported(path.child('effect'), effect, taintEffects));
+    const pair = `${effect} ${key}`;
+    if (seen.has(pair)) {
+      // Field names as of the internal type, which has no JSON tags.
+      const shown = { Key: key, Value: value, Effect: effect ?? '', TimeAdded: taint.timeAdded ?? null };
+      errors.push({ ...duplicate(path, shown), detail: 'taints must be unique by key and effect pair' });
+    }
+    seen.add(pair);
+    return errors;
+  });
+}
+
+function resourceFaults(object: Node): readonly FieldError[] {
+  return (['capacity', 'allocatable'] as const).flatMap((field) =>
+    Object.entries(object.status?.[field] ?? {}).flatMap(([name, amount]) =>
+      quantityFaults(new FieldPath('status').child(field, name), name, amount),
+    ),
+  );
+}
+
+function podCIDRFaults(cidrs: readonly string[]): readonly FieldError[] {
+  const path = new FieldPath('spec.podCIDRs');
+  const errors = cidrs.flatMap((cidr, i) => validateLegacyCIDR(path.index(i), cidr));
+  if (cidrs.length < 2) return errors;
+  const families = cidrs.map((cidr) => parseCIDR(cidr)?.v6);
+  if (cidrs.length > 2 || !families.includes(true) || !families.includes(false)) {
+    errors.push(invalid(path, cidrs, 'may specify no more than one CIDR for each IP family'));
+  }
+  cidrs.forEach((cidr, i) => {
+    if (cidrs.indexOf(cidr) < i) errors.push(duplicate(path.index(i), cidr));
+  });
+  return errors;
+}
+
+function validate(object: Node): readonly FieldError[] {
+  return [...taintFaults(object.spec?.taints ?? []), ...resourceFaults(object), ...podCIDRFaults(object.spec?.podCIDRs ?? [])];
+}
+
+/** Of a node's spec, taints and unschedulable may change; podCIDRs and providerID may be set once. */
+function validateUpdate(object: Node, old: Node): readonly FieldError[] {
+  const errors = [...resourceFaults(object)];
+  (object.status?.addresses ?? []).forEach((address, i, all) => {
+    if (all.findIndex((a) => a.type === address.type && a.address === address.address) < i) {
+      errors.push(duplicate(new FieldPath('status.addresses').index(i), { Type: address.type, Address: address.address }));
+    }
+  });
+  const after = object.spec ?? {};
+  const before = old.spec ?? {};
+  const cidrs = after.podCIDRs ?? [];
+  const oldCIDRs = before.podCIDRs ?? [];
+  if (oldCIDRs.length > 0) {
+    const fault = forbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid');
+    if (oldCIDRs.length !== cidrs.length) errors.push(fault);
+    else for (const [i, cidr] of oldCIDRs.entries()) if (cidr !== cidrs[i]) errors.push(fault);
+  }
+  if (before.providerID && before.providerID !== (after.providerID ?? '')) {
+    errors.push(forbidden('spec.providerID', 'node updates may not change providerID except from "" to valid'));
+  }
+  errors.push(...taintFaults(after.taints ?? []));
+  const rest = ({
+    podCIDR: _c,
+    podCIDRs: _cs,
+    providerID: _p,
+    configSource: _s,
+    taints: _t,
+    unschedulable: _u,
+    ...others
+  }: NodeSpec) => others;
+  if (!deepEqual(rest(after), rest(before)) || (oldCIDRs.length > 0 && !deepEqual(cidrs, oldCIDRs))) {
+    errors.push(forbidden('', 'node updates may only change labels, taints, or capacity'));
+  }
+  return errors;
+}
+
+function status(object: Node): string {
+  const ready = object.status?.conditions?.find((c) => c.type === 'Ready');
+  const text = ready === undefined ? 'Unknown' : ready.status === 'True' ? 'Ready' : 'NotReady';
+  return object.spec?.unschedulable === true ? `${text},SchedulingDisabled` : text;
+}
+
+/** From labels `node-role.kubernetes.io/<role>` and `kubernetes.io/role=<role>`. */
+function roles(object: Node): string {
+  const prefix = 'node-role.kubernetes.io/';
+  const found = Object.entries(object.metadata?.labels ?? {}).flatMap(([key, value]) =>
+    key.startsWith(prefix) ? [key.slice(prefix.length)] : key === 'kubernetes.io/role' ? [value] : [],
+  );
+  return [...new Set(found.filter((role) => role !== ''))].sort().join(',') || '<none>';
+}
+
+const address = (object: Node, type: string): string =>
+  object.status?.addresses?.find((a) => a.type === type)?.address ?? '<none>';
+
+export const node = define<Node>({
+  kind: 'Node',
+  plural: 'nodes',
+  namespaced: false,
+  shortNames: ['no'],
+  storagePrefix: '/registry/minions',
+  status: true,
+  generation: false,
+  subresources: [{ name: 'proxy', verbs: allVerbs.filter((v) => /^(create|delete|get|patch|update)$/.test(v)) }],
+  defaults,
+  // A kubelet registers its node with its status, in one request.
+  strategy: { prepareForCreate: (object) => object },
+  validate,
+  validateUpdate,
+  validateStatusUpdate: validateUpdate,
+  validateName: nameIsDNSSubdomain,
+  columns: [
+    ...standardColumns(column('Status', 'string', 'The status of the node'), column('Roles', 'string', 'The roles of the node')),
+    column('Version', 'string', 'The version of the kubelet on the node.'),
+    column('Internal-IP', 'string', 'The address of the node inside the cluster.', 1),
+    column('External-IP', 'string', 'The address of the node outside the cluster.', 1),
+    column('OS-Image', 'string', 'The operating system of the node.', 1),
+    column('Kernel-Version', 'string', 'The kernel of the node.', 1),
+    column('Container-Runtime', 'string', 'The container runtime of the node and its version.', 1),
+  ],
+  row: (object, now) => {
+    const info = object.status?.nodeInfo;
+    return [
+      object.metadata?.name ?? '',
+      status(object),
+      roles(object),
+      age(object.metadata?.creationTimestamp, now),
+      info?.kubeletVersion ?? '',
+      address(object, 'InternalIP'),
+      address(object, 'ExternalIP'),
+      info?.osImage || '<unknown>',
+      info?.kernelVersion || '<unknown>',
+      info?.containerRuntimeVersion || '<unknown>',
+    ];
+  },
+  fieldSelectors: { 'spec.unschedulable': (object) => String(object.spec?.unschedulable ?? false) },
+});

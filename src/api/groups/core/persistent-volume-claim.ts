@@ -1,0 +1,216 @@
+import { type FieldError, FieldPath, forbidden, invalid, notSupported, required } from '../../meta/field-error.ts';
+import { canonicalQuantity, compareQuantities, Quantity } from '../../meta/quantity.ts';
+import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../../types/core-v1.ts';
+import { age, column, groupVersion, standardColumns } from '../define.ts';
+import { check, immutable } from '../field-checks.ts';
+import { isDNS1123Subdomain, isQualifiedName, nameIsDNSSubdomain, validateLabelSelector } from '../names.ts';
+import { semanticEqual } from '../semantic-equal.ts';
+import { accessModeFaults, formatAccessModes } from './access-modes.ts';
+import { storageClassAnnotation } from './persistent-volume.ts';
+import { positiveQuantityFaults, quantityFaults } from './resource-faults.ts';
+
+const define = groupVersion('', 'v1');
+const specPath = new FieldPath('spec');
+
+type Spec = PersistentVolumeClaimSpec;
+
+/** dataSource is dataSourceRef within the namespace: giving one gives the other (KEP-1495). */
+export function withDataSources(spec: Spec): Spec {
+  const { dataSource, dataSourceRef } = spec;
+  if (dataSource !== undefined && dataSourceRef === undefined) return { ...spec, dataSourceRef: dataSource };
+  if (dataSource === undefined && dataSourceRef !== undefined && !dataSourceRef.namespace) {
+    const { namespace: _namespace, ...local } = dataSourceRef;
+    return { ...spec, dataSource: local };
+  }
+  return spec;
+}
+
+function dataSourceFaults(spec: Spec, path: FieldPath): readonly FieldError[] {
+  return (['dataSource', 'dataSourceRef'] as const).flatMap((field) => {
+    const ref = spec[field];
+    if (ref === undefined) return [];
+    const at = path.child(field);
+    const errors: FieldError[] = [];
+    if (!ref.name) errors.push(required(at.child('name')));
+    if (!ref.kind) errors.push(required(at.child('kind')));
+    if (!ref.apiGroup && ref.kind !== 'PersistentVolumeClaim') {
+      errors.push(invalid(at, ref.kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"));
+    }
+    if (ref.apiGroup) errors.push(...check(at.child('apiGroup'), ref.apiGroup, isDNS1123Subdomain));
+    return errors;
+  });
+}
+
+/** Everything wrong with the spec of a claim, or of a template for claims. */
+export function claimSpecFaults(spec: Spec, path: FieldPath): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  const modes = spec.accessModes ?? [];
+  if (modes.length === 0) errors.push(required(path.child('accessModes'), 'at least 1 access mode is required'));
+  if (spec.selector !== undefined) errors.push(...validateLabelSelector(spec.selector, path.child('selector')));
+  errors.push(...accessModeFaults(path.child('accessModes'), modes));
+  const storage = spec.resources?.requests?.['storage'];
+  const storagePath = path.child('resources').key('storage');
+  if (storage === undefined) errors.push(required(storagePath));
+  else {
+    const notPositive = positiveQuantityFaults(storagePath, storage);
+    errors.push(...(notPositive.length > 0 ? notPositive : quantityFaults(storagePath, 'storage', storage)));
+  }
+  if (spec.storageClassName) errors.push(...check(path.child('storageClassName'), spec.storageClassName, isDNS1123Subdomain));
+  if (spec.volumeMode !== undefined && spec.volumeMode !== 'Block' && spec.volumeMode !== 'Filesystem') {
+    errors.push(notSupported(path.child('volumeMode'), spec.volumeMode, ['Block', 'Filesystem']));
+  }
+  errors.push(...dataSourceFaults(spec, path));
+  if (spec.dataSource !== undefined && spec.dataSourceRef !== undefined && !spec.dataSourceRef.namespace) {
+    if (!semanticEqual('io.k8s.api.core.v1.TypedObjectReference', spec.dataSource, spec.dataSourceRef)) {
+      errors.push(invalid(path, path.child('dataSource').toString(), 'must match dataSourceRef'));
+    }
+  }
+  if (spec.volumeAttributesClassName) {
+    errors.push(...check(path.child('volumeAttributesClassName'), spec.volumeAttributesClassName, isDNS1123Subdomain));
+  }
+  return errors;
+}
+
+/** A claim from the days of the annotation may name the same class in its spec. */
+function classMovedToSpec(object: PersistentVolumeClaim, old: PersistentVolumeClaim): boolean {
+  const then = old.metadata?.annotations?.[storageClassAnnotation];
+  const now = object.metadata?.annotations?.[storageClassAnnotation];
+  return (
+    then !== undefined &&
+    old.spec?.storageClassName === undefined &&
+    object.spec?.storageClassName === then &&
+    (now === undefined || now === then)
+  );
+}
+
+const withRequest = (spec: Spec, storage: string | undefined): Spec => {
+  const { storage: _storage, ...others } = spec.resources?.requests ?? {};
+  return { ...spec, resources: { ...spec.resources, requests: storage === undefined ? others : { ...others, storage } } };
+};
+
+function without<K extends keyof Spec>(spec: Spec, name: K): Spec {
+  const { [name]: _dropped, ...rest } = spec;
+  return rest as Spec;
+}
+
+/** A spec stays as it was, but for the volume's name (once), the size of a bound claim, and its attributes class. */
+function validateUpdate(object: PersistentVolumeClaim, old: PersistentVolumeClaim): readonly FieldError[] {
+  const after = object.spec ?? {};
+  const before = old.spec ?? {};
+  const errors = [...claimSpecFaults(after, specPath)];
+  let left = without(after, 'volumeAttributesClassName');
+  let right = without(before, 'volumeAttributesClassName');
+  if (!before.volumeName) {
+    left = without(left, 'volumeName');
+    right = without(right, 'volumeName');
+  }
+  if (classMovedToSpec(object, old)) left = without(left, 'storageClassName');
+  else {
+    const now = object.metadata?.annotations?.[storageClassAnnotation] ?? '';
+    const then = old.metadata?.annotations?.[storageClassAnnotation] ?? '';
+    errors.push(...immutable(`metadata.annotations.${storageClassAnnotation}`, now, then));
+  }
+  const oldSize = before.resources?.requests?.['storage'];
+  if (object.status?.phase === 'Bound' && left.resources?.requests !== undefined) left = withRequest(left, oldSize);
+  if (!semanticEqual('io.k8s.api.core.v1.PersistentVolumeClaimSpec', left, right)) {
+    const detail = 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
+    errors.push(forbidden('spec', detail));
+  }
+  const newSize = String(after.resources?.requests?.['storage'] ?? '0');
+  if (compareQuantities(newSize, String(oldSize ?? '0')) < 0) {
+    if (compareQuantities(newSize, String(old.status?.capacity?.['storage'] ?? '0')) <= 0) {
+      errors.push(forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity'));
+    }
+  }
+  errors.push(...immutable('volumeMode', after.volumeMode, before.volumeMode));
+  if (before.volumeAttributesClassName !== undefined && after.volumeAttributesClassName === undefined) {
+    errors.push(forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden'));
+  }
+  return errors;
+}
+
+const resizeStates = [
+  'ControllerResizeInProgress',
+  'ControllerResizeInfeasible',
+  'NodeResizeInProgress',
+  'NodeResizeInfeasible',
+  'NodeResizePending',
+];
+
+function validateStatus(object: PersistentVolumeClaim): readonly FieldError[] {
+  const status = new FieldPath('status');
+  const errors: FieldError[] = [];
+  for (const [name, amount] of Object.entries(object.status?.capacity ?? {})) {
+    const parsed = Quantity.parse(String(amount));
+    if (parsed.sign < 0)
+      errors.push(invalid(status.child('capacity').key(name), parsed.value(), 'must be a valid resource quantity'));
+  }
+  for (const [name, state] of Object.entries(object.status?.allocatedResourceStatuses ?? {})) {
+    const path = status.child('allocatedResourceStatus').key(name);
+    errors.push(...check(path, name, isQualifiedName));
+    if (!resizeStates.includes(state)) errors.push(notSupported(path, state, resizeStates));
+  }
+  for (const [name, amount] of Object.entries(object.status?.allocatedResources ?? {})) {
+    const path = status.child('allocatedResources').key(name);
+    errors.push(...check(path, name, isQualifiedName), ...quantityFaults(path, name, amount));
+  }
+  return errors;
+}
+
+const normalized = (object: PersistentVolumeClaim): PersistentVolumeClaim =>
+  object.spec === undefined ? object : { ...object, spec: withDataSources(object.spec) };
+
+export const persistentVolumeClaim = define<PersistentVolumeClaim>({
+  kind: 'PersistentVolumeClaim',
+  plural: 'persistentvolumeclaims',
+  namespaced: true,
+  shortNames: ['pvc'],
+  status: true,
+  generation: false,
+  defaults: (object) => {
+    if (object.spec?.volumeMode !== undefined && object.status?.phase) return object;
+    return {
+      ...object,
+      spec: { ...object.spec, volumeMode: object.spec?.volumeMode ?? 'Filesystem' },
+      status: { ...object.status, phase: object.status?.phase || 'Pending' },
+    };
+  },
+  strategy: {
+    prepareForCreate: (object) => ({ ...normalized(object), status: { phase: 'Pending' } }),
+    prepareForUpdate: (object, old) => {
+      const { status: _status, ...rest } = normalized(object);
+      return old.status === undefined ? rest : { ...rest, status: old.status };
+    },
+  },
+  validate: (object) => claimSpecFaults(object.spec ?? {}, specPath),
+  validateUpdate,
+  validateStatusUpdate: validateStatus,
+  validateName: nameIsDNSSubdomain,
+  columns: [
+    ...standardColumns(
+      column('Status', 'string', 'Whether the claim is bound.'),
+      column('Volume', 'string', 'The volume that backs the claim.'),
+      column('Capacity', 'string', 'How much the volume holds.'),
+      column('Access Modes', 'string', 'The ways in which the volume can be mounted.'),
+      column('StorageClass', 'string', 'StorageClass of the pvc'),
+      column('VolumeAttributesClass', 'string', 'VolumeAttributesClass of the pvc'),
+    ),
+    column('VolumeMode', 'string', 'Whether the volume is a filesystem or a block device.', 1),
+  ],
+  row: (object, now) => {
+    const s = object.spec ?? {};
+    const bound = Boolean(s.volumeName);
+    return [
+      object.metadata?.name ?? '',
+      object.metadata?.deletionTimestamp !== undefined ? 'Terminating' : (object.status?.phase ?? ''),
+      s.volumeName ?? '',
+      bound ? canonicalQuantity(String(object.status?.capacity?.['storage'] ?? '0')) : '',
+      bound ? formatAccessModes(object.status?.accessModes) : '',
+      object.metadata?.annotations?.[storageClassAnnotation] ?? s.storageClassName ?? '',
+      s.volumeAttributesClassName ?? '<unset>',
+      age(object.metadata?.creationTimestamp, now),
+      s.volumeMode ?? '<unset>',
+    ];
+  },
+  fieldSelectors: { name: (object) => object.metadata?.name ?? '' },
+});
