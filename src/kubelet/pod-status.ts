@@ -1,5 +1,5 @@
-import type { Container, ContainerState, ContainerStatus, Pod, PodPhase, PodStatus } from '../api/types/core-v1.ts';
 import { formatTime } from '../api/meta/time.ts';
+import type { Container, ContainerState, ContainerStatus, Pod, PodPhase, PodStatus } from '../api/types/core-v1.ts';
 import { hasStarted, type ProbeVerdicts, sandboxNeeded, shouldStart } from './actions.ts';
 import type { ObservedContainer, ObservedPod } from './observed.ts';
 import {
