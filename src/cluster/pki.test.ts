@@ -14,7 +14,10 @@ describe('ensurePki', () => {
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
   it('makes a chain that verifies, with the names and groups asked for', async () => {
-    const pki = await ensurePki(directory, { serverNames: ['localhost', '127.0.0.1', 'kubernetes.default.svc'], clock: systemClock });
+    const pki = await ensurePki(directory, {
+      serverNames: ['localhost', '127.0.0.1', 'kubernetes.default.svc'],
+      clock: systemClock,
+    });
     const ca = new X509Certificate(pki.ca.cert);
     const server = new X509Certificate(pki.apiserver.cert);
     expect(server.verify(ca.publicKey)).toBe(true);
@@ -36,7 +39,10 @@ describe('ensurePki', () => {
     expect(renamed.apiserver.cert).not.toBe(first.apiserver.cert);
     expect(renamed.admin).toEqual(first.admin);
     expect(renamed.ca).toEqual(first.ca);
-    const later = await ensurePki(directory, { serverNames: ['localhost'], clock: new VirtualClock(Date.now() + 350 * 86_400_000) });
+    const later = await ensurePki(directory, {
+      serverNames: ['localhost'],
+      clock: new VirtualClock(Date.now() + 350 * 86_400_000),
+    });
     expect(later.admin.cert).not.toBe(first.admin.cert);
     expect(later.ca).toEqual(first.ca);
     expect(later.serviceAccount).toEqual(first.serviceAccount);

@@ -60,7 +60,10 @@ async function x509(): Promise<X509> {
 }
 
 function pem(label: string, der: ArrayBuffer): string {
-  const lines = Buffer.from(der).toString('base64').match(/.{1,64}/g) ?? [];
+  const lines =
+    Buffer.from(der)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? [];
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }
 
@@ -87,7 +90,10 @@ export async function createAuthority(commonName: string, clock: Clock): Promise
     keys,
     extensions: [
       new x.BasicConstraintsExtension(true, undefined, true),
-      new x.KeyUsagesExtension(x.KeyUsageFlags.keyCertSign | x.KeyUsageFlags.digitalSignature | x.KeyUsageFlags.keyEncipherment, true),
+      new x.KeyUsagesExtension(
+        x.KeyUsageFlags.keyCertSign | x.KeyUsageFlags.digitalSignature | x.KeyUsageFlags.keyEncipherment,
+        true,
+      ),
       await x.SubjectKeyIdentifierExtension.create(keys.publicKey),
       new x.SubjectAlternativeNameExtension([{ type: 'dns', value: commonName }]),
     ],
@@ -148,7 +154,10 @@ export function publicKeyHash(authority: Pick<Authority, 'cert'>): string {
  * Loads the cluster's key material from `directory`, making what is not there or is about to end. Authorities and the service account
  * key are never replaced. Private keys are written 0600.
  */
-export async function ensurePki(directory: string, options: { readonly serverNames: readonly string[]; readonly clock: Clock }): Promise<ClusterPki> {
+export async function ensurePki(
+  directory: string,
+  options: { readonly serverNames: readonly string[]; readonly clock: Clock },
+): Promise<ClusterPki> {
   const { clock } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const stored = async (name: string, make: () => Promise<KeyPair>, stale: (pair: KeyPair) => boolean): Promise<KeyPair> => {
@@ -177,7 +186,16 @@ export async function ensurePki(directory: string, options: { readonly serverNam
     leaf('front-proxy-client', frontProxyCa, { commonName: 'front-proxy-client', usage: 'client' }),
     leaf('admin', ca, { commonName: 'kubernetes-admin', organizations: ['system:masters'], usage: 'client' }),
   ]);
-  return { directory, ca, frontProxyCa, apiserver, apiserverKubeletClient, frontProxyClient, admin, serviceAccount: await serviceAccountKeys(directory) };
+  return {
+    directory,
+    ca,
+    frontProxyCa,
+    apiserver,
+    apiserverKubeletClient,
+    frontProxyClient,
+    admin,
+    serviceAccount: await serviceAccountKeys(directory),
+  };
 }
 
 async function serviceAccountKeys(directory: string): Promise<ClusterPki['serviceAccount']> {
@@ -196,7 +214,13 @@ async function serviceAccountKeys(directory: string): Promise<ClusterPki['servic
 }
 
 /** A stored key pair, or one made by `request` and stored. For certificates beside the cluster's own: a node's, say. */
-export async function ensureCertificate(directory: string, name: string, authority: Authority, request: CertificateRequest, clock: Clock): Promise<KeyPair> {
+export async function ensureCertificate(
+  directory: string,
+  name: string,
+  authority: Authority,
+  request: CertificateRequest,
+  clock: Clock,
+): Promise<KeyPair> {
   const found = await readPair(directory, name);
   if (found !== undefined && !needsRenewal(found, clock, request.names)) return found;
   const made = await issueCertificate(authority, request, clock);

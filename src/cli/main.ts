@@ -1,0 +1,76 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { UserError } from '../cluster/layout.ts';
+import { VERSION } from '../cluster/version.ts';
+
+/**
+ * The k8ts command. Each command's code is loaded when it is run: `k8ts status` does not pay for the API server.
+ */
+const program = new Command('k8ts')
+  .description('Kubernetes in TypeScript: a cluster in one command')
+  .version(VERSION, '--version', 'print the version')
+  .showHelpAfterError('(k8ts --help lists the commands)');
+
+function positive(text: string): number {
+  const n = Number(text);
+  if (!Number.isInteger(n) || n < 1) throw new InvalidArgumentError('a positive whole number is needed');
+  return n;
+}
+
+function port(text: string): number {
+  const n = positive(text);
+  if (n > 65_535) throw new InvalidArgumentError('ports go up to 65535');
+  return n;
+}
+
+const withDataDirectory = (command: Command): Command =>
+  command.option('--data-dir <directory>', 'where the cluster keeps its data');
+
+withDataDirectory(program.command('up'))
+  .description('start the cluster; starting a running one changes nothing')
+  .option('--yes', 'install missing Debian packages without asking')
+  .option('--kubeconfig <file>', 'write the kubeconfig here in place of merging it into ~/.kube/config')
+  .option('--port <port>', 'port of the API server (6443)', port)
+  .option('--node-name <name>', "the node's name (the host's)")
+  .option('--simulated-nodes <count>', 'nodes that exist in memory only, in place of a real one', positive)
+  .action(async (options) => (await import('./commands/up.ts')).up(options));
+
+withDataDirectory(program.command('down'))
+  .description('stop the cluster and its containers; the data stay')
+  .option('--keep-containers', 'leave the containers running; the next up adopts them')
+  .action(async (options) => (await import('./commands/down.ts')).down(options));
+
+withDataDirectory(program.command('status'))
+  .description('say of every component whether it is healthy, or why not')
+  .option('-o, --output <format>', 'json for machines')
+  .action(async (options) => (await import('./commands/status.ts')).status(options));
+
+withDataDirectory(program.command('logs'))
+  .description('show the log, of one component if named')
+  .argument('[component]', 'apiserver, scheduler, kubelet, …')
+  .option('-f, --follow', 'go on as it grows')
+  .option('--tail <lines>', 'only the last lines', positive)
+  .option('--json', 'as it is written, one JSON object a line')
+  .action(async (component: string | undefined, options) => (await import('./commands/logs.ts')).logs(component, options));
+
+withDataDirectory(program.command('reset'))
+  .description('stop the cluster and delete everything it has')
+  .option('--yes', 'do not ask')
+  .action(async (options) => (await import('./commands/reset.ts')).reset(options));
+
+const image = program.command('image').description("the node's container images");
+withDataDirectory(image.command('load'))
+  .description('load OCI or docker archives into the node')
+  .argument('<file...>', 'tar files, plain or gzipped')
+  .action(async (files: readonly string[], options) => (await import('./commands/image.ts')).loadImages(files, options));
+
+withDataDirectory(program.command('run', { hidden: true }))
+  .description('run the cluster in the foreground; what up starts in the background')
+  .action(async (options) => (await import('./commands/run.ts')).run(options));
+
+try {
+  await program.parseAsync();
+} catch (err) {
+  if (!(err instanceof UserError)) throw err;
+  console.error(`k8ts: ${err.message}`);
+  process.exitCode = 1;
+}

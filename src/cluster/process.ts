@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Clock } from '../util/clock.ts';
+import type { Layout } from './layout.ts';
+
+/** What the background process tells the command that started it, over their IPC channel. */
+export type DaemonMessage =
+  | { readonly type: 'step'; readonly name: string; readonly ms: number; readonly detail?: string }
+  | { readonly type: 'ready' }
+  | { readonly type: 'failed'; readonly message: string; readonly isUserError: boolean };
+
+/** A log larger than this, in bytes, is put aside at start (one older file is kept). */
+const MAX_LOG_BYTES = 50 * 1024 * 1024;
+/** How often an ending process is looked at, in milliseconds. */
+const POLL_MS = 50;
+
+/** The pid of the k8ts that runs on this data directory; undefined when none does. A stale file, or a reused pid, is nobody. */
+export async function runningPid(layout: Layout): Promise<number | undefined> {
+  const text = await readFile(layout.pidFile, 'utf8').catch(() => '');
+  const [pidText = '', startTime = ''] = text.trim().split(' ');
+  const pid = Number(pidText);
+  if (!Number.isInteger(pid) || pid <= 0 || !isAlive(pid)) return undefined;
+  return processStartTime(pid) === startTime ? pid : undefined;
+}
+
+/** Says that this process runs the data directory. */
+export async function writePidFile(layout: Layout): Promise<void> {
+  const temporary = `${layout.pidFile}.tmp`;
+  await writeFile(temporary, `${process.pid} ${processStartTime(process.pid)}\n`);
+  await rename(temporary, layout.pidFile);
+}
+
+export async function removePidFile(layout: Layout): Promise<void> {
+  await rm(layout.pidFile, { force: true });
+}
+
+/** Signal 0 asks only whether the process is there. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (err) {
+    return (err as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** When a process began, in the kernel's ticks: with the pid it names a process for good. '' where /proc is missing. */
+function processStartTime(pid: number): string {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return fields[19] ?? '';
+  } catch {
+    return '';
+  }
+}
+
+/** Starts k8ts in the background with this program's own file. It outlives this process; its output goes to the log file. */
+export async function startDaemon(layout: Layout, args: readonly string[]): Promise<ChildProcess> {
+  await mkdir(dirname(layout.logFile), { recursive: true });
+  const size = await stat(layout.logFile).then(
+    (s) => s.size,
+    () => 0,
+  );
+  if (size > MAX_LOG_BYTES) await rename(layout.logFile, `${layout.logFile}.1`);
+  const log = openSync(layout.logFile, 'a');
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, 'run', ...args], {
+    detached: true,
+    stdio: ['ignore', log, log, 'ipc'],
+    cwd: '/',
+  });
+  closeSync(log);
+  return child;
+}
+
+/** Asks a process to end and waits for it, at most `timeoutMs`; then kills it. Resolves false when it had to be killed. */
+export async function endProcess(pid: number, timeoutMs: number, clock: Clock): Promise<boolean> {
+  process.kill(pid, 'SIGTERM');
+  const until = clock.monotonic() + timeoutMs;
+  while (isAlive(pid)) {
+    if (clock.monotonic() > until) {
+      process.kill(pid, 'SIGKILL');
+      return false;
+    }
+    // A ref'd timer: this process has nothing else to live for.
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  return true;
+}
