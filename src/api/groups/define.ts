@@ -173,6 +173,15 @@ export const ageColumn: TableColumn = {
   priority: 0,
 };
 
+/** What the server shows of a type that upstream has no printer for. */
+export const plainColumns: readonly TableColumn[] = [nameColumn, { ...ageColumn, name: 'Created At', type: 'date' }];
+
+/** The cells of `plainColumns`. */
+export const plainRow = (object: KubernetesObject): readonly unknown[] => [
+  object.metadata?.name ?? '',
+  object.metadata?.creationTimestamp ?? null,
+];
+
 /** Name, the given columns, Age. */
 export function standardColumns(...between: readonly TableColumn[]): readonly TableColumn[] {
   return [nameColumn, ...between, ageColumn];

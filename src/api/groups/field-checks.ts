@@ -1,4 +1,5 @@
 import { type FieldError, type FieldPath, forbidden, invalid, notSupported, required } from '../meta/field-error.ts';
+import { isDNS1123Label, isDNS1123Subdomain } from '../meta/names.ts';
 import { deepEqual } from './define.ts';
 
 /** Says what is wrong with a value in upstream's words; empty when nothing is. */
@@ -14,6 +15,20 @@ export function check(at: At, value: string, validator: Validator): readonly Fie
 /** As `check`, but an empty value is `Required value`. */
 export function checkRequired(at: At, value: string | undefined, validator: Validator, detail = ''): readonly FieldError[] {
   return value === undefined || value === '' ? [required(at, detail)] : check(at, value, validator);
+}
+
+/** A domain of two labels or more; a trailing dot is allowed: apimachinery IsFullyQualifiedDomainName. */
+export function isFullyQualifiedDomainName(at: At, value: string): readonly FieldError[] {
+  if (value === '') return [required(at)];
+  const name = value.replace(/\.$/, '');
+  const bad = isDNS1123Subdomain(name);
+  if (bad.length > 0) return [invalid(at, name, bad.join(','))];
+  const labels = name.split('.');
+  if (labels.length < 2) return [invalid(at, name, 'should be a domain with at least two segments separated by dots')];
+  return labels.flatMap((label) => {
+    const errors = isDNS1123Label(label);
+    return errors.length === 0 ? [] : [invalid(at, label, errors.join(','))];
+  });
 }
 
 /** apimachinery ValidateImmutableField. A missing value equals its zero value only where the caller says so with `??`. */

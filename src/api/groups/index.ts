@@ -1,6 +1,20 @@
-/** The built-in types: one list of resources for each group version, put together here. A new group is a new file and its line below. */
+/** The built-in types: one list of resources for each group, put together here. A new group is a new file and its line below. */
 import type { Resource } from '../resource.ts';
+import { authenticationResources } from './authentication.ts';
+import { authorizationResources } from './authorization.ts';
+import { coordinationResources } from './coordination.ts';
 import { coreResources } from './core.ts';
+import { discoveryResources } from './discovery.ts';
+import { eventsResources } from './events.ts';
+import { rbacResources } from './rbac.ts';
 
 /** Every built-in type the API server serves. */
-export const builtinResources: readonly Resource[] = [...coreResources];
+export const builtinResources: readonly Resource[] = [
+  ...coreResources,
+  ...authenticationResources,
+  ...authorizationResources,
+  ...coordinationResources,
+  ...discoveryResources,
+  ...eventsResources,
+  ...rbacResources,
+];

@@ -1,5 +1,5 @@
 import { type FieldError, type FieldPath, invalid } from '../meta/field-error.ts';
-import { isValidPortName, isValidPortNum } from './names.ts';
+import { isValidPortName, isValidPortNum } from '../meta/names.ts';
 
 /** What is wrong with a port number. */
 export function portFaults(at: FieldPath | string, port: number): readonly FieldError[] {

@@ -1,8 +1,8 @@
 import { type FieldError, FieldPath, invalid, tooLong } from '../../meta/field-error.ts';
+import { isConfigMapKey, nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { ConfigMap } from '../../types/core-v1.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { check, sealedFields } from '../field-checks.ts';
-import { isConfigMapKey, nameIsDNSSubdomain } from '../names.ts';
 
 const define = groupVersion('', 'v1');
 

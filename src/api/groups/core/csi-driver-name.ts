@@ -1,6 +1,6 @@
 import { type FieldError, type FieldPath, required, tooLong } from '../../meta/field-error.ts';
+import { isDNS1123Subdomain } from '../../meta/names.ts';
 import { check } from '../field-checks.ts';
-import { isDNS1123Subdomain } from '../names.ts';
 
 /** The longest name of a CSI driver, in characters. */
 const maxLength = 63;

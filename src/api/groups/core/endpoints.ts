@@ -1,9 +1,9 @@
 import { type FieldError, FieldPath, required } from '../../meta/field-error.ts';
+import { isDNS1123Label, isDNS1123Subdomain, isQualifiedName, nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { EndpointAddress, EndpointPort, Endpoints } from '../../types/core-v1.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { check, firstFew, oneOf } from '../field-checks.ts';
 import { validateEndpointIP, validateLegacyIP } from '../ip.ts';
-import { isDNS1123Label, isDNS1123Subdomain, isQualifiedName, nameIsDNSSubdomain } from '../names.ts';
 import { portFaults } from '../port.ts';
 
 const define = groupVersion('', 'v1');

@@ -1,8 +1,8 @@
 import { type FieldError, FieldPath, invalid, required } from '../../meta/field-error.ts';
+import { isDNS1123Subdomain, isQualifiedName } from '../../meta/names.ts';
 import type { Event } from '../../types/core-v1.ts';
 import { age, column, groupVersion, nameColumn } from '../define.ts';
 import { check } from '../field-checks.ts';
-import { isDNS1123Subdomain, isQualifiedName } from '../names.ts';
 
 const define = groupVersion('', 'v1');
 

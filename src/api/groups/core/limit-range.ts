@@ -1,9 +1,9 @@
 import { duplicate, type FieldError, FieldPath, forbidden, invalid, required } from '../../meta/field-error.ts';
+import { isQualifiedName, nameIsDNSSubdomain } from '../../meta/names.ts';
 import { Quantity } from '../../meta/quantity.ts';
 import type { LimitRange, LimitRangeItem } from '../../types/core-v1.ts';
-import { ageColumn, groupVersion, nameColumn } from '../define.ts';
+import { groupVersion, plainColumns, plainRow } from '../define.ts';
 import { check } from '../field-checks.ts';
-import { isQualifiedName, nameIsDNSSubdomain } from '../names.ts';
 import { containerResourceNameFaults, resourceNameFaults } from './resource-faults.ts';
 import { isOvercommitAllowed } from './resource-names.ts';
 
@@ -115,7 +115,6 @@ export const limitRange = define<LimitRange>({
       : { ...object, spec: { ...object.spec, limits: object.spec.limits.map(defaultItem) } },
   validate,
   validateName: nameIsDNSSubdomain,
-  // The server's own default table: upstream has no printer for this type.
-  columns: [nameColumn, { ...ageColumn, name: 'Created At', type: 'date' }],
-  row: (object) => [object.metadata?.name ?? '', object.metadata?.creationTimestamp ?? null],
+  columns: plainColumns,
+  row: plainRow,
 });

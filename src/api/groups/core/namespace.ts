@@ -1,13 +1,21 @@
 import { type FieldError, FieldPath, invalid } from '../../meta/field-error.ts';
+import { nameIsDNSLabel } from '../../meta/names.ts';
+import { validateFinalizerName } from '../../meta/object-meta-validation.ts';
 import type { Namespace } from '../../types/core-v1.ts';
 import { age, allVerbs, column, groupVersion, standardColumns } from '../define.ts';
-import { nameIsDNSLabel, validateFinalizerName } from '../names.ts';
 
 const define = groupVersion('', 'v1');
 const finalizerPath = new FieldPath('spec.finalizers');
 
+const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+
 function validateFinalizers(namespace: Namespace): readonly FieldError[] {
-  return (namespace.spec?.finalizers ?? []).flatMap((name, i) => validateFinalizerName(name, finalizerPath.index(i)));
+  return (namespace.spec?.finalizers ?? []).flatMap((name, i) => {
+    const path = finalizerPath.index(i);
+    const known = name.includes('/') || standardFinalizers.has(name);
+    const detail = 'name is neither a standard finalizer name nor is it fully qualified';
+    return [...validateFinalizerName(name, path), ...(known ? [] : [invalid(path, name, detail)])];
+  });
 }
 
 /** Namespaces hold a `kubernetes` finalizer in their spec: the namespace controller takes it off, through `finalize`, when all is gone. */

@@ -1,9 +1,9 @@
 import { duplicate, type FieldError, FieldPath, forbidden, invalid, notSupported, required } from '../../meta/field-error.ts';
+import { isQualifiedName, isValidLabelValue, nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { Node, NodeSpec, Taint } from '../../types/core-v1.ts';
 import { age, allVerbs, column, deepEqual, groupVersion, standardColumns } from '../define.ts';
 import { check } from '../field-checks.ts';
 import { parseCIDR, validateLegacyCIDR } from '../ip.ts';
-import { isQualifiedName, isValidLabelValue, nameIsDNSSubdomain } from '../names.ts';
 import { quantityFaults } from './resource-faults.ts';
 
 const define = groupVersion('', 'v1');

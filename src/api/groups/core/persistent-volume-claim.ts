@@ -1,9 +1,10 @@
 import { type FieldError, FieldPath, forbidden, invalid, notSupported, required } from '../../meta/field-error.ts';
+import { validateLabelSelector } from '../../meta/label-selector-validation.ts';
+import { isDNS1123Subdomain, isQualifiedName, nameIsDNSSubdomain } from '../../meta/names.ts';
 import { canonicalQuantity, compareQuantities, Quantity } from '../../meta/quantity.ts';
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../../types/core-v1.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { check, immutable } from '../field-checks.ts';
-import { isDNS1123Subdomain, isQualifiedName, nameIsDNSSubdomain, validateLabelSelector } from '../names.ts';
 import { semanticEqual } from '../semantic-equal.ts';
 import { accessModeFaults, formatAccessModes } from './access-modes.ts';
 import { storageClassAnnotation } from './persistent-volume.ts';

@@ -1,10 +1,10 @@
 import { type FieldError, FieldPath, forbidden, invalid, notSupported, required } from '../../meta/field-error.ts';
+import { isDNS1123Subdomain, nameIsDNSSubdomain } from '../../meta/names.ts';
 import { canonicalQuantity } from '../../meta/quantity.ts';
 import { formatTime } from '../../meta/time.ts';
 import type { PersistentVolume, PersistentVolumeSource, PersistentVolumeSpec } from '../../types/core-v1.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { check, checkRequired, immutable } from '../field-checks.ts';
-import { isDNS1123Subdomain, nameIsDNSSubdomain } from '../names.ts';
 import { semanticEqual } from '../semantic-equal.ts';
 import { accessModeFaults, formatAccessModes } from './access-modes.ts';
 import { driverNameFaults } from './csi-driver-name.ts';

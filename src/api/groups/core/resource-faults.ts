@@ -1,7 +1,7 @@
 import { type FieldError, type FieldPath, invalid } from '../../meta/field-error.ts';
+import { isQualifiedName } from '../../meta/names.ts';
 import { Quantity } from '../../meta/quantity.ts';
 import { check } from '../field-checks.ts';
-import { isQualifiedName } from '../names.ts';
 import {
   isExtendedResource,
   isHugePages,

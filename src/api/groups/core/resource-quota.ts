@@ -1,8 +1,8 @@
 import { type FieldError, FieldPath, invalid, required } from '../../meta/field-error.ts';
+import { nameIsDNSSubdomain } from '../../meta/names.ts';
 import { canonicalQuantity } from '../../meta/quantity.ts';
 import type { ResourceQuota, ResourceQuotaSpec } from '../../types/core-v1.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
-import { nameIsDNSSubdomain } from '../names.ts';
 import { isStandardQuotaResource, quantityFaults, quotaResourceNameFaults } from './resource-faults.ts';
 
 const define = groupVersion('', 'v1');

@@ -1,8 +1,8 @@
 import { type FieldError, FieldPath, invalid, required, tooLong } from '../../meta/field-error.ts';
+import { isConfigMapKey, nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { Secret } from '../../types/core-v1.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { check, immutable, sealedFields } from '../field-checks.ts';
-import { isConfigMapKey, nameIsDNSSubdomain } from '../names.ts';
 import { base64Bytes, maxDataBytes } from './config-map.ts';
 
 const define = groupVersion('', 'v1');

@@ -1,6 +1,6 @@
+import { nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { ServiceAccount } from '../../types/core-v1.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
-import { nameIsDNSSubdomain } from '../names.ts';
 
 const define = groupVersion('', 'v1');
 

@@ -1,8 +1,9 @@
 import { duplicate, type FieldError, FieldPath, forbidden, invalid, notSupported, required } from '../../meta/field-error.ts';
+import { validateLabels } from '../../meta/label-selector-validation.ts';
+import { isDNS1123Label, isDNS1123Subdomain, isQualifiedName } from '../../meta/names.ts';
 import type { LoadBalancerStatus, Service, ServicePort, ServiceSpec } from '../../types/core-v1.ts';
 import { check, oneOf } from '../field-checks.ts';
 import { isIP, isIPv6, validateEndpointIP, validateLegacyCIDR, validateLegacyIP } from '../ip.ts';
-import { isDNS1123Label, isDNS1123Subdomain, isQualifiedName, validateLabels } from '../names.ts';
 import { portFaults, portOrNameFaults } from '../port.ts';
 import { externallyAccessible, needsHealthCheckNodePort } from './service-update.ts';
 

@@ -1,7 +1,7 @@
+import { nameIsDNS1035Label } from '../../meta/names.ts';
 import type { LoadBalancerIngress, Service, ServicePort, ServiceSpec } from '../../types/core-v1.ts';
 import { age, allVerbs, column, groupVersion, standardColumns } from '../define.ts';
 import { formatLabels } from '../field-checks.ts';
-import { nameIsDNS1035Label } from '../names.ts';
 import { externallyAccessible, prepareServiceUpdate, withClusterIPs } from './service-update.ts';
 import { validateLoadBalancerStatus, validateService, validateServiceUpdate } from './service-validation.ts';
 

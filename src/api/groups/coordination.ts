@@ -1,0 +1,39 @@
+import { type FieldError, FieldPath, forbidden } from '../meta/field-error.ts';
+import { isQualifiedName, nameIsDNSSubdomain } from '../meta/names.ts';
+import type { Resource } from '../resource.ts';
+import type { Lease } from '../types/coordination-v1.ts';
+import { age, column, groupVersion, standardColumns } from './define.ts';
+import { check, nonNegative, positive } from './field-checks.ts';
+
+const define = groupVersion('coordination.k8s.io', 'v1');
+const spec = new FieldPath('spec');
+
+function validate(object: Lease): readonly FieldError[] {
+  const { leaseDurationSeconds, leaseTransitions, strategy, preferredHolder } = object.spec ?? {};
+  const errors: FieldError[] = [
+    ...positive(spec.child('leaseDurationSeconds'), leaseDurationSeconds),
+    ...nonNegative(spec.child('leaseTransitions'), leaseTransitions),
+  ];
+  if (strategy !== undefined) errors.push(...check(spec.child('strategy'), strategy, isQualifiedName));
+  if (preferredHolder && !strategy) {
+    errors.push(forbidden(spec.child('preferredHolder'), 'may only be specified when `strategy` is defined'));
+  }
+  return errors;
+}
+
+const lease = define<Lease>({
+  kind: 'Lease',
+  plural: 'leases',
+  namespaced: true,
+  strategy: { allowCreateOnUpdate: true, allowUnconditionalUpdate: false },
+  validate,
+  validateName: nameIsDNSSubdomain,
+  columns: standardColumns(column('Holder', 'string', 'Who holds the lease.')),
+  row: (object, now) => [
+    object.metadata?.name ?? '',
+    object.spec?.holderIdentity ?? '',
+    age(object.metadata?.creationTimestamp, now),
+  ],
+});
+
+export const coordinationResources: readonly Resource[] = [lease];

@@ -1,0 +1,139 @@
+import { duplicate, type FieldError, FieldPath, invalid, required, tooMany } from '../meta/field-error.ts';
+import { validateLabels } from '../meta/label-selector-validation.ts';
+import { isDNS1123Label, isDNS1123Subdomain, isQualifiedName, nameIsDNSSubdomain } from '../meta/names.ts';
+import type { Resource } from '../resource.ts';
+import type { Endpoint, EndpointPort, EndpointSlice } from '../types/discovery-v1.ts';
+import { age, column, deepEqual, groupVersion, standardColumns, withGeneration } from './define.ts';
+import { check, firstFew, immutable, isFullyQualifiedDomainName, oneOf } from './field-checks.ts';
+import { isIPv6, validateEndpointIP, validateLegacyIP } from './ip.ts';
+import { portFaults } from './port.ts';
+
+const define = groupVersion('discovery.k8s.io', 'v1');
+
+/** How much one slice may hold. */
+const most = { endpoints: 1000, addresses: 100, ports: 20000, topologyLabels: 16, hints: 8 } as const;
+
+function addressFaults(type: string, path: FieldPath, address: string, old: readonly string[]): readonly FieldError[] {
+  switch (type) {
+    case 'IPv4':
+    case 'IPv6': {
+      const errors = [...validateLegacyIP(path, address, old)];
+      if (errors.length > 0) return errors;
+      if (isIPv6(address) !== (type === 'IPv6')) errors.push(invalid(path, address, `must be an ${type} address`));
+      return [...errors, ...validateEndpointIP(path, address)];
+    }
+    case 'FQDN':
+      return isFullyQualifiedDomainName(path, address);
+    default:
+      return [];
+  }
+}
+
+function hintFaults(endpoint: Endpoint, path: FieldPath): readonly FieldError[] {
+  return (['forZones', 'forNodes'] as const).flatMap((field) => {
+    const hints = endpoint.hints?.[field] ?? [];
+    const at = path.child('hints', field);
+    const what = field === 'forZones' ? 'zone' : 'node';
+    const errors: FieldError[] = [];
+    if (hints.length > most.hints) errors.push(tooMany(at, hints.length, most.hints));
+    hints.forEach(({ name = '' }, i) => {
+      const named = at.index(i).child('name');
+      if (hints.findIndex((h) => h.name === name) < i) errors.push(duplicate(named, name));
+      if (name === '') errors.push(required(named));
+      else errors.push(...check(named, name, what === 'zone' ? isQualifiedName : isDNS1123Subdomain));
+    });
+    return errors;
+  });
+}
+
+function endpointFaults(endpoint: Endpoint, type: string, path: FieldPath, old: readonly string[]): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  const addresses = endpoint.addresses ?? [];
+  const at = path.child('addresses');
+  if (addresses.length === 0) errors.push(required(at, 'must contain at least 1 address'));
+  else if (addresses.length > most.addresses) errors.push(tooMany(at, addresses.length, most.addresses));
+  addresses.forEach((address, i) => void errors.push(...addressFaults(type, at.index(i), address, old)));
+  if (endpoint.nodeName !== undefined) errors.push(...check(path.child('nodeName'), endpoint.nodeName, isDNS1123Subdomain));
+  const topology = endpoint.deprecatedTopology ?? {};
+  const count = Object.keys(topology).length;
+  const topologyPath = path.child('deprecatedTopology');
+  if (count > most.topologyLabels) errors.push(tooMany(topologyPath, count, most.topologyLabels));
+  errors.push(...validateLabels(topology, topologyPath));
+  if (endpoint.hostname !== undefined) errors.push(...check(path.child('hostname'), endpoint.hostname, isDNS1123Label));
+  return [...errors, ...hintFaults(endpoint, path)];
+}
+
+function slicePortFaults(ports: readonly EndpointPort[]): readonly FieldError[] {
+  const path = new FieldPath('ports');
+  if (ports.length > most.ports) return [tooMany(path, ports.length, most.ports)];
+  const seen = new Set<string>();
+  return ports.flatMap((port, i) => {
+    const at = path.index(i);
+    const name = port.name ?? '';
+    const errors: FieldError[] = name === '' ? [] : [...check(at.child('name'), name, isDNS1123Label)];
+    if (seen.has(name)) errors.push(duplicate(at.child('name'), name));
+    seen.add(name);
+    errors.push(...oneOf(at.child('protocol'), port.protocol, ['SCTP', 'TCP', 'UDP']));
+    if (port.port !== undefined) errors.push(...portFaults(at.child('port'), port.port));
+    if (port.appProtocol !== undefined) errors.push(...check(at.child('appProtocol'), port.appProtocol, isQualifiedName));
+    return errors;
+  });
+}
+
+function validate(object: EndpointSlice, old?: EndpointSlice): readonly FieldError[] {
+  const type = object.addressType ?? '';
+  const endpoints = object.endpoints ?? [];
+  const path = new FieldPath('endpoints');
+  const known = (old?.endpoints ?? []).flatMap((e) => e.addresses ?? []);
+  return [
+    ...oneOf('addressType', type, ['FQDN', 'IPv4', 'IPv6']),
+    ...(endpoints.length > most.endpoints
+      ? [tooMany(path, endpoints.length, most.endpoints)]
+      : endpoints.flatMap((e, i) => endpointFaults(e, type, path.index(i), known))),
+    ...slicePortFaults(object.ports ?? []),
+  ];
+}
+
+const unset = (text: string): string => (text === '' ? '<unset>' : text);
+
+const endpointSlice = define<EndpointSlice>({
+  kind: 'EndpointSlice',
+  plural: 'endpointslices',
+  namespaced: true,
+  defaults: (object) => {
+    if (!object.ports?.some((p) => p.name === undefined || p.protocol === undefined)) return object;
+    return { ...object, ports: object.ports.map((p) => ({ ...p, name: p.name ?? '', protocol: p.protocol ?? 'TCP' })) };
+  },
+  strategy: {
+    prepareForCreate: (object) => withGeneration(object, 1),
+    prepareForUpdate: (object, old) => {
+      const same =
+        deepEqual(object.endpoints ?? [], old.endpoints ?? []) &&
+        deepEqual(object.ports ?? [], old.ports ?? []) &&
+        object.addressType === old.addressType &&
+        deepEqual(object.metadata?.labels ?? {}, old.metadata?.labels ?? {});
+      const before = old.metadata?.generation ?? 0;
+      return withGeneration(object, same ? before : before + 1);
+    },
+  },
+  validate: (object) => validate(object),
+  validateUpdate: (object, old) => [
+    ...validate(object, old),
+    ...immutable('addressType', object.addressType ?? '', old.addressType ?? ''),
+  ],
+  validateName: nameIsDNSSubdomain,
+  columns: standardColumns(
+    column('AddressType', 'string', 'The kind of address that the endpoints have.'),
+    column('Ports', 'string', 'The ports of each endpoint.'),
+    column('Endpoints', 'string', 'The addresses of the endpoints.'),
+  ),
+  row: (object, now) => [
+    object.metadata?.name ?? '',
+    object.addressType ?? '',
+    unset(firstFew((object.ports ?? []).map((p) => (p.port === undefined ? (p.name ?? '*') : String(p.port))))),
+    unset(firstFew((object.endpoints ?? []).flatMap((e) => e.addresses ?? []))),
+    age(object.metadata?.creationTimestamp, now),
+  ],
+});
+
+export const discoveryResources: readonly Resource[] = [endpointSlice];
