@@ -170,4 +170,5 @@ export const isAlreadyExists = (err: unknown): err is StatusError => isStatusErr
 export const isExpired = (err: unknown): err is StatusError => isStatusError(err, 'Expired') || isStatusError(err, 'Gone');
 
 /** The patch was well formed but could not be carried out; upstream says no more than this to the client (NewGenericServerResponse, 422). */
-export const unprocessablePatch = (): StatusError => failure('Invalid', 'the server rejected our request due to an error in our request', {});
+export const unprocessablePatch = (): StatusError =>
+  failure('Invalid', 'the server rejected our request due to an error in our request', {});
