@@ -367,6 +367,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
             const from = store.revision;
             const log = new WatchLog(store, prefix, from);
             let acknowledged = 0;
+            const expectations: { readonly key: string; readonly revision: number; readonly expected: number }[] = [];
             for (const round of rounds) {
               const known = new Map((await store.list(prefix)).entries.map((entry) => [entry.key, entry.modRevision]));
               const results = await Promise.allSettled(
@@ -401,6 +402,11 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
                 expect(event.createRevision).toBe(old?.create ?? event.revision);
                 model.set(event.key, { value: text(event.value), mod: event.revision, create: event.createRevision });
               }
+            }
+            // In the order of revisions, every commit that went through met what it expected.
+            for (const { key, revision: at, expected } of expectations) {
+              const before = log.events.findLast((event) => event.key === key && event.revision < at);
+              expect(before === undefined || before.type === 'delete' ? 0 : before.revision).toBe(expected);
             }
             expect(revision).toBeGreaterThanOrEqual(acknowledged);
             expect(entries.map((entry) => [entry.key, text(entry.value), entry.modRevision, entry.createRevision])).toEqual(

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -13,7 +14,10 @@ export interface DirectoryLock {
  * it dies. Node has no file locks of its own: SQLite's, which are the system's, stand in.
  */
 export function lockDirectory(directory: string): DirectoryLock | undefined {
-  const database = new DatabaseSync(join(directory, LOCK_FILE));
+  const path = join(directory, LOCK_FILE);
+  // SQLite would make it readable to all.
+  closeSync(openSync(path, 'a', 0o600));
+  const database = new DatabaseSync(path);
   try {
     database.exec('PRAGMA journal_mode=MEMORY; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
   } catch (error) {

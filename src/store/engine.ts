@@ -29,6 +29,15 @@ export interface Head {
   readonly expiresAt: number;
 }
 
+/** What one log record left behind it. */
+export interface TrailMark {
+  readonly slot: number;
+  readonly previousSlot: number;
+  readonly isDelete: boolean;
+  /** Of key and value. */
+  readonly bytes: number;
+}
+
 export interface EngineMeta {
   readonly revision: number;
   readonly compactedRevision: number;
@@ -61,6 +70,8 @@ export interface Engine {
   heads(from: string, to: string, limit: number): readonly (readonly [string, Head])[];
   /** Log records in order with `from <= slot < to`. */
   records(from: number, to: number, limit: number): readonly LogRecord[];
+  /** As `records`, without keys and values: what compaction needs. */
+  trail(from: number, to: number, limit: number): readonly TrailMark[];
   /** Keys whose time is over at `now`, soonest first. */
   expired(now: number, limit: number): readonly { readonly key: string; readonly slot: number }[];
   /** When the next key ends; undefined when none does. */

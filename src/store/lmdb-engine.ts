@@ -1,14 +1,15 @@
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { StoreUnavailableError } from './contract.ts';
-import type { Engine, EngineBatch, EngineMeta, Head, LogRecord } from './engine.ts';
-import { decodeHead, decodeRecord, encodeHead, encodeRecord } from './log-record.ts';
+import type { Engine, EngineBatch, EngineMeta, Head, LogRecord, TrailMark } from './engine.ts';
+import { decodeHead, decodeRecord, decodeTrail, encodeHead, encodeRecord } from './log-record.ts';
 
 /** The format of the files. Another one is refused: nothing is converted silently. */
 export const FORMAT_VERSION = 1;
 const DATA_FILE = 'data.mdb';
-/** A value of the usual 2 to 4 KB then shares pages with its neighbours instead of taking two pages of 4 KB for itself. */
-const PAGE_SIZE = 16_384;
+/** Values of the usual 2 to 4 KB then fit into one page; with pages of 4 KB, each would take two for itself. */
+const PAGE_SIZE = 8_192;
 
 const FIRST_META: EngineMeta = { revision: 1, compactedRevision: 1, historyRecords: 0, historyBytes: 0 };
 
@@ -25,6 +26,7 @@ export class LmdbEngine implements Engine {
 
   /** Opens or makes the files in `directory`, which exists and is locked by the caller. */
   constructor(directory: string) {
+    assertDataFile(join(directory, DATA_FILE));
     this.#root = open<Buffer, string>({
       path: join(directory, DATA_FILE),
       noSubdir: true,
@@ -83,6 +85,16 @@ export class LmdbEngine implements Engine {
     return out;
   }
 
+  trail(from: number, to: number, limit: number): readonly TrailMark[] {
+    const out: TrailMark[] = [];
+    for (const slot of this.#log.getKeys({ start: from, end: to, limit })) {
+      // A view that lives until the next read: no copy of the value is made.
+      const bytes = this.#log.getBinaryFast(slot);
+      if (bytes !== undefined) out.push(decodeTrail(slot, bytes));
+    }
+    return out;
+  }
+
   expired(now: number, limit: number): readonly { readonly key: string; readonly slot: number }[] {
     const out: { key: string; slot: number }[] = [];
     for (const { key, value } of this.#expiry.getRange({ end: [now + 1, 0], limit })) out.push({ key: value, slot: key[1] });
@@ -118,6 +130,24 @@ export class LmdbEngine implements Engine {
 
   async close(): Promise<void> {
     await this.#root.close();
+  }
+}
+
+/** Where LMDB's first page carries its mark, and the mark. */
+const MAGIC_OFFSET = 24;
+const MAGIC = 0xbeefc0de;
+
+/** The library does not survive a file that is not its own, so it must not see one. */
+function assertDataFile(path: string): void {
+  if (!existsSync(path)) return;
+  const file = openSync(path, 'r');
+  try {
+    const start = Buffer.alloc(MAGIC_OFFSET + 4);
+    const read = readSync(file, start, 0, start.length, 0);
+    if (read !== 0 && (read < start.length || start.readUInt32LE(MAGIC_OFFSET) !== MAGIC))
+      throw new Error(`${path} is no LMDB file`);
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Head, LogRecord } from './engine.ts';
+import type { Head, LogRecord, TrailMark } from './engine.ts';
 
 /**
  * The bytes of a log record: a head of fixed size, the key, the value. Part of the file format: a change here is a new format version.
@@ -34,6 +34,10 @@ export function decodeRecord(slot: number, bytes: Buffer): LogRecord {
     previousSlot: bytes.readDoubleLE(16),
     expiresAt: bytes.readDoubleLE(24),
   };
+}
+
+export function decodeTrail(slot: number, bytes: Buffer): TrailMark {
+  return { slot, previousSlot: bytes.readDoubleLE(16), isDelete: bytes[2] === 0, bytes: bytes.length - HEAD_BYTES };
 }
 
 /** The index value of a living key: where its record is, and the rest of its head. */

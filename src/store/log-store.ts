@@ -422,17 +422,17 @@ export class LogStore implements Store {
     const due = this.#compactionDue();
     if (due <= compactedRevision) return { compactedRevision, slots: [], records: 0, bytes: 0 };
     const limit = Math.max(COMPACT_STEP, 2 * written) + MAX_COMMIT_OPS;
-    const found = this.#engine.records((compactedRevision + 1) * SLOTS_PER_REVISION, (due + 1) * SLOTS_PER_REVISION, limit);
+    const found = this.#engine.trail((compactedRevision + 1) * SLOTS_PER_REVISION, (due + 1) * SLOTS_PER_REVISION, limit);
     const last = found.length === limit ? revisionOf(found.at(-1)!.slot) - 1 : due;
     const slots: number[] = [];
     let records = 0;
     let bytes = 0;
-    for (const record of found) {
-      if (revisionOf(record.slot) > last) break;
+    for (const mark of found) {
+      if (revisionOf(mark.slot) > last) break;
       records++;
-      bytes += record.key.length + (record.value?.length ?? 0);
-      if (record.previousSlot !== 0) slots.push(record.previousSlot);
-      if (record.value === undefined) slots.push(record.slot);
+      bytes += mark.bytes;
+      if (mark.previousSlot !== 0) slots.push(mark.previousSlot);
+      if (mark.isDelete) slots.push(mark.slot);
     }
     return { compactedRevision: last, slots, records, bytes };
   }

@@ -1,7 +1,7 @@
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Store } from './contract.ts';
-import type { Engine, EngineBatch, EngineMeta, Expiry, Head, LogRecord } from './engine.ts';
+import type { Engine, EngineBatch, EngineMeta, Expiry, Head, LogRecord, TrailMark } from './engine.ts';
 import { type HistoryLimits, LogStore } from './log-store.ts';
 import { compareKeys, SortedMap } from './sorted-map.ts';
 
@@ -52,6 +52,15 @@ class MemoryEngine implements Engine {
       out.push(record);
     }
     return out;
+  }
+
+  trail(from: number, to: number, limit: number): readonly TrailMark[] {
+    return this.records(from, to, limit).map(({ slot, previousSlot, key, value }) => ({
+      slot,
+      previousSlot,
+      isDelete: value === undefined,
+      bytes: key.length + (value?.length ?? 0),
+    }));
   }
 
   expired(now: number, limit: number): readonly { readonly key: string; readonly slot: number }[] {
