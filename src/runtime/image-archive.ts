@@ -51,7 +51,7 @@ export async function readImageArchive(path: string): Promise<ImageArchive> {
       return;
     }
     const chunks: Buffer[] = [];
-    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.on('data', (chunk) => chunks.push(chunk as Buffer));
     stream.on('end', () => {
       const text = Buffer.concat(chunks).toString('utf8');
       if (name === 'index.json') oci = text;

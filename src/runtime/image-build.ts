@@ -73,9 +73,7 @@ export function buildImage(options: ImageBuildOptions): Uint8Array {
     schemaVersion: 2,
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
     config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digest(config), size: config.length },
-    layers: [
-      { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: digest(compressed), size: compressed.length },
-    ],
+    layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: digest(compressed), size: compressed.length }],
   });
   const index = json({
     schemaVersion: 2,
