@@ -131,13 +131,16 @@ function change(path: string, clock: Clock, signal: AbortSignal): Promise<void> 
   });
 }
 
+/** What the time, stream and tag of a line take. Bytes. */
+const LINE_HEAD = 48;
+
 /** The end of a log, without times, for termination messages: at most so many lines and bytes. '' when it cannot be read. */
 export async function logTail(path: string, lines: number, bytes: number): Promise<string> {
   const file = await open(path, 'r').catch(() => undefined);
   if (file === undefined) return '';
   try {
     const { size } = await file.stat();
-    const start = Math.max(await tailOffset(file, size, lines), size - 2 * bytes);
+    const start = Math.max(await tailOffset(file, size, lines), size - bytes - lines * LINE_HEAD);
     const buffer = Buffer.alloc(size - start);
     await file.read(buffer, 0, buffer.length, start);
     const formatter = new LogFormatter({ follow: false, timestamps: false });
