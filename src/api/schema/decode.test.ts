@@ -78,7 +78,7 @@ describe('decode', () => {
       metadata: { name: 'a' },
       spec: {
         terminationGracePeriodSeconds: 0,
-        containers: [{ name: 'c', resources: {}, ports: [{ containerPort: 0 }], env: [{ name: 'E' }] }],
+        containers: [{ name: 'c', resources: {}, ports: [{ containerPort: 0, protocol: 'TCP' }], env: [{ name: 'E' }] }],
       },
       status: {},
     });

@@ -2,7 +2,9 @@ import { badRequest, type StatusError } from '../meta/status.ts';
 import { builtinSchema } from './builtin.ts';
 import { type Decoder, scalarDecoder } from './decode-scalar.ts';
 import { DecodeError, DecodeState, describeValue } from './decode-state.ts';
+import { applyDefaults } from './defaults.ts';
 import { goTypeName, structName } from './go-type.ts';
+import { prune } from './prune.ts';
 import type { AnySchema, Field, ListSchema, MapSchema, ObjectSchema, Schema } from './schema.ts';
 
 export interface DecodeOptions {
@@ -11,6 +13,8 @@ export interface DecodeOptions {
   readonly version?: string;
   /** The kind the request expects; `kind` unless told. */
   readonly into?: string;
+  /** False leaves out the defaults that the schema itself tells; they are filled in otherwise, as upstream's decoding does. */
+  readonly defaults?: boolean;
 }
 
 export interface Decoded<T = unknown> {
@@ -34,16 +38,38 @@ export const MAX_DECODE_DEPTH = 1000;
  * Integers beyond 2^53 are the nearest double, within the range of their type; `1.0` and `1e3` pass for integers, as JSON.parse
  * does not tell them apart.
  *
- * Throws a BadRequest StatusError with upstream's message when a value has the wrong type. For custom resources see `prune`.
+ * A custom resource (a schema without a name) is pruned instead, and only its metadata decoded: its types are a matter of validation.
+ *
+ * Throws a BadRequest StatusError with upstream's message when a value has the wrong type.
  */
 export function decode<T = unknown>(schema: Schema, value: unknown, options: DecodeOptions = {}): Decoded<T> {
   const state = new DecodeState();
   try {
-    const object = decoderOf(schema)(value ?? {}, state, 0) as T;
+    const custom = schema.kind === 'any' || (schema.kind === 'object' && schema.name === undefined);
+    const decoded = custom ? decodeCustom(schema, value ?? {}, state) : decoderOf(schema)(value ?? {}, state, 0);
+    const object = (options.defaults === false ? decoded : applyDefaults(schema, decoded)) as T;
     return { object, unknownFields: state.unknown.length === 0 ? noUnknownFields : [...new Set(state.unknown)] };
   } catch (err) {
     throw err instanceof DecodeError ? cannotBeHandled(err.message, options) : err;
   }
+}
+
+const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
+
+/** The root of a custom resource has typed metadata; everything else is as its own schema says. */
+function decodeCustom(schema: Schema, value: unknown, state: DecodeState): unknown {
+  if (!isObject(value)) return state.fail(0, describeValue(value), 'map[string]interface {}');
+  state.owners[0] = 'PartialObjectMetadata';
+  for (const name of ['apiVersion', 'kind']) {
+    state.path[0] = name;
+    const text = value[name];
+    if (text !== undefined && text !== null && typeof text !== 'string') state.fail(1, describeValue(text), 'string');
+  }
+  const { object, unknownPaths } = prune(schema, value);
+  for (const path of unknownPaths) state.unknown.push(`unknown field ${JSON.stringify(path)}`);
+  state.path[0] = 'metadata';
+  const metadata = decoderOf(builtinSchema(OBJECT_META))(value['metadata'] ?? {}, state, 1);
+  return metadata === object['metadata'] ? object : { ...object, metadata };
 }
 
 const noUnknownFields: readonly string[] = Object.freeze([]);
