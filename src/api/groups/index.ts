@@ -6,7 +6,12 @@ import { coordinationResources } from './coordination.ts';
 import { coreResources } from './core.ts';
 import { discoveryResources } from './discovery.ts';
 import { eventsResources } from './events.ts';
+import { networkingResources } from './networking.ts';
+import { nodeResources } from './node.ts';
+import { policyResources } from './policy.ts';
 import { rbacResources } from './rbac.ts';
+import { schedulingResources } from './scheduling.ts';
+import { storageResources } from './storage.ts';
 
 /** Every built-in type the API server serves. */
 export const builtinResources: readonly Resource[] = [
@@ -16,5 +21,10 @@ export const builtinResources: readonly Resource[] = [
   ...coordinationResources,
   ...discoveryResources,
   ...eventsResources,
+  ...networkingResources,
+  ...nodeResources,
+  ...policyResources,
   ...rbacResources,
+  ...schedulingResources,
+  ...storageResources,
 ];

@@ -120,3 +120,16 @@ export function validateEndpointIP(at: At, value: string): readonly FieldError[]
   }
   return errors;
 }
+
+/** Whether `inner` lies wholly within `outer` and is smaller; false when either is no CIDR. */
+export function isStrictSubnet(outer: string, inner: string): boolean {
+  const big = parseCIDR(outer);
+  const small = parseCIDR(inner);
+  if (big === undefined || small === undefined || big.v6 !== small.v6 || big.length >= small.length) return false;
+  const [a, b] = [parse(big.ip)!.address.toByteArray(), parse(small.ip)!.address.toByteArray()];
+  for (let bit = 0; bit < big.length; bit++) {
+    const mask = 0x80 >> (bit & 7);
+    if ((a[bit >> 3]! & mask) !== (b[bit >> 3]! & mask)) return false;
+  }
+  return true;
+}

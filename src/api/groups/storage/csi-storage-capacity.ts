@@ -1,0 +1,43 @@
+import { type FieldError, invalid } from '../../meta/field-error.ts';
+import { validateLabelSelector } from '../../meta/label-selector-validation.ts';
+import { isDNS1123Subdomain, nameIsDNSSubdomain } from '../../meta/names.ts';
+import { canonicalQuantity, Quantity } from '../../meta/quantity.ts';
+import type { CSIStorageCapacity } from '../../types/storage-v1.ts';
+import { column, groupVersion, nameColumn } from '../define.ts';
+import { check, immutable } from '../field-checks.ts';
+
+const define = groupVersion('storage.k8s.io', 'v1');
+
+function amountFaults(field: string, amount: string | undefined): readonly FieldError[] {
+  if (amount === undefined) return [];
+  const parsed = Quantity.parse(String(amount));
+  return parsed.sign < 0 ? [invalid(field, parsed.toString(), 'must be greater than or equal to 0')] : [];
+}
+
+export const csiStorageCapacity = define<CSIStorageCapacity>({
+  kind: 'CSIStorageCapacity',
+  plural: 'csistoragecapacities',
+  namespaced: true,
+  validate: (object) => [
+    ...check('storageClassName', object.storageClassName ?? '', isDNS1123Subdomain),
+    ...(object.nodeTopology === undefined ? [] : validateLabelSelector(object.nodeTopology, 'nodeTopology')),
+    ...amountFaults('capacity', object.capacity),
+    ...amountFaults('maximumVolumeSize', object.maximumVolumeSize),
+  ],
+  validateUpdate: (object, old) => [
+    ...immutable('nodeTopology', object.nodeTopology, old.nodeTopology),
+    ...immutable('storageClassName', object.storageClassName, old.storageClassName),
+    ...amountFaults('capacity', object.capacity),
+  ],
+  validateName: nameIsDNSSubdomain,
+  columns: [
+    nameColumn,
+    column('StorageClassName', 'string', 'The class that the capacity is of.'),
+    column('Capacity', 'string', 'What the driver can still provide.'),
+  ],
+  row: (object) => [
+    object.metadata?.name ?? '',
+    object.storageClassName ?? '',
+    object.capacity === undefined ? '<unset>' : canonicalQuantity(String(object.capacity)),
+  ],
+});
