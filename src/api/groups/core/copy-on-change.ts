@@ -54,13 +54,15 @@ export function mapField<T extends object, K extends keyof T>(
   return after === before ? object : { ...object, [key]: after };
 }
 
+type Item<L> = NonNullable<L> extends readonly (infer I)[] ? I : never;
+
 /** As `mapField`, for a list: every item is changed by `change`. */
-export function mapListField<T extends object, K extends keyof T, I>(
-  object: T & { readonly [key in K]?: readonly I[] | undefined },
+export function mapListField<T extends object, K extends keyof T>(
+  object: T,
   key: K,
-  change: (item: I, index: number) => I,
+  change: (item: Item<T[K]>, index: number) => Item<T[K]>,
 ): T {
-  const before = object[key] as readonly I[] | undefined;
+  const before = object[key] as readonly Item<T[K]>[] | undefined | null;
   if (before === undefined || before === null || before.length === 0) return object;
   const after = mapShared(before, change);
   return after === before ? object : { ...object, [key]: after };

@@ -54,7 +54,13 @@ describe('the pod table', () => {
       'CrashLoopBackOff',
       '3 (5m ago)',
     ],
-    ['restarted without a time', pod({}, { phase: 'Running', containerStatuses: [running('a', { restartCount: 2 })] }), '1/1', 'Running', '2'],
+    [
+      'restarted without a time',
+      pod({}, { phase: 'Running', containerStatuses: [running('a', { restartCount: 2 })] }),
+      '1/1',
+      'Running',
+      '2',
+    ],
     ['evicted', pod({}, { phase: 'Failed', reason: 'Evicted' }), '0/1', 'Evicted', '0'],
     [
       'completed',
@@ -125,7 +131,10 @@ describe('the pod table', () => {
         { initContainers: [{ name: 'i' }, { name: 'j' }] },
         {
           phase: 'Pending',
-          initContainerStatuses: [status('i', { terminated: { exitCode: 0, reason: 'Completed' } }), running('j', { ready: false })],
+          initContainerStatuses: [
+            status('i', { terminated: { exitCode: 0, reason: 'Completed' } }),
+            running('j', { ready: false }),
+          ],
         },
       ),
       '0/1',
@@ -248,7 +257,11 @@ describe('the pod table', () => {
     ],
     [
       'on a lost node',
-      pod({}, { phase: 'Running', reason: 'NodeLost', containerStatuses: [running('a')] }, { deletionTimestamp: '2026-01-01T12:00:00Z' }),
+      pod(
+        {},
+        { phase: 'Running', reason: 'NodeLost', containerStatuses: [running('a')] },
+        { deletionTimestamp: '2026-01-01T12:00:00Z' },
+      ),
       '1/1',
       'Unknown',
       '0',

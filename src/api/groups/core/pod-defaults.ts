@@ -2,7 +2,6 @@ import type {
   Container,
   ContainerPort,
   EnvVar,
-  EphemeralContainer,
   LifecycleHandler,
   Pod,
   PodSpec,
@@ -37,7 +36,7 @@ export function defaultPodSpec(spec: PodSpec): PodSpec {
   result = mapListField(result, 'volumes', defaultVolume);
   result = mapListField(result, 'initContainers', defaultContainer);
   result = mapListField(result, 'containers', defaultContainer);
-  result = mapListField(result, 'ephemeralContainers', defaultContainer as (c: EphemeralContainer) => EphemeralContainer);
+  result = mapListField(result, 'ephemeralContainers', defaultContainer);
   result = mapField(result, 'overhead', roundUpToMilli);
   return mapField(result, 'resources', defaultResources);
 }
@@ -128,9 +127,7 @@ function defaultProbe(probe: Probe): Probe {
     successThreshold: probe.successThreshold || 1,
     failureThreshold: probe.failureThreshold || 3,
   });
-  return mapField(defaultHandler(result), 'grpc', (grpc) =>
-    grpc.service === undefined ? { ...grpc, service: '' } : grpc,
-  );
+  return mapField(defaultHandler(result), 'grpc', (grpc) => (grpc.service === undefined ? { ...grpc, service: '' } : grpc));
 }
 
 function defaultHandler<T extends LifecycleHandler | Probe>(handler: T): T {

@@ -96,7 +96,10 @@ const isEmpty = (list: ResourceList | undefined): boolean => list === undefined 
 
 function hugePageLimits(spec: PodSpec, { limits, requests }: ResourceRequirements): ResourceList {
   if (isEmpty(limits) && isEmpty(requests)) return {};
-  return pick(aggregateLimits(spec), (name) => isHugePages(name) && requests?.[name] === undefined && limits?.[name] === undefined);
+  return pick(
+    aggregateLimits(spec),
+    (name) => isHugePages(name) && requests?.[name] === undefined && limits?.[name] === undefined,
+  );
 }
 
 function requestsOf(spec: PodSpec, { limits, requests }: ResourceRequirements): ResourceList {

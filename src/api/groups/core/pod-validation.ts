@@ -4,11 +4,7 @@ import { validateAnnotations } from '../../meta/object-meta-validation.ts';
 import type { HostAlias, Pod, PodDNSConfig, PodResourceClaim, PodSpec, PodTemplateSpec, Volume } from '../../types/core-v1.ts';
 import type { ObjectMeta } from '../../types/meta-v1.ts';
 import { validateLegacyIP } from '../ip.ts';
-import {
-  validateAppArmorMatches,
-  validatePodAnnotations,
-  validateSeccompMatches,
-} from './pod-validation/annotations.ts';
+import { validateAppArmorMatches, validatePodAnnotations, validateSeccompMatches } from './pod-validation/annotations.ts';
 import {
   type PodScope,
   validateContainers,
@@ -100,11 +96,7 @@ export function validatePodSpec(
 }
 
 /** Everything wrong with a template for pods at path `at`. `old`, in an update: rules it broke already are not held against the new one. */
-export function validatePodTemplateSpec(
-  template: PodTemplateSpec,
-  at: string,
-  old?: PodTemplateSpec,
-): readonly FieldError[] {
+export function validatePodTemplateSpec(template: PodTemplateSpec, at: string, old?: PodTemplateSpec): readonly FieldError[] {
   return ratchet(
     (options) => {
       const errors: Errors = [];
@@ -270,13 +262,7 @@ function validateResourceClaims(claims: readonly PodResourceClaim[], at: string,
     else report(errors, `${here}.name`, name, isDNS1123Label(name));
     seen.add(name);
     if (resourceClaimName !== undefined && resourceClaimTemplateName !== undefined) {
-      errors.push(
-        invalid(
-          here,
-          claim,
-          'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified',
-        ),
-      );
+      errors.push(invalid(here, claim, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified'));
     }
     if (resourceClaimName === undefined && resourceClaimTemplateName === undefined) {
       errors.push(invalid(here, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'));
@@ -302,9 +288,7 @@ function validateDns(config: PodDNSConfig | undefined, policy: string | undefine
       return;
     }
     if (!config.nameservers?.length) {
-      errors.push(
-        required(`${at}.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None'),
-      );
+      errors.push(required(`${at}.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None'));
       return;
     }
   }

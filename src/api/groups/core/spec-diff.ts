@@ -4,22 +4,14 @@
  */
 export function specDiff(type: string, before: unknown, after: unknown): string {
   const lines: string[] = [];
-  differ(type, '', before, after, 1, lines, true);
+  differ(type, '', before, after, 0, lines, true);
   return lines.join('\n');
 }
 
 /** Longer reports are cut: they go into an error message. */
 const maxLines = 200;
 
-function differ(
-  type: string,
-  label: string,
-  before: unknown,
-  after: unknown,
-  depth: number,
-  lines: string[],
-  top = false,
-): void {
+function differ(type: string, label: string, before: unknown, after: unknown, depth: number, lines: string[], top = false): void {
   const pad = '\t'.repeat(depth);
   if (!isContainer(before) || !isContainer(after) || Array.isArray(before) !== Array.isArray(after)) {
     if (before !== undefined) lines.push(`- ${pad}${label}${goText(before)},`);

@@ -34,15 +34,11 @@ export function defaultVolume(volume: Volume): Volume {
         mapField(v, 'volumeClaimTemplate', (t) => mapField(t, 'spec', defaultClaimSpec)),
       );
     case 'image':
-      return mapField(volume, 'image', (v) =>
-        v.pullPolicy ? v : { ...v, pullPolicy: defaultPullPolicy(v.reference) },
-      );
+      return mapField(volume, 'image', (v) => (v.pullPolicy ? v : { ...v, pullPolicy: defaultPullPolicy(v.reference) }));
     case 'iscsi':
       return mapField(volume, 'iscsi', (v) => withMissing(v, { iscsiInterface: 'default' }));
     case 'rbd':
-      return mapField(volume, 'rbd', (v) =>
-        withMissing(v, { pool: 'rbd', user: 'admin', keyring: '/etc/ceph/keyring' }),
-      );
+      return mapField(volume, 'rbd', (v) => withMissing(v, { pool: 'rbd', user: 'admin', keyring: '/etc/ceph/keyring' }));
     case 'azureDisk':
       return mapField(volume, 'azureDisk', (v) =>
         withMissing(v, { cachingMode: 'ReadWrite', kind: 'Shared', fsType: 'ext4', readOnly: false }),

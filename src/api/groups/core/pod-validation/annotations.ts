@@ -25,9 +25,7 @@ export function validatePodAnnotations(
   if (annotations === undefined) return;
   const mirror = annotations[mirrorAnnotation];
   if (mirror !== undefined && !spec.nodeName) {
-    errors.push(
-      invalid(`${at}[${mirrorAnnotation}]`, mirror, 'must set spec.nodeName if mirror pod annotation is set'),
-    );
+    errors.push(invalid(`${at}[${mirrorAnnotation}]`, mirror, 'must set spec.nodeName if mirror pod annotation is set'));
   }
   if (options.allowInvalidPodDeletionCost !== true) {
     const cost = annotations[deletionCostAnnotation];
@@ -65,12 +63,7 @@ function validateSeccompProfileName(profile: string, at: string, errors: Errors)
 }
 
 /** What an update may not do to a pod's annotations. */
-export function validatePodAnnotationUpdates(
-  pod: Pod,
-  old: Pod,
-  options: PodValidationOptions,
-  errors: Errors,
-): void {
+export function validatePodAnnotationUpdates(pod: Pod, old: Pod, options: PodValidationOptions, errors: Errors): void {
   const at = 'metadata.annotations';
   const after = pod.metadata?.annotations ?? {};
   const before = old.metadata?.annotations ?? {};
@@ -121,9 +114,7 @@ function matchSeccomp(annotation: string | undefined, profile: SeccompProfile, a
     case 'Localhost':
       if (!annotation.startsWith('localhost/')) errors.push(forbidden(`${at}.type`, differs));
       else if (annotation.slice('localhost/'.length) !== profile.localhostProfile) {
-        errors.push(
-          forbidden(`${at}.localhostProfile`, 'seccomp profile in annotation and field must match'),
-        );
+        errors.push(forbidden(`${at}.localhostProfile`, 'seccomp profile in annotation and field must match'));
       }
   }
 }

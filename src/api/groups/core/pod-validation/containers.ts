@@ -92,9 +92,7 @@ export function validateInitContainers(scope: PodScope, at: string, errors: Erro
     } else {
       for (const field of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
         if (container[field] !== undefined) {
-          errors.push(
-            forbidden(`${here}.${field}`, 'may not be set for init containers without restartPolicy=Always'),
-          );
+          errors.push(forbidden(`${here}.${field}`, 'may not be set for init containers without restartPolicy=Always'));
         }
       }
     }
@@ -150,10 +148,7 @@ export function validateEphemeralContainers(scope: PodScope, at: string, errors:
 }
 
 const isUnset = (value: unknown): boolean =>
-  value === undefined ||
-  value === null ||
-  value === '' ||
-  (typeof value === 'object' && Object.keys(value).length === 0);
+  value === undefined || value === null || value === '' || (typeof value === 'object' && Object.keys(value).length === 0);
 
 /** A pod's images may not have blanks around them; a template's may, since some tools make use of it. */
 export function validateImageSpace(container: Container, at: string, errors: Errors): void {

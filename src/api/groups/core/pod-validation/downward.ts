@@ -1,5 +1,5 @@
-import { isQualifiedName } from '../../../meta/names.ts';
 import { invalid, notSupported, required } from '../../../meta/field-error.ts';
+import { isQualifiedName } from '../../../meta/names.ts';
 import { Quantity } from '../../../meta/quantity.ts';
 import type { ObjectFieldSelector, ResourceFieldSelector } from '../../../types/core-v1.ts';
 import { type Errors, report } from './options.ts';
@@ -51,7 +51,9 @@ export function validateFieldRef(ref: ObjectFieldSelector, supported: readonly s
   const path = match?.[1] ?? ref.fieldPath;
   const converts =
     ref.apiVersion === 'v1' &&
-    (match === null ? knownFieldPaths.has(path) || path === 'spec.host' : path === 'metadata.labels' || path === 'metadata.annotations');
+    (match === null
+      ? knownFieldPaths.has(path) || path === 'spec.host'
+      : path === 'metadata.labels' || path === 'metadata.annotations');
   if (!converts) {
     const reason =
       ref.apiVersion === 'v1'

@@ -72,12 +72,7 @@ function validateKey(key: string, at: string, errors: Errors): void {
 }
 
 /** A variable from a file in an emptyDir that another container has written (KEP-3721). */
-function validateFileKeyRef(
-  ref: FileKeySelector,
-  volumes: ReadonlyMap<string, Volume>,
-  at: string,
-  errors: Errors,
-): void {
+function validateFileKeyRef(ref: FileKeySelector, volumes: ReadonlyMap<string, Volume>, at: string, errors: Errors): void {
   if (!ref.key) errors.push(required(`${at}.key`));
   else report(errors, `${at}.key`, ref.key, isRelaxedEnvVarName(ref.key));
   if (!ref.volumeName) {

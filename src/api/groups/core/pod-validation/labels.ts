@@ -1,4 +1,4 @@
-import { validateLabelSelector, validateLabels as labelFaults } from '../../../meta/label-selector-validation.ts';
+import { validateLabels as labelFaults, validateLabelSelector } from '../../../meta/label-selector-validation.ts';
 import { isQualifiedName } from '../../../meta/names.ts';
 import type { LabelSelector } from '../../../types/meta-v1.ts';
 import { type Errors, report } from './options.ts';

@@ -164,9 +164,7 @@ function validateFibreChannel(source: FCVolumeSource, at: string, errors: Errors
     errors.push(required(`${at}.targetWWNs`, 'must specify either targetWWNs or wwids, but not both'));
   }
   if (targets !== 0 && ids !== 0) {
-    errors.push(
-      invalid(`${at}.targetWWNs`, source.targetWWNs, 'targetWWNs and wwids can not be specified simultaneously'),
-    );
+    errors.push(invalid(`${at}.targetWWNs`, source.targetWWNs, 'targetWWNs and wwids can not be specified simultaneously'));
   }
   if (targets === 0) return;
   if (source.lun === undefined) errors.push(required(`${at}.lun`, 'lun is required if targetWWNs is specified'));
@@ -194,9 +192,7 @@ function validateAzureDisk(source: AzureDiskVolumeSource, at: string, errors: Er
   }
   if (kind !== 'Managed' && !diskURI.startsWith('https://')) {
     errors.push(
-      notSupported(`${at}.diskURI`, diskURI, [
-        'https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd',
-      ]),
+      notSupported(`${at}.diskURI`, diskURI, ['https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd']),
     );
   }
 }

@@ -9,12 +9,7 @@ const propagations = ['Bidirectional', 'HostToContainer', 'None'];
 const recursiveModes = ['Disabled', 'Enabled', 'IfPossible'];
 
 /** The mounts and devices of one container. `volumes` are those of the pod that are in order. */
-export function validateMounts(
-  container: Container,
-  volumes: ReadonlyMap<string, Volume>,
-  at: string,
-  errors: Errors,
-): void {
+export function validateMounts(container: Container, volumes: ReadonlyMap<string, Volume>, at: string, errors: Errors): void {
   const mounts = container.volumeMounts ?? [];
   const devices = container.volumeDevices ?? [];
   if (mounts.length > 0) validateVolumeMounts(mounts, devices, container, volumes, `${at}.volumeMounts`, errors);
@@ -49,9 +44,7 @@ function validateVolumeMounts(
     if (mount.subPath) validateDescendingPath(mount.subPath, `${at}.subPath`, errors);
     if (mount.subPathExpr) {
       if (mount.subPath) {
-        errors.push(
-          invalid(`${here}.subPathExpr`, mount.subPathExpr, 'subPathExpr and subPath are mutually exclusive'),
-        );
+        errors.push(invalid(`${here}.subPathExpr`, mount.subPathExpr, 'subPathExpr and subPath are mutually exclusive'));
       }
       validateDescendingPath(mount.subPathExpr, `${at}.subPathExpr`, errors);
     }
@@ -100,11 +93,7 @@ function validateVolumeDevices(
     if (names.has(name)) errors.push(invalid(`${here}.name`, name, 'must be unique'));
     if (volume !== undefined && volume.persistentVolumeClaim === undefined && volume.ephemeral === undefined) {
       errors.push(
-        invalid(
-          `${here}.name`,
-          name,
-          'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode',
-        ),
+        invalid(`${here}.name`, name, 'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode'),
       );
     }
     if (volume === undefined) errors.push(notFoundField(`${here}.name`, name ?? ''));

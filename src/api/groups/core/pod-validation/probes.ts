@@ -28,11 +28,7 @@ export function validateReadinessProbe(
   validateProbe(probe, gracePeriod, at, errors);
   if (probe.terminationGracePeriodSeconds !== undefined) {
     errors.push(
-      invalid(
-        `${at}.terminationGracePeriodSeconds`,
-        probe.terminationGracePeriodSeconds,
-        'must not be set for readinessProbes',
-      ),
+      invalid(`${at}.terminationGracePeriodSeconds`, probe.terminationGracePeriodSeconds, 'must not be set for readinessProbes'),
     );
   }
 }
@@ -78,9 +74,7 @@ const namedSignals =
   'ABRT ALRM BUS CHLD CLD CONT FPE HUP ILL INT IO IOT KILL PIPE POLL PROF PWR QUIT SEGV STKFLT STOP SYS TERM TRAP TSTP TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ'.split(
     ' ',
   );
-const linuxSignal = new RegExp(
-  `^SIG(?:${namedSignals.join('|')}|RTMIN(?:\\+(?:[1-9]|1[0-5]))?|RTMAX(?:-(?:[1-9]|1[0-4]))?)$`,
-);
+const linuxSignal = new RegExp(`^SIG(?:${namedSignals.join('|')}|RTMIN(?:\\+(?:[1-9]|1[0-5]))?|RTMAX(?:-(?:[1-9]|1[0-4]))?)$`);
 
 function linuxSignals(): readonly string[] {
   const signals = namedSignals.map((name) => `SIG${name}`);
@@ -133,8 +127,6 @@ export function validatePort(port: number | string | undefined, at: string, erro
 
 function validateSleep(sleep: SleepAction, gracePeriod: number | undefined, at: string, errors: Errors): void {
   if (gracePeriod !== undefined && (sleep.seconds < 0 || sleep.seconds > gracePeriod)) {
-    errors.push(
-      invalid(at, sleep.seconds, `must be non-negative and less than terminationGracePeriodSeconds (${gracePeriod})`),
-    );
+    errors.push(invalid(at, sleep.seconds, `must be non-negative and less than terminationGracePeriodSeconds (${gracePeriod})`));
   }
 }

@@ -116,9 +116,7 @@ function validateTrustBundle(source: ClusterTrustBundleProjection, at: string, e
       errors.push(invalid(`${at}.name`, name, `not a valid clustertrustbundlename: ${message}`));
     }
     if (source.labelSelector !== undefined) {
-      errors.push(
-        invalid(`${at}.labelSelector`, source.labelSelector, 'labelSelector must be unset if name is specified'),
-      );
+      errors.push(invalid(`${at}.labelSelector`, source.labelSelector, 'labelSelector must be unset if name is specified'));
     }
   } else if (signerName !== undefined) {
     if (signerName === '') errors.push(required(`${at}.signerName`, 'must be a valid signer name'));

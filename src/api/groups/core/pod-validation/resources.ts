@@ -65,9 +65,7 @@ function validateRequirements(
       if (!overcommit && !request.equals(limit)) {
         errors.push(invalid(`${at}.requests`, request.toString(), `must be equal to ${name} limit of ${limit}`));
       } else if (request.compare(limit) > 0) {
-        errors.push(
-          invalid(`${at}.requests`, request.toString(), `must be less than or equal to ${name} limit of ${limit}`),
-        );
+        errors.push(invalid(`${at}.requests`, request.toString(), `must be less than or equal to ${name} limit of ${limit}`));
       }
     } else if (!overcommit) {
       errors.push(required(`${at}.limits`, 'Limit must be set for non overcommitable resources'));
@@ -106,13 +104,7 @@ export function validateQuantity(name: string, amount: Quantity, at: string, err
   }
 }
 
-function validateHugePages(
-  name: string,
-  amount: Quantity,
-  at: string,
-  options: PodValidationOptions,
-  errors: Errors,
-): void {
+function validateHugePages(name: string, amount: Quantity, at: string, options: PodValidationOptions, errors: Errors): void {
   if (options.allowIndivisibleHugePages === true) return;
   const size = hugePageSize(name);
   if (size <= 0 || amount.value() % size !== 0) {
@@ -121,12 +113,7 @@ function validateHugePages(
 }
 
 /** The claims of a container: names of the pod's claims, or single requests in them. */
-function validateClaims(
-  claims: readonly ResourceClaim[],
-  claimNames: ReadonlySet<string>,
-  at: string,
-  errors: Errors,
-): void {
+function validateClaims(claims: readonly ResourceClaim[], claimNames: ReadonlySet<string>, at: string, errors: Errors): void {
   const seen = new Set<string>();
   for (let i = 0; i < claims.length; i++) {
     const { name, request } = claims[i] as ResourceClaim;

@@ -17,12 +17,7 @@ import { type Errors, type PodValidationOptions, report } from './options.ts';
 
 /** Where a pod may run: affinity, tolerations, topology spread, gates. */
 
-export function validateAffinity(
-  affinity: Affinity,
-  at: string,
-  options: PodValidationOptions,
-  errors: Errors,
-): void {
+export function validateAffinity(affinity: Affinity, at: string, options: PodValidationOptions, errors: Errors): void {
   const node = affinity.nodeAffinity;
   if (node !== undefined) {
     const requiredTerms = node.requiredDuringSchedulingIgnoredDuringExecution;
@@ -66,12 +61,7 @@ function validateWeight(weight: number, at: string, errors: Errors): void {
 }
 
 /** Terms are ORed; there must be one. `allowInvalidValues`: values that no label can have pass. */
-export function validateNodeSelector(
-  selector: NodeSelector,
-  at: string,
-  allowInvalidValues: boolean,
-  errors: Errors,
-): void {
+export function validateNodeSelector(selector: NodeSelector, at: string, allowInvalidValues: boolean, errors: Errors): void {
   const terms = selector.nodeSelectorTerms ?? [];
   if (terms.length === 0) {
     errors.push(required(`${at}.nodeSelectorTerms`, 'must have at least one node selector term'));
@@ -81,12 +71,7 @@ export function validateNodeSelector(
   }
 }
 
-function validateNodeSelectorTerm(
-  term: NodeSelectorTerm,
-  at: string,
-  allowInvalidValues: boolean,
-  errors: Errors,
-): void {
+function validateNodeSelectorTerm(term: NodeSelectorTerm, at: string, allowInvalidValues: boolean, errors: Errors): void {
   const expressions = term.matchExpressions ?? [];
   for (let i = 0; i < expressions.length; i++) {
     validateNodeRequirement(expressions[i]!, `${at}.matchExpressions[${i}]`, allowInvalidValues, errors);
@@ -130,17 +115,11 @@ function validateNodeRequirement(
   }
 }
 
-function validateNodeFieldRequirement(
-  { key, operator, values = [] }: NodeSelectorRequirement,
-  at: string,
-  errors: Errors,
-): void {
+function validateNodeFieldRequirement({ key, operator, values = [] }: NodeSelectorRequirement, at: string, errors: Errors): void {
   if (operator !== 'In' && operator !== 'NotIn') {
     errors.push(invalid(`${at}.operator`, operator ?? '', 'not a valid selector operator'));
   } else if (values.length !== 1) {
-    errors.push(
-      required(`${at}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"),
-    );
+    errors.push(required(`${at}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"));
   }
   if (key !== 'metadata.name') {
     errors.push(invalid(`${at}.key`, key ?? '', 'not a valid field selector key'));
@@ -177,9 +156,7 @@ function validateLabelKeys(term: PodAffinityTerm, at: string, errors: Errors): v
   const mismatched = new Set(term.mismatchLabelKeys);
   for (let i = 0; i < matchKeys.length; i++) {
     if (mismatched.has(matchKeys[i]!)) {
-      errors.push(
-        invalid(`${at}.matchLabelKeys[${i}]`, matchKeys[i], 'exists in both matchLabelKeys and mismatchLabelKeys'),
-      );
+      errors.push(invalid(`${at}.matchLabelKeys[${i}]`, matchKeys[i], 'exists in both matchLabelKeys and mismatchLabelKeys'));
     }
   }
 }

@@ -19,8 +19,7 @@ const profileTypes = ['Localhost', 'RuntimeDefault', 'Unconfined'];
 /** PATH_MAX - 1 */
 const maxAppArmorProfileLength = 4095;
 
-const badId = (id: number): readonly string[] =>
-  id < 0 || id > maxId ? [`must be between 0 and ${maxId}, inclusive`] : [];
+const badId = (id: number): readonly string[] => (id < 0 || id > maxId ? [`must be between 0 and ${maxId}, inclusive`] : []);
 
 /** One container's. `hostUsers`: the pod shares its users with the host. */
 export function validateSecurityContext(
@@ -40,27 +39,17 @@ export function validateSecurityContext(
       errors.push(notSupported(`${at}.procMount`, procMount, ['Default', 'Unmasked']));
     }
     if (hostUsers && procMount === 'Unmasked') {
-      errors.push(
-        invalid(`${at}.procMount`, procMount, '`hostUsers` must be false to use `Unmasked`'),
-      );
+      errors.push(invalid(`${at}.procMount`, procMount, '`hostUsers` must be false to use `Unmasked`'));
     }
   }
   validateSeccomp(context.seccompProfile, `${at}.seccompProfile`, errors);
   if (context.allowPrivilegeEscalation === false) {
     if (context.privileged === true) {
-      errors.push(
-        invalid(at, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'),
-      );
+      errors.push(invalid(at, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'));
     }
     for (const capability of context.capabilities?.add ?? []) {
       if (capability === 'CAP_SYS_ADMIN') {
-        errors.push(
-          invalid(
-            at,
-            context,
-            'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN',
-          ),
-        );
+        errors.push(invalid(at, context, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN'));
       }
     }
   }
@@ -69,12 +58,7 @@ export function validateSecurityContext(
 }
 
 /** A pod's. `at` is the spec's path. */
-export function validatePodSecurityContext(
-  spec: PodSpec,
-  at: string,
-  options: PodValidationOptions,
-  errors: Errors,
-): void {
+export function validatePodSecurityContext(spec: PodSpec, at: string, options: PodValidationOptions, errors: Errors): void {
   const context = spec.securityContext;
   const here = `${at}.securityContext`;
   if (context !== undefined) {
@@ -88,9 +72,7 @@ export function validatePodSecurityContext(
     }
   }
   if (spec.shareProcessNamespace === true && spec.hostPID === true) {
-    errors.push(
-      invalid(`${here}.shareProcessNamespace`, true, 'ShareProcessNamespace and HostPID cannot both be enabled'),
-    );
+    errors.push(invalid(`${here}.shareProcessNamespace`, true, 'ShareProcessNamespace and HostPID cannot both be enabled'));
   }
   if (context === undefined) return;
   if (context.sysctls !== undefined) validateSysctls(spec, context, `${here}.sysctls`, options, errors);
@@ -177,9 +159,7 @@ function validateSeccomp(profile: SeccompProfile | undefined, at: string, errors
       validateDescendingPath(profile.localhostProfile, `${at}.localhostProfile`, errors);
     }
   } else if (profile.localhostProfile !== undefined) {
-    errors.push(
-      invalid(`${at}.localhostProfile`, profile, 'can only be set when seccomp type is Localhost'),
-    );
+    errors.push(invalid(`${at}.localhostProfile`, profile, 'can only be set when seccomp type is Localhost'));
   }
 }
 

@@ -1,6 +1,6 @@
 import { FieldPath, forbidden } from '../../../meta/field-error.ts';
-import type { PersistentVolumeClaimTemplate } from '../../../types/core-v1.ts';
 import { validateAnnotations } from '../../../meta/object-meta-validation.ts';
+import type { PersistentVolumeClaimTemplate } from '../../../types/core-v1.ts';
 import { claimSpecFaults } from '../persistent-volume-claim.ts';
 import { validateLabels } from './labels.ts';
 import type { Errors } from './options.ts';

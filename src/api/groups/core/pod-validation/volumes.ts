@@ -22,9 +22,7 @@ export function validateVolumes(
 ): ReadonlyMap<string, Volume> {
   const good = new Map<string, Volume>();
   const podName = podMeta?.name;
-  const made = new Set(
-    podName ? volumes.filter((v) => v.ephemeral !== undefined).map((v) => `${podName}-${v.name}`) : [],
-  );
+  const made = new Set(podName ? volumes.filter((v) => v.ephemeral !== undefined).map((v) => `${podName}-${v.name}`) : []);
   for (let i = 0; i < volumes.length; i++) {
     const volume = volumes[i] as Volume;
     const here = `${at}[${i}]`;
@@ -160,16 +158,7 @@ function validateOneSource(
   }
 }
 
-const hostPathTypes = [
-  '',
-  'DirectoryOrCreate',
-  'Directory',
-  'FileOrCreate',
-  'File',
-  'Socket',
-  'CharDevice',
-  'BlockDevice',
-];
+const hostPathTypes = ['', 'DirectoryOrCreate', 'Directory', 'FileOrCreate', 'File', 'Socket', 'CharDevice', 'BlockDevice'];
 
 function validateHostPath(source: HostPathVolumeSource, at: string, errors: Errors): void {
   if (!source.path) {

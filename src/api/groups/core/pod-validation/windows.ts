@@ -16,11 +16,7 @@ const dnsDomain = /^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a
 const dotsAndSpaces = /^[. ]+$/;
 const badUserCharacters = /["/\\:;|=,+*?<>@[\]]/;
 
-export function validateWindowsOptions(
-  options: WindowsSecurityContextOptions | undefined,
-  at: string,
-  errors: Errors,
-): void {
+export function validateWindowsOptions(options: WindowsSecurityContextOptions | undefined, at: string, errors: Errors): void {
   if (options === undefined) return;
   const { gmsaCredentialSpecName, gmsaCredentialSpec, runAsUserName } = options;
   if (gmsaCredentialSpecName !== undefined) {
@@ -29,9 +25,7 @@ export function validateWindowsOptions(
   if (gmsaCredentialSpec !== undefined) {
     const length = Buffer.byteLength(gmsaCredentialSpec);
     if (length === 0) {
-      errors.push(
-        invalid(`${at}.gmsaCredentialSpec`, gmsaCredentialSpec, 'gmsaCredentialSpec cannot be an empty string'),
-      );
+      errors.push(invalid(`${at}.gmsaCredentialSpec`, gmsaCredentialSpec, 'gmsaCredentialSpec cannot be an empty string'));
     } else if (length > maxCredentialSpecKiB * 1024) {
       errors.push(
         invalid(
@@ -172,17 +166,9 @@ export function validateHostProcess(spec: PodSpec, at: string, errors: Errors): 
   }
   if (hostProcess === 0) return;
   if (others > 0) {
-    errors.push(
-      invalid(
-        at,
-        '',
-        'If pod contains any hostProcess containers then all containers must be HostProcess containers',
-      ),
-    );
+    errors.push(invalid(at, '', 'If pod contains any hostProcess containers then all containers must be HostProcess containers'));
   }
   if (spec.hostNetwork !== true) {
-    errors.push(
-      invalid(`${at}.hostNetwork`, false, 'hostNetwork must be true if pod contains any hostProcess containers'),
-    );
+    errors.push(invalid(`${at}.hostNetwork`, false, 'hostNetwork must be true if pod contains any hostProcess containers'));
   }
 }
