@@ -1,0 +1,13 @@
+import type { Authenticator } from '../contract.ts';
+
+const anonymous = { user: { name: 'system:anonymous', groups: ['system:unauthenticated'] } } as const;
+
+/**
+ * Who shows nothing is this user. Last in the chain: RBAC gives it the public information and nothing else. Who showed credentials that nobody
+ * accepted is refused, not taken for nobody.
+ */
+export const anonymousAuthenticator: Authenticator = {
+  name: 'anonymous',
+  authenticate: ({ headers, certificate }) =>
+    headers.authorization === undefined && (certificate?.commonName ?? '') === '' ? anonymous : undefined,
+};

@@ -1,0 +1,244 @@
+import { describe, expect, it } from 'vitest';
+import type { KubernetesObject } from '../../api/meta/object.ts';
+import { isStatusError } from '../../api/meta/status.ts';
+import type { UserInfo } from '../../api/request.ts';
+import type { PolicyRule } from '../../api/types/rbac-v1.ts';
+import { VirtualClock } from '../../util/clock.ts';
+import { silentLogger } from '../../util/logger.ts';
+import { SeededRandom } from '../../util/random.ts';
+import type { ApiAccess, RequestAttributes, ResourceView, ViewChange } from '../contract.ts';
+import { mastersAuthorizer, unionAuthorizer } from './chain.ts';
+import { impersonate } from './impersonation.ts';
+import { nodeAuthorizer } from './node.ts';
+import { rbacAuthorizer, ruleAllows, rulesCover } from './rbac.ts';
+
+/** Views over plain lists that can be changed. */
+class Objects {
+  readonly #lists = new Map<string, { objects: KubernetesObject[]; watchers: ((c: ViewChange) => void)[] }>();
+  #list(resource: string): { objects: KubernetesObject[]; watchers: ((c: ViewChange) => void)[] } {
+    const found = this.#lists.get(resource) ?? { objects: [], watchers: [] };
+    this.#lists.set(resource, found);
+    return found;
+  }
+  add(resource: string, object: KubernetesObject): void {
+    const list = this.#list(resource);
+    list.objects.push(object);
+    for (const watcher of list.watchers) watcher({ type: 'added', object, previous: undefined });
+  }
+  get access(): ApiAccess {
+    return {
+      view: (_group: string, resource: string) => {
+        const list = this.#list(resource);
+        const view: Partial<ResourceView> = {
+          get: (namespace, name) =>
+            list.objects.find((o) => (o.metadata?.namespace ?? '') === namespace && o.metadata?.name === name),
+          list: () => list.objects,
+          watch: (onChange) => void list.watchers.push(onChange),
+        };
+        return view as never;
+      },
+      resources: () => [],
+      handler: undefined as never,
+      clock: new VirtualClock(),
+      random: new SeededRandom(1),
+      logger: silentLogger,
+    };
+  }
+}
+
+const user = (name: string, ...groups: readonly string[]): UserInfo => ({ name, groups });
+const ask = (who: UserInfo, verb: string, resource: string, more: Partial<RequestAttributes> = {}): RequestAttributes => ({
+  user: who,
+  verb,
+  isResourceRequest: true,
+  apiGroup: '',
+  apiVersion: 'v1',
+  resource,
+  subresource: '',
+  namespace: '',
+  name: '',
+  path: '',
+  ...more,
+});
+const url = (who: UserInfo, path: string): RequestAttributes => ask(who, 'get', '', { isResourceRequest: false, path });
+
+describe('ruleAllows', () => {
+  const u = user('x');
+  const pods: PolicyRule = { verbs: ['get', 'list'], apiGroups: [''], resources: ['pods'] };
+  const cases: readonly (readonly [string, PolicyRule, RequestAttributes, boolean])[] = [
+    ['what it says', pods, ask(u, 'get', 'pods'), true],
+    ['no other verb', pods, ask(u, 'delete', 'pods'), false],
+    ['no other group', pods, ask(u, 'get', 'pods', { apiGroup: 'apps' }), false],
+    ['no subresource', pods, ask(u, 'get', 'pods', { subresource: 'log' }), false],
+    ['a named subresource', { ...pods, resources: ['pods/log'] }, ask(u, 'get', 'pods', { subresource: 'log' }), true],
+    ['a subresource of anything', { ...pods, resources: ['*/log'] }, ask(u, 'get', 'pods', { subresource: 'log' }), true],
+    [
+      'everything',
+      { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+      ask(u, 'frob', 'x', { apiGroup: 'y', subresource: 'z' }),
+      true,
+    ],
+    ['a named object', { ...pods, resourceNames: ['a'] }, ask(u, 'get', 'pods', { name: 'a' }), true],
+    ['no other object', { ...pods, resourceNames: ['a'] }, ask(u, 'get', 'pods', { name: 'b' }), false],
+    ['no list by names', { ...pods, resourceNames: ['a'] }, ask(u, 'list', 'pods'), false],
+    ['a path', { verbs: ['get'], nonResourceURLs: ['/healthz'] }, url(u, '/healthz'), true],
+    ['paths below', { verbs: ['get'], nonResourceURLs: ['/api/*'] }, url(u, '/api/v1'), true],
+    ['no other path', { verbs: ['get'], nonResourceURLs: ['/api/*'] }, url(u, '/apis'), false],
+    ['no path by resources', pods, url(u, '/pods'), false],
+  ];
+  it.each(cases)('%s', (_name, rule, attributes, expected) => expect(ruleAllows(rule, attributes)).toBe(expected));
+});
+
+describe('rulesCover', () => {
+  const rule = (verbs: string[], resources: string[], resourceNames?: string[]): PolicyRule => ({
+    verbs,
+    apiGroups: [''],
+    resources,
+    ...(resourceNames === undefined ? {} : { resourceNames }),
+  });
+  it.each([
+    [[rule(['get', 'list'], ['pods'])], [rule(['get'], ['pods'])], true],
+    [[rule(['get'], ['pods']), rule(['list'], ['pods'])], [rule(['get', 'list'], ['pods'])], true],
+    [[rule(['get'], ['pods'])], [rule(['*'], ['pods'])], false],
+    [[rule(['get'], ['pods'], ['a'])], [rule(['get'], ['pods'])], false],
+    [[rule(['get'], ['pods'])], [rule(['get'], ['pods'], ['a'])], true],
+    [[rule(['get'], ['*'])], [rule(['get'], ['pods/log'])], true],
+  ] as readonly (readonly [readonly PolicyRule[], readonly PolicyRule[], boolean])[])(
+    '%j covers %j: %s',
+    (held, wanted, expected) => expect(rulesCover(held, wanted)).toBe(expected),
+  );
+});
+
+describe('rbac', () => {
+  const objects = new Objects();
+  const rbac = rbacAuthorizer();
+  rbac.initialize(objects.access);
+  const decide = (a: RequestAttributes): unknown => (rbac.authorize(a) as { decision: string }).decision;
+  const role = (namespace: string, name: string, rules: readonly PolicyRule[]): KubernetesObject =>
+    ({ metadata: { name, ...(namespace === '' ? {} : { namespace }) }, rules }) as KubernetesObject;
+  const bind = (namespace: string, roleKind: string, roleName: string, subject: object): KubernetesObject =>
+    ({
+      metadata: { name: `b-${roleName}`, ...(namespace === '' ? {} : { namespace }) },
+      roleRef: { kind: roleKind, name: roleName },
+      subjects: [subject],
+    }) as KubernetesObject;
+
+  it('follows bindings as they come, cluster-wide and in their namespace', () => {
+    const ann = user('ann', 'devs');
+    const read: readonly PolicyRule[] = [{ verbs: ['get'], apiGroups: [''], resources: ['pods'] }];
+    expect(decide(ask(ann, 'get', 'pods', { namespace: 'a' }))).toBe('no-opinion');
+    objects.add('roles', role('a', 'reader', read));
+    objects.add('rolebindings', bind('a', 'Role', 'reader', { kind: 'User', name: 'ann' }));
+    expect(decide(ask(ann, 'get', 'pods', { namespace: 'a' }))).toBe('allow');
+    expect(decide(ask(ann, 'get', 'pods', { namespace: 'b' }))).toBe('no-opinion');
+    expect(decide(ask(ann, 'get', 'pods'))).toBe('no-opinion');
+    objects.add('clusterroles', role('', 'all-reader', read));
+    objects.add('clusterrolebindings', bind('', 'ClusterRole', 'all-reader', { kind: 'Group', name: 'devs' }));
+    expect(decide(ask(ann, 'get', 'pods'))).toBe('allow');
+    expect(decide(ask(user('bob'), 'get', 'pods'))).toBe('no-opinion');
+    expect(rbac.authorize(ask(ann, 'get', 'pods'))).toEqual({
+      decision: 'allow',
+      reason: 'RBAC: allowed by ClusterRoleBinding "b-all-reader" of ClusterRole "all-reader" to Group "devs"',
+    });
+  });
+
+  it('knows service accounts by their user name', () => {
+    objects.add('rolebindings', bind('c', 'ClusterRole', 'all-reader', { kind: 'ServiceAccount', name: 'robot' }));
+    expect(decide(ask(user('system:serviceaccount:c:robot'), 'get', 'pods', { namespace: 'c' }))).toBe('allow');
+    expect(decide(ask(user('system:serviceaccount:d:robot'), 'get', 'pods', { namespace: 'c' }))).toBe('no-opinion');
+  });
+
+  it('tells the rules that a user holds', () => {
+    expect(rbac.rulesFor?.(user('ann', 'devs'), 'a')).toMatchObject({
+      resourceRules: [{ resources: ['pods'] }, { resources: ['pods'] }],
+      incomplete: false,
+    });
+  });
+});
+
+describe('the node authorizer', () => {
+  const objects = new Objects();
+  const authorizer = nodeAuthorizer();
+  authorizer.initialize(objects.access);
+  objects.add('pods', {
+    metadata: { name: 'p', namespace: 'a' },
+    spec: {
+      nodeName: 'n1',
+      serviceAccountName: 'robot',
+      containers: [{ name: 'c', env: [{ name: 'E', valueFrom: { secretKeyRef: { name: 'env-secret', key: 'k' } } }] }],
+      volumes: [
+        { name: 'v', configMap: { name: 'cm' } },
+        { name: 'w', persistentVolumeClaim: { claimName: 'claim' } },
+      ],
+    },
+  } as KubernetesObject);
+  objects.add('persistentvolumeclaims', {
+    metadata: { name: 'claim', namespace: 'a' },
+    spec: { volumeName: 'pv' },
+  } as KubernetesObject);
+  const n1 = user('system:node:n1', 'system:nodes');
+  const n2 = user('system:node:n2', 'system:nodes');
+  const inA = (name: string, more: Partial<RequestAttributes> = {}): Partial<RequestAttributes> => ({
+    namespace: 'a',
+    name,
+    ...more,
+  });
+  const cases: readonly (readonly [RequestAttributes, string])[] = [
+    [ask(n1, 'get', 'secrets', inA('env-secret')), 'allow'],
+    [ask(n1, 'watch', 'secrets', inA('', { fieldSelector: 'metadata.name=env-secret' })), 'allow'],
+    [ask(n1, 'list', 'secrets', inA('')), 'no-opinion'],
+    [ask(n1, 'get', 'secrets', inA('other')), 'no-opinion'],
+    [ask(n2, 'get', 'secrets', inA('env-secret')), 'no-opinion'],
+    [ask(n1, 'get', 'configmaps', inA('cm')), 'allow'],
+    [ask(n1, 'get', 'persistentvolumeclaims', inA('claim')), 'allow'],
+    [ask(n1, 'get', 'persistentvolumes', { name: 'pv' }), 'allow'],
+    [ask(n2, 'get', 'persistentvolumes', { name: 'pv' }), 'no-opinion'],
+    [ask(n1, 'create', 'serviceaccounts', inA('robot', { subresource: 'token' })), 'allow'],
+    [ask(n2, 'create', 'serviceaccounts', inA('robot', { subresource: 'token' })), 'no-opinion'],
+    [ask(n1, 'update', 'leases', { apiGroup: 'coordination.k8s.io', namespace: 'kube-node-lease', name: 'n1' }), 'allow'],
+    [ask(n1, 'update', 'leases', { apiGroup: 'coordination.k8s.io', namespace: 'kube-node-lease', name: 'n2' }), 'no-opinion'],
+    [ask(n1, 'update', 'leases', { apiGroup: 'coordination.k8s.io', namespace: 'kube-system', name: 'n1' }), 'no-opinion'],
+    [ask(n1, 'patch', 'pods', inA('p', { subresource: 'status' })), 'allow'],
+    [ask(n1, 'delete', 'nodes', { name: 'n1' }), 'no-opinion'],
+    [ask(user('system:node:n1'), 'get', 'configmaps', inA('cm')), 'no-opinion'],
+  ];
+  it.each(cases)('%j', (attributes, expected) =>
+    expect((authorizer.authorize(attributes) as { decision: string }).decision).toBe(expected),
+  );
+});
+
+describe('impersonate', () => {
+  const allowUsers = unionAuthorizer([
+    mastersAuthorizer,
+    { authorize: (a) => ({ decision: a.resource === 'users' && a.name === 'ann' ? 'allow' : 'no-opinion' }) },
+  ]);
+  it('gives the user that is named, when every part of it may be taken', async () => {
+    expect(await impersonate(user('bob'), { 'impersonate-user': 'ann' }, allowUsers)).toEqual({
+      name: 'ann',
+      groups: ['system:authenticated'],
+    });
+    const root = user('root', 'system:masters');
+    const headers = { 'impersonate-user': 'system:serviceaccount:a:b', 'impersonate-extra-team%2fx': 'one, two' };
+    expect(await impersonate(root, headers, allowUsers)).toEqual({
+      name: 'system:serviceaccount:a:b',
+      groups: ['system:serviceaccounts', 'system:serviceaccounts:a', 'system:authenticated'],
+      extra: { 'team/x': ['one', 'two'] },
+    });
+  });
+  it('refuses what may not be taken, and headers without a user', async () => {
+    const forbidden = await impersonate(
+      user('bob'),
+      { 'impersonate-user': 'ann', 'impersonate-group': 'system:masters' },
+      allowUsers,
+    ).catch((e: unknown) => e);
+    expect(isStatusError(forbidden, 'Forbidden') && forbidden.message).toBe(
+      'groups "system:masters" is forbidden: User "bob" cannot impersonate resource "groups" in API group "" at the cluster scope',
+    );
+    expect(
+      isStatusError(
+        await impersonate(user('bob'), { 'impersonate-group': 'x' }, allowUsers).catch((e: unknown) => e),
+        'BadRequest',
+      ),
+    ).toBe(true);
+  });
+});
