@@ -303,7 +303,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
       if (fixture.reopen === undefined) return;
       const first = await put('/a/1', 'x');
       const second = await put('/a/1', 'y');
-      await store.commit([{ type: 'put', key: '/e/1', value: bytes('x'), ttlSeconds: 60 }]);
+      await store.commit([{ type: 'put', key: '/e/1', value: bytes('x'), ttlSeconds: fixture.clock === undefined ? 2 : 60 }]);
       await store.commit([{ type: 'delete', key: '/a/none' }]);
       const before = store.revision;
       store = await fixture.reopen();
@@ -312,7 +312,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
       expect((await store.list('/a/', { revision: first })).entries.map((entry) => text(entry.value))).toEqual(['x']);
       const log = new WatchLog(store, '/', first);
       await log.count(2);
-      expect(log.lines).toEqual(['put /a/1 y', 'put /e/1 x']);
+      expect(log.lines.slice(0, 2)).toEqual(['put /a/1 y', 'put /e/1 x']);
       expect(await put('/a/2', 'x')).toBeGreaterThan(before);
       await fixture.clock?.advance(62_000);
       await log.count(4);

@@ -52,6 +52,13 @@ export class Feed {
     }
   }
 
+  /** Ends every watch with `error`. */
+  fail(error: Error): void {
+    const all = [...this.#byPrefix.values()].flatMap((set) => [...set]);
+    this.#byPrefix.clear();
+    for (const { handler, signal } of all) if (!signal.aborted) handler.onError(error);
+  }
+
   /** Ends every watch without a word. */
   clear(): void {
     this.#byPrefix.clear();

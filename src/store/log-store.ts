@@ -1,9 +1,9 @@
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
+import { faultOf } from './commit-fault.ts';
 import {
   CompactedError,
   MAX_COMMIT_OPS,
-  MAX_KEY_LENGTH,
   PreconditionError,
   type Store,
   type StoreCommit,
@@ -531,17 +531,6 @@ export class LogStore implements Store {
 const closedError = (): StoreUnavailableError => new StoreUnavailableError('the store is closed; open it again to use it');
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-const KEY = /^[\x20-\x7e]+$/;
-
-function faultOf(ops: readonly StoreOp[]): string | undefined {
-  if (ops.length === 0 || ops.length > MAX_COMMIT_OPS) return `a commit has 1 to ${MAX_COMMIT_OPS} operations, not ${ops.length}`;
-  for (const { key } of ops) {
-    if (key.length > MAX_KEY_LENGTH || !KEY.test(key)) return `not a key: ${JSON.stringify(key.slice(0, 100))}`;
-  }
-  if (ops.length > 1 && new Set(ops.map((op) => op.key)).size < ops.length) return 'a commit names a key twice';
-  return undefined;
-}
 
 function entryOf(record: LogRecord): StoreEntry | undefined {
   if (record.value === undefined) return undefined;

@@ -1,0 +1,164 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../util/clock.ts';
+import { silentLogger } from '../util/logger.ts';
+import { systemRandom } from '../util/random.ts';
+import type { Codec } from './collection.ts';
+import { type Store, StoreUnavailableError } from './contract.ts';
+import { bytes, describeStore, WatchLog } from './contract-test.ts';
+import { openEtcdStore } from './etcd.ts';
+import { openCollection } from './memory-collection.ts';
+
+const ETCD = '/usr/bin/etcd';
+const present = existsSync(ETCD);
+if (!present) console.warn(`${ETCD} is not there: the etcd store is not tested`);
+
+/** An etcd of its own on loopback. */
+class EtcdServer {
+  readonly directory: string;
+  readonly #port: number;
+  readonly #peerPort: number;
+  #child: ChildProcess | undefined;
+  private constructor(directory: string, port: number, peerPort: number) {
+    this.directory = directory;
+    this.#port = port;
+    this.#peerPort = peerPort;
+  }
+  static async create(): Promise<EtcdServer> {
+    return new EtcdServer(await mkdtemp(join(tmpdir(), 'k8ts-etcd-')), await freePort(), await freePort());
+  }
+  get endpoint(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+  async start(): Promise<void> {
+    const [client, peer] = [`http://127.0.0.1:${this.#port}`, `http://127.0.0.1:${this.#peerPort}`];
+    const args = ['--data-dir', this.directory, '--listen-client-urls', client, '--advertise-client-urls', client];
+    args.push('--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`);
+    this.#child = spawn(ETCD, args, { stdio: 'ignore' });
+  }
+  async stop(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await gone;
+  }
+  open(): Promise<Store> {
+    return openEtcdStore({ endpoints: [this.endpoint], clock: systemClock, random: systemRandom, logger: silentLogger });
+  }
+  /** Opens as soon as the server answers. */
+  async ready(): Promise<Store> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.open();
+      } catch (error) {
+        if (attempt > 50) throw error;
+        await systemClock.sleep(100);
+      }
+    }
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() =>
+        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')),
+      );
+    });
+  });
+}
+
+describe.skipIf(!present)('over a real etcd', () => {
+  let server: EtcdServer;
+  beforeAll(async () => {
+    server = await EtcdServer.create();
+    await server.start();
+    await (await server.ready()).close();
+  });
+  afterAll(async () => {
+    await server.stop();
+    await rm(server.directory, { recursive: true, force: true });
+  });
+
+  describeStore('etcd', async () => {
+    let store = await server.open();
+    // What an earlier test left behind.
+    for (const { key } of (await store.list('')).entries) await store.commit([{ type: 'delete', key }]);
+    await store.close();
+    store = await server.open();
+    return {
+      store,
+      clock: undefined,
+      reopen: async () => {
+        await store.close();
+        store = await server.open();
+        return store;
+      },
+      dispose: () => store.close(),
+    };
+  });
+
+  it('serves a collection, and two of them see each other', async () => {
+    const codec: Codec<string> = {
+      encode: (object) => bytes(object),
+      decode: (value) => Buffer.from(value).toString(),
+      withRevision: (object) => object,
+      wire: (object) => bytes(object),
+    };
+    const [one, two] = [await server.open(), await server.open()];
+    const base = { prefix: '/c/', codec, clock: systemClock, logger: silentLogger };
+    const [a, b] = [await openCollection({ store: one, ...base }), await openCollection({ store: two, ...base })];
+    const written = await a.write({ type: 'put', key: '/c/1', object: 'x' });
+    expect(a.get('/c/1')).toBe(written);
+    await b.waitFor(written.revision);
+    expect(b.get('/c/1')?.object).toBe('x');
+    const { revision } = await two.commit([{ type: 'put', key: '/other', value: bytes('') }]);
+    await a.waitFor(revision);
+    const gone = await b.write({ type: 'delete', key: '/c/1', expectedRevision: written.revision });
+    expect(gone.object).toBe('x');
+    await a.waitFor(gone.revision);
+    expect(a.get('/c/1')).toBeUndefined();
+    a.close();
+    b.close();
+    await Promise.all([one.close(), two.close()]);
+  });
+
+  it('says what to do when nobody answers', async () => {
+    const error = await openEtcdStore({
+      endpoints: [`127.0.0.1:${await freePort()}`],
+      clock: systemClock,
+      random: systemRandom,
+      logger: silentLogger,
+    }).catch((fault: unknown) => fault);
+    expect(error).toBeInstanceOf(StoreUnavailableError);
+    expect((error as Error).message).toMatch(/cannot be used .*check that it runs/);
+  });
+
+  it('resumes its watches without gap or repeat when etcd comes back', async () => {
+    const store = await server.open();
+    const log = new WatchLog(store, '/r/', store.revision);
+    const put = async (value: string): Promise<void> => {
+      await store.commit([{ type: 'put', key: '/r/1', value: bytes(value) }]);
+    };
+    await put('1');
+    await log.count(1);
+    await server.stop();
+    await expect(put('lost')).rejects.toBeInstanceOf(StoreUnavailableError);
+    await server.start();
+    const other = await server.ready();
+    await other.commit([{ type: 'put', key: '/r/1', value: bytes('2') }]);
+    await log.count(2);
+    expect(log.lines).toEqual(['put /r/1 1', 'put /r/1 2']);
+    await other.close();
+    await store.close();
+  });
+});
