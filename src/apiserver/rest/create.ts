@@ -1,10 +1,10 @@
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import { alreadyExists, badRequest, customError, invalidObject } from '../../api/meta/status.ts';
 import { PreconditionError } from '../../store/contract.ts';
+import { validateObjectMeta } from '../../api/meta/object-meta-validation.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import { mutate, validate } from './admission-chain.ts';
 import { decodeBody } from './decode-body.ts';
-import { validateMetadata } from './metadata.ts';
 import { type RestResult, type Scope, validateWriteOptions } from './scope.ts';
 
 /** Names made from a generateName: the base is cut so that the whole fits a DNS label. */
@@ -127,10 +127,12 @@ function prepare(scope: Scope, admitted: KubernetesObject): KubernetesObject {
     creationTimestamp: scope.timestamp,
   };
   const stamped = { ...admitted, kind: resource.kind, apiVersion: endpoint.apiVersion, metadata: system };
-  const object = deepFreeze(resource.strategy.prepareForCreate(stamped, scope));
+  // Defaults may look at the name, which was not there when they were first applied.
+  const named = name === metadata.name ? stamped : resource.defaults(stamped);
+  const object = deepFreeze(resource.strategy.prepareForCreate(named, scope));
   const errors = resource.validate(object, scope);
   if (errors.length > 0) throw invalidObject(resource, object.metadata?.name ?? '', errors);
-  const metaErrors = validateMetadata(object, resource);
+  const metaErrors = validateObjectMeta(object.metadata ?? {}, resource);
   if (metaErrors.length > 0) throw invalidObject(resource, object.metadata?.name ?? '', metaErrors);
   if (resource.warnings !== undefined) scope.warnings.push(...resource.warnings(object, undefined));
   return object;

@@ -3,6 +3,8 @@ import { badRequest } from '../../api/meta/status.ts';
 import type { ApiRequest } from '../../api/request.ts';
 import type { Resource } from '../../api/resource.ts';
 import { cannotBeHandled, decode, strictDecodingMessage, strictProblems } from '../../api/schema/decode.ts';
+import { applyDefaults } from '../../api/schema/defaults.ts';
+import { prune } from '../../api/schema/prune.ts';
 import type { Schema } from '../../api/schema/schema.ts';
 
 /** What decoding needs of a request; a `Scope` fits. */
@@ -22,8 +24,12 @@ export interface BodyType {
 
 /** The body of a create or update as an object of the endpoint's type, pruned and with defaults. */
 export function decodeBody(scope: BodyReader, resource: Resource): KubernetesObject {
-  return resource.defaults(decodeAs(scope, resource));
+  return withDefaults(resource, decodeAs(scope, resource));
 }
+
+/** The defaults that the schema tells, then those that the type computes. */
+export const withDefaults = (resource: Resource, object: KubernetesObject): KubernetesObject =>
+  resource.defaults(applyDefaults(resource.schema, object));
 
 /** The body as an object of `type`, unknown fields handled as `fieldValidation` says. No defaults beyond the schema's. */
 export function decodeAs<T extends KubernetesObject>(scope: BodyReader, type: BodyType): T {
@@ -43,7 +49,7 @@ export function decodeAs<T extends KubernetesObject>(scope: BodyReader, type: Bo
       `${String(kind)} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: no kind ${JSON.stringify(kind)} matches the request`,
     );
   }
-  const { object, unknownFields } = decode<T>(type.schema, body, { kind: type.kind, version: type.version });
+  const { object, unknownFields } = decodeValue<T>(type, body);
   reportUnknown(scope, unknownFields, scope.duplicateFields, (message) =>
     cannotBeHandled(message, { kind: type.kind, version: type.version }),
   );
@@ -51,6 +57,15 @@ export function decodeAs<T extends KubernetesObject>(scope: BodyReader, type: Bo
     ? object
     : { ...object, kind: type.kind, apiVersion: expected };
 }
+
+/** A JSON value as an object of `type`: built-in types as Go decodes them, custom ones pruned. */
+export function decodeValue<T>(type: BodyType, value: unknown): { readonly object: T; readonly unknownFields: readonly string[] } {
+  if (isBuiltin(type.schema)) return decode<T>(type.schema, value, { kind: type.kind, version: type.version });
+  const { object, unknownPaths } = prune<T>(type.schema, value as T);
+  return { object, unknownFields: unknownPaths.map((path) => `unknown field ${JSON.stringify(path)}`) };
+}
+
+const isBuiltin = (schema: Schema): boolean => schema.kind === 'object' && schema.name !== undefined;
 
 /** Strict: throws `failure`. Warn, which is the default: Warning headers. Ignore: nothing. */
 export function reportUnknown(

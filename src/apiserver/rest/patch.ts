@@ -6,10 +6,9 @@ import { applyMergePatch } from '../../api/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../../api/patch/strategic-merge-patch.ts';
 import { type PatchType, patchTypes } from '../../api/request.ts';
 import type { Resource, Subresource } from '../../api/resource.ts';
-import { decode } from '../../api/schema/decode.ts';
 import type { Schema } from '../../api/schema/schema.ts';
 import { withRequestNamespace } from './create.ts';
-import { type BodyType, decodeAs, reportUnknown } from './decode-body.ts';
+import { type BodyType, decodeAs, decodeValue, reportUnknown, withDefaults } from './decode-body.ts';
 import { type RestResult, type Scope, validateWriteOptions } from './scope.ts';
 import { replace } from './update.ts';
 
@@ -33,7 +32,7 @@ export async function patch(scope: Scope, subresource: Subresource | undefined):
     operation: 'patch',
     next: (live) => {
       const patched = applyPatch(scope, live as KubernetesObject, endpoint.resource);
-      return withRequestNamespace(scope, endpoint.resource.defaults(patched));
+      return withRequestNamespace(scope, withDefaults(endpoint.resource, patched));
     },
   });
 }
@@ -47,7 +46,7 @@ export function checkPatchType(scope: Scope, accepted: readonly PatchType[]): vo
 export function applyPatch<T extends KubernetesObject>(scope: Scope, live: T, type: BodyType): T {
   const { request } = scope;
   const patched = applyByType(request.patchType, live as unknown as Json, request.body, type.schema);
-  const { object, unknownFields } = decode<T>(type.schema, patched, { kind: type.kind, version: type.version });
+  const { object, unknownFields } = decodeValue<T>(type, patched);
   reportUnknown(scope, unknownFields, scope.duplicateFields, (message) =>
     invalidObject({ group: '', kind: '' }, '', [
       { type: 'FieldValueInvalid', path: 'patch', value: JSON.stringify(request.body), detail: message },
@@ -99,7 +98,7 @@ async function apply(scope: Scope, subresource: Subresource | undefined): Promis
         now: scope.now,
         force: request.options.force === true,
       });
-      return endpoint.resource.defaults(merged);
+      return withDefaults(endpoint.resource, merged);
     },
   });
 }

@@ -1,9 +1,10 @@
+import { type FieldSelector, parseFieldSelector } from '../../api/meta/field-selector.ts';
+import { type LabelSelector, parseLabelSelector, SelectorError } from '../../api/meta/label-selector.ts';
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import { badRequest } from '../../api/meta/status.ts';
 import type { RequestOptions } from '../../api/request.ts';
 import type { Entry } from '../../store/collection.ts';
 import type { Endpoint } from './endpoint.ts';
-import { parseFieldSelector, parseLabelSelector } from './selector-text.ts';
 
 /** What a list, watch or deletecollection is restricted to. */
 export interface Selection {
@@ -20,16 +21,19 @@ const everything: Selection = { empty: true, name: undefined, matches: () => tru
 export function compileSelection(endpoint: Endpoint, options: RequestOptions): Selection {
   const { labelSelector = '', fieldSelector = '' } = options;
   if (labelSelector === '' && fieldSelector === '') return everything;
-  const labels = parseLabelSelector(labelSelector);
-  const fields = compileFields(endpoint, fieldSelector);
-  if (labels === undefined && fields.tests.length === 0) return everything;
+  const { labels, fields } = parse(labelSelector, fieldSelector);
+  if (labels.empty && fields.empty) return everything;
+  const tests = fields.requirements.map(({ field, operator, value }): FieldTest => {
+    const read = fieldReader(endpoint, field);
+    const wanted = operator === '=';
+    return (entry) => (read(entry) === value) === wanted;
+  });
   return {
     empty: false,
-    name: fields.name,
+    name: fields.exactValue('metadata.name'),
     matches: (entry) => {
-      const { metadata } = entry.object;
-      if (labels !== undefined && !labels(metadata?.labels)) return false;
-      for (const test of fields.tests) if (!test(entry)) return false;
+      if (!labels.empty && !labels.matches(entry.object.metadata?.labels)) return false;
+      for (const test of tests) if (!test(entry)) return false;
       return true;
     },
   };
@@ -37,17 +41,12 @@ export function compileSelection(endpoint: Endpoint, options: RequestOptions): S
 
 type FieldTest = (entry: Entry<KubernetesObject>) => boolean;
 
-function compileFields(
-  endpoint: Endpoint,
-  text: string,
-): { readonly tests: readonly FieldTest[]; readonly name: string | undefined } {
-  let name: string | undefined;
-  const tests = parseFieldSelector(text).map(({ field, value, negated }): FieldTest => {
-    if (field === 'metadata.name' && !negated) name = value;
-    const read = fieldReader(endpoint, field);
-    return (entry) => (read(entry) === value) !== negated;
-  });
-  return { tests, name };
+function parse(labels: string, fields: string): { readonly labels: LabelSelector; readonly fields: FieldSelector } {
+  try {
+    return { labels: parseLabelSelector(labels), fields: parseFieldSelector(fields) };
+  } catch (err) {
+    throw err instanceof SelectorError ? badRequest(err.message) : err;
+  }
 }
 
 function fieldReader(endpoint: Endpoint, field: string): (entry: Entry<KubernetesObject>) => string {

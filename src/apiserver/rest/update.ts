@@ -5,12 +5,12 @@ import { badRequest, conflict, invalidObject, notFound, staleConflict } from '..
 import type { Subresource } from '../../api/resource.ts';
 import type { Entry } from '../../store/collection.ts';
 import { PreconditionError } from '../../store/contract.ts';
+import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/object-meta-validation.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import type { AdmissionRecord } from './admission-chain.ts';
 import { mutate, validate } from './admission-chain.ts';
 import { createObject, withRequestNamespace } from './create.ts';
 import { decodeBody } from './decode-body.ts';
-import { validateMetadata, validateMetadataUpdate } from './metadata.ts';
 import { type RestResult, type Scope, validateWriteOptions } from './scope.ts';
 
 /** How often a write that named no resourceVersion is tried again when another one came between. */
@@ -229,8 +229,8 @@ function prepare(
     },
   } as KubernetesObject);
   const errors = [
-    ...validateMetadata(prepared, resource),
-    ...validateMetadataUpdate(prepared, live),
+    ...validateObjectMeta(prepared.metadata ?? {}, resource),
+    ...validateObjectMetaUpdate(prepared.metadata ?? {}, live.metadata ?? {}),
     ...(subresource?.validateUpdate !== undefined
       ? subresource.validateUpdate(prepared, live, scope)
       : subresource?.strategy !== undefined

@@ -1,0 +1,177 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer as createHttp2Server,
+  type Http2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import type { X509Certificate } from 'node:crypto';
+import type { Clock, Timer } from '../../util/clock.ts';
+import type { ClientCertificate } from '../contract.ts';
+import type { Pipeline } from './pipeline.ts';
+
+/** What a listener presents and whom it trusts; all PEM. */
+export interface TlsOptions {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+  /** Certificates signed by this are taken as client certificates. */
+  readonly clientCa?: string | Buffer;
+}
+
+export interface ListenOptions {
+  /** 0 picks a free port. */
+  readonly port: number;
+  readonly host?: string;
+  readonly tls: TlsOptions;
+}
+
+export interface Listener {
+  readonly address: AddressInfo;
+  /** Takes new certificates for new connections. */
+  setTls(tls: TlsOptions): void;
+  /** Stops accepting, lets running requests finish for at most `graceMs`, then cuts what is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Most requests on one HTTP/2 connection at a time; upstream's --http2-max-streams-per-connection. */
+const MAX_STREAMS = 1_000;
+/** HTTP/2 windows: Node's 64 KiB makes large lists wait for the client after each bit. */
+const HTTP2_WINDOW = 1024 * 1024;
+const HEADERS_TIMEOUT_MS = 32_000;
+/** Idle connections are closed after this; above what load balancers and Go's client (90 s) keep. */
+const KEEP_ALIVE_TIMEOUT_MS = 180_000;
+
+/**
+ * One TLS socket for HTTP/1.1 and HTTP/2, split by what the handshake agreed on: each protocol keeps Node's own fast server.
+ */
+export function listen(options: ListenOptions, pipeline: Pipeline, clock: Clock): Promise<Listener> {
+  const connections = new Set<Socket>();
+  const certificates = new WeakMap<object, Peer>();
+
+  const http1 = createServer(
+    { keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, noDelay: true },
+    (req: IncomingMessage, res: ServerResponse) => {
+      const peer = peerOf(certificates, req.socket as TLSSocket);
+      pipeline.handle(req, res, peer.certificate, peer.address);
+    },
+  );
+  http1.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const peer = peerOf(certificates, req.socket as TLSSocket);
+    pipeline.handleUpgrade(req, socket, head, peer.certificate, peer.address);
+  });
+
+  const sessions = new Set<ServerHttp2Session>();
+  const http2 = createHttp2Server(
+    { settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: HTTP2_WINDOW } },
+    (req: Http2ServerRequest, res: Http2ServerResponse) => {
+      const peer = certificates.get(req.stream.session as object) ?? anonymous;
+      pipeline.handle(req, res, peer.certificate, peer.address);
+    },
+  );
+  http2.on('session', (session: ServerHttp2Session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+    session.on('error', () => session.destroy());
+    certificates.set(session, peerFrom(session.socket as TLSSocket));
+  });
+
+  const tls = createTlsServer({
+    ...credentials(options.tls),
+    ALPNProtocols: ['h2', 'http/1.1'],
+    requestCert: true,
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    noDelay: true,
+  });
+  tls.on('secureConnection', (socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+    socket.on('error', () => socket.destroy());
+    (socket.alpnProtocol === 'h2' ? http2 : http1).emit('connection', socket);
+  });
+  tls.on('tlsClientError', (_err, socket) => socket.destroy());
+
+  return new Promise((resolve, reject) => {
+    tls.once('error', reject);
+    tls.listen(options.port, options.host ?? '127.0.0.1', () => {
+      tls.off('error', reject);
+      resolve({
+        address: tls.address() as AddressInfo,
+        setTls: (next) => tls.setSecureContext(credentials(next)),
+        close: (graceMs) => close(tls, http1, http2, sessions, connections, clock, graceMs),
+      });
+    });
+  });
+}
+
+function credentials(tls: TlsOptions): { cert: string | Buffer; key: string | Buffer; ca?: string | Buffer } {
+  return { cert: tls.cert, key: tls.key, ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa }) };
+}
+
+interface Peer {
+  readonly certificate: ClientCertificate | undefined;
+  readonly address: string;
+}
+
+const anonymous: Peer = { certificate: undefined, address: '' };
+
+/** While closing, connections that have become idle are let go this often. */
+const IDLE_SWEEP_MS = 50;
+
+/** Who is at the other end of a connection, read once. */
+function peerOf(known: WeakMap<object, Peer>, socket: TLSSocket): Peer {
+  let peer = known.get(socket);
+  if (peer === undefined) {
+    peer = peerFrom(socket);
+    known.set(socket, peer);
+  }
+  return peer;
+}
+
+function peerFrom(socket: TLSSocket): Peer {
+  const address = socket.remoteAddress ?? '';
+  if (!socket.authorized) return { certificate: undefined, address };
+  const certificate = socket.getPeerX509Certificate();
+  return { certificate: certificate === undefined ? undefined : readCertificate(certificate), address };
+}
+
+/** A certificate as authenticators see it. */
+export function readCertificate(certificate: X509Certificate): ClientCertificate {
+  const subject = certificate.toLegacyObject().subject as unknown as Record<string, string | string[] | undefined>;
+  const { CN, O } = subject;
+  return {
+    commonName: Array.isArray(CN) ? (CN[0] ?? '') : (CN ?? ''),
+    organizations: O === undefined ? [] : Array.isArray(O) ? O : [O],
+    raw: certificate.raw,
+    notAfter: Date.parse(certificate.validTo),
+  };
+}
+
+async function close(
+  tls: TlsServer,
+  http1: Server,
+  http2: Http2Server,
+  sessions: ReadonlySet<ServerHttp2Session>,
+  connections: ReadonlySet<Socket>,
+  clock: Clock,
+  graceMs: number,
+): Promise<void> {
+  const closed = new Promise<void>((resolve) => tls.close(() => resolve()));
+  for (const session of sessions) session.close();
+  const deadline = clock.monotonic() + graceMs;
+  let sweep: Timer;
+  const closeIdle = (): void => {
+    http1.closeIdleConnections();
+    if (clock.monotonic() >= deadline) for (const socket of connections) socket.destroy();
+    else sweep = clock.setTimer(IDLE_SWEEP_MS, closeIdle);
+  };
+  sweep = clock.setTimer(0, closeIdle);
+  await closed;
+  sweep.cancel();
+  http1.close();
+  http2.close();
+}

@@ -1,0 +1,327 @@
+import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { genericNotFound } from '../../api/meta/status.ts';
+import { type ApiRequest, type PatchType, patchTypes, type UserInfo, type Verb } from '../../api/request.ts';
+import { parseJson } from '../../api/wire/json.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { Logger } from '../../util/logger.ts';
+import type { Random } from '../../util/random.ts';
+import type { AuditSink, Authenticator, Authorizer, ClientCertificate, RequestAttributes } from '../contract.ts';
+import type { ConnectHandlers } from '../proxy/connect.ts';
+import type { Dispatcher, Outcome } from '../rest/dispatch.ts';
+import { methodNotAllowed } from '../rest/scope.ts';
+import type { Endpoint } from '../rest/endpoint.ts';
+import type { Registry } from '../rest/registry.ts';
+import { prepareWatch } from '../rest/watch.ts';
+import { authenticate, authorize } from './authorize.ts';
+import { readBody } from './body.ts';
+import { Exchange, type Incoming, type Outgoing } from './exchange.ts';
+import type { Inflight } from './inflight.ts';
+import type { Metrics } from './metrics.ts';
+import { bodyEncoding, bodyType, type MediaType, Negotiator } from './negotiation.ts';
+import { parseOptions } from './query.ts';
+import { decodeDeleteOptions } from './delete-options.ts';
+import { includeObject, objectOffer, respond, respondError } from './respond.ts';
+import type { Routes } from './routes.ts';
+import { partialObject, table } from './table.ts';
+import { parseYaml } from './yaml.ts';
+import { JsonWatchEncoder, TransformingWatchEncoder, type WatchEncoder, WatchStream } from './watch-stream.ts';
+
+/** What the stages of a request are made of. */
+export interface PipelineParts {
+  readonly registry: Registry;
+  readonly dispatcher: Dispatcher;
+  readonly routes: Routes;
+  readonly connect: ConnectHandlers;
+  readonly authenticators: readonly Authenticator[];
+  readonly authorizer: Authorizer;
+  readonly audit: AuditSink | undefined;
+  readonly inflight: Inflight;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Aborts when the server stops: watches end. */
+  readonly shutdown: AbortSignal;
+}
+
+const noDuplicates: readonly string[] = [];
+
+/**
+ * The way of an HTTP request: information → authentication → limit → audit → authorization → the operation → the answer.
+ * Every stage goes on at once when nothing has to be awaited, so that a read of what is in memory makes no promise.
+ */
+export class Pipeline {
+  readonly #parts: PipelineParts;
+  readonly #negotiator = new Negotiator();
+  readonly #watchEncoders = new WeakMap<Endpoint, JsonWatchEncoder>();
+
+  constructor(parts: PipelineParts) {
+    this.#parts = parts;
+  }
+
+  /** A request that is answered by a response. */
+  handle(req: Incoming, res: Outgoing, certificate: ClientCertificate | undefined, remoteAddress: string): void {
+    this.#begin(this.#exchange(req, res, certificate, remoteAddress, undefined));
+  }
+
+  /** A request that wants its connection for itself. */
+  handleUpgrade(
+    req: Incoming,
+    socket: Duplex,
+    head: Buffer,
+    certificate: ClientCertificate | undefined,
+    remoteAddress: string,
+  ): void {
+    this.#begin(this.#exchange(req, undefined, certificate, remoteAddress, { socket, head }));
+  }
+
+  #exchange(
+    req: Incoming,
+    res: Outgoing | undefined,
+    certificate: ClientCertificate | undefined,
+    remoteAddress: string,
+    upgrade: { readonly socket: Duplex; readonly head: Buffer } | undefined,
+  ): Exchange {
+    const { clock, random } = this.#parts;
+    const given = req.headers['audit-id'];
+    const auditId = typeof given === 'string' && given !== '' ? given.slice(0, 64) : random.uuid();
+    const exchange = new Exchange(req, res, auditId, certificate, remoteAddress, clock.monotonic(), upgrade);
+    exchange.onDone = this.#done;
+    return exchange;
+  }
+
+  readonly #done = (exchange: Exchange, code: number, bytes: number): void => {
+    const { inflight, metrics, clock } = this.#parts;
+    if (exchange.counted !== undefined) inflight.leave(exchange.counted === 'mutating');
+    metrics.observe(exchange, code, bytes, clock.monotonic() - exchange.startedAt);
+    if (exchange.attributes !== undefined) this.#audit(exchange, exchange.attributes, 'ResponseComplete', code);
+  };
+
+  #begin(exchange: Exchange): void {
+    try {
+      const user = authenticate(this.#parts.authenticators, exchange);
+      if (user instanceof Promise) {
+        user.then((u) => this.#authenticated(exchange, u)).catch((err: unknown) => this.#fail(exchange, err));
+      } else this.#authenticated(exchange, user);
+    } catch (err) {
+      this.#fail(exchange, err);
+    }
+  }
+
+  #fail(exchange: Exchange, err: unknown): void {
+    respondError(exchange, err, this.#parts.logger);
+  }
+
+  #authenticated(exchange: Exchange, user: UserInfo): void {
+    try {
+      exchange.user = user;
+      const attributes = attributesOf(exchange, user);
+      exchange.attributes = attributes;
+      this.#audit(exchange, attributes, 'RequestReceived', undefined);
+      if (!isLongRunning(exchange)) {
+        const mutating = exchange.method !== 'GET' && exchange.method !== 'HEAD' && exchange.method !== 'OPTIONS';
+        this.#parts.inflight.enter(mutating);
+        exchange.counted = mutating ? 'mutating' : 'read-only';
+      }
+      const waiting = authorize(this.#parts.authorizer, attributes);
+      if (waiting === undefined) this.#authorized(exchange);
+      else waiting.then(() => this.#authorized(exchange)).catch((err: unknown) => this.#fail(exchange, err));
+    } catch (err) {
+      this.#fail(exchange, err);
+    }
+  }
+
+  #audit(
+    exchange: Exchange,
+    attributes: RequestAttributes,
+    stage: 'RequestReceived' | 'ResponseComplete',
+    code: number | undefined,
+  ): void {
+    const { audit, clock } = this.#parts;
+    if (audit === undefined) return;
+    const now = clock.now();
+    audit.record({
+      auditId: exchange.auditId,
+      stage,
+      attributes,
+      requestUri: exchange.req.url ?? '',
+      sourceAddress: exchange.remoteAddress,
+      userAgent: exchange.userAgent,
+      receivedAt: now - (clock.monotonic() - exchange.startedAt),
+      stageAt: now,
+      ...(code === undefined ? {} : { code }),
+    });
+  }
+
+  #authorized(exchange: Exchange): void {
+    try {
+      if (!exchange.info.isResourceRequest) this.#route(exchange);
+      else this.#resource(exchange);
+    } catch (err) {
+      this.#fail(exchange, err);
+    }
+  }
+
+  #route(exchange: Exchange): void {
+    const handler = this.#parts.routes.find(exchange.path);
+    if (handler === undefined) throw genericNotFound();
+    const { method, path, query, headers } = exchange;
+    if (method !== 'GET' && method !== 'HEAD') throw methodNotAllowed();
+    const answer = handler({ method, path, query, headers, user: exchange.user! });
+    const send = (a: Awaited<typeof answer>): void => exchange.send(a.code, a.contentType, a.body, a.headers);
+    if (answer instanceof Promise) answer.then(send).catch((err: unknown) => this.#fail(exchange, err));
+    else send(answer);
+  }
+
+  #resource(exchange: Exchange): void {
+    const { info } = exchange;
+    const connect = this.#parts.connect.find(info.apiGroup, info.resource, info.subresource);
+    if (connect !== undefined) {
+      connect(exchange).catch((err: unknown) => this.#fail(exchange, err));
+      return;
+    }
+    if (exchange.upgrade !== undefined || info.rest !== '' || info.verb === '') throw genericNotFound();
+    const request = toApiRequest(exchange);
+    switch (request.verb) {
+      case 'watch':
+        return this.#watch(exchange, request);
+      case 'get':
+      case 'list':
+        return this.#finish(exchange, request, noDuplicates, this.#media(exchange));
+      default:
+        return this.#withBody(exchange, request, this.#media(exchange));
+    }
+  }
+
+  #media(exchange: Exchange): MediaType {
+    return this.#negotiator.choose(exchange.headers.accept, objectOffer);
+  }
+
+  #withBody(exchange: Exchange, request: ApiRequest, media: MediaType): void {
+    readBody(exchange.req, this.#parts.clock, (err, body) => {
+      if (err !== undefined) return this.#fail(exchange, err);
+      try {
+        if (request.verb === 'delete' || request.verb === 'deletecollection') {
+          return this.#finish(exchange, decodeDeleteOptions(request, body, exchange.headers['content-type']), noDuplicates, media);
+        }
+        const type = bodyType(exchange.headers['content-type']);
+        const isPatch = request.verb === 'patch';
+        const encoding = isPatch ? patchEncoding(type) : bodyEncoding(type, ['json', 'yaml']);
+        const patchType = isPatch ? { patchType: type as PatchType } : {};
+        if (encoding === 'yaml') {
+          return this.#finish(exchange, { ...request, ...patchType, body: parseYaml(body) }, noDuplicates, media);
+        }
+        const ignore = request.options.fieldValidation === 'Ignore';
+        const { value, duplicateFields } = parseJson(body, { duplicates: !ignore });
+        this.#finish(exchange, { ...request, ...patchType, body: value }, duplicateFields, media);
+      } catch (failure) {
+        this.#fail(exchange, failure);
+      }
+    });
+  }
+
+  #finish(exchange: Exchange, request: ApiRequest, duplicates: readonly string[], media: MediaType): void {
+    const { dispatcher, clock } = this.#parts;
+    const outcome = dispatcher.dispatch(request, exchange.user!, exchange.agent, exchange.warnings, duplicates);
+    if (outcome instanceof Promise) {
+      outcome
+        .then((o: Outcome) => respond(exchange, o, media, clock))
+        .catch((err: unknown) => this.#fail(exchange, err));
+    } else respond(exchange, outcome, media, clock);
+  }
+
+  #watch(exchange: Exchange, request: ApiRequest): void {
+    const { registry, clock, random, shutdown, metrics } = this.#parts;
+    const endpoint = registry.find(request.group, request.version, request.resource);
+    if (endpoint === undefined || request.subresource !== undefined) throw genericNotFound();
+    if (!endpoint.resource.verbs.includes('watch')) throw methodNotAllowed();
+    const media = this.#media(exchange);
+    const prepared = prepareWatch(endpoint, request, clock, random);
+    const encoder = this.#watchEncoder(exchange, endpoint, media);
+    const stream = new WatchStream(exchange, endpoint, encoder, (count, bytes) =>
+      metrics.watchEvents(endpoint.resource, count, bytes),
+    );
+    if (!(exchange.res as ServerResponse).destroyed) stream.run(prepared, shutdown);
+  }
+
+  #watchEncoder(exchange: Exchange, endpoint: Endpoint, media: MediaType): WatchEncoder {
+    const { clock } = this.#parts;
+    if (media.as === 'Table') {
+      const include = includeObject(exchange);
+      let headers = true;
+      return new TransformingWatchEncoder(endpoint, 'application/json', (object) => {
+        const metadata = { resourceVersion: object.metadata?.resourceVersion ?? '' };
+        const shown = table(endpoint.resource, [object], metadata, clock.now(), include, media.version, headers);
+        headers = false;
+        return shown;
+      });
+    }
+    if (media.as !== '') {
+      const apiVersion = `meta.k8s.io/${media.version}`;
+      return new TransformingWatchEncoder(endpoint, 'application/json', (object) => ({ ...partialObject(object), apiVersion }));
+    }
+    let encoder = this.#watchEncoders.get(endpoint);
+    if (encoder === undefined) {
+      encoder = new JsonWatchEncoder(endpoint);
+      this.#watchEncoders.set(endpoint, encoder);
+    }
+    return encoder;
+  }
+}
+
+const streams: ReadonlySet<string> = new Set(['proxy', 'exec', 'attach', 'portforward', 'log']);
+
+/** Watches and streams are not counted by the limiter and have no time-out (upstream's BasicLongRunningRequestCheck). */
+export function isLongRunning(exchange: Exchange): boolean {
+  const { info } = exchange;
+  return info.isResourceRequest && (info.verb === 'watch' || streams.has(info.subresource));
+}
+
+function patchEncoding(type: string): 'json' | 'yaml' {
+  return type === patchTypes.apply ? 'yaml' : 'json';
+}
+
+function attributesOf(exchange: Exchange, user: UserInfo): RequestAttributes {
+  const { info, query } = exchange;
+  const selects =
+    query !== undefined && (info.verb === 'list' || info.verb === 'watch' || info.verb === 'deletecollection');
+  return {
+    user,
+    verb: info.verb,
+    isResourceRequest: info.isResourceRequest,
+    apiGroup: info.apiGroup,
+    apiVersion: info.apiVersion,
+    resource: info.resource,
+    subresource: info.subresource,
+    namespace: info.namespace,
+    name: info.name,
+    path: info.path,
+    ...(selects ? selectorsOf(query) : undefined),
+  };
+}
+
+function selectorsOf(query: URLSearchParams): { readonly fieldSelector?: string; readonly labelSelector?: string } {
+  const fieldSelector = query.get('fieldSelector');
+  const labelSelector = query.get('labelSelector');
+  return {
+    ...(fieldSelector === null ? {} : { fieldSelector }),
+    ...(labelSelector === null ? {} : { labelSelector }),
+  };
+}
+
+function toApiRequest(exchange: Exchange): ApiRequest {
+  const { info } = exchange;
+  // `/api/v1/namespaces/x` is about the namespace object, which lies in no namespace.
+  const namespace = info.resource === 'namespaces' && info.apiGroup === '' ? '' : info.namespace;
+  return {
+    verb: info.verb as Verb,
+    group: info.apiGroup,
+    version: info.apiVersion,
+    resource: info.resource,
+    ...(info.subresource === '' ? undefined : { subresource: info.subresource }),
+    namespace,
+    name: info.nameFromSelector ? '' : info.name,
+    options: parseOptions(exchange.query),
+  };
+}

@@ -1,0 +1,246 @@
+import type { ServerResponse } from 'node:http';
+import type { KubernetesObject } from '../../api/meta/object.ts';
+import type { StatusError } from '../../api/meta/status.ts';
+import type { Entry } from '../../store/collection.ts';
+import type { Endpoint } from '../rest/endpoint.ts';
+import type { ObjectEventType, PreparedWatch, WatchSink } from '../rest/watch.ts';
+import type { Exchange } from './exchange.ts';
+
+/** A watcher that has this much waiting is dropped: it reads too slowly, and comes back with its last revision. */
+const MAX_PENDING_BYTES = 16 * 1024 * 1024;
+/** Initial events are written in pieces of about this size. */
+const PIECE_BYTES = 256 * 1024;
+
+/** How events become bytes. */
+export interface WatchEncoder {
+  readonly contentType: string;
+  event(type: ObjectEventType, entry: Entry<KubernetesObject>): Uint8Array;
+  /** Any object under an event type: bookmarks, errors, objects that left the selection. */
+  other(type: string, object: object): Uint8Array;
+}
+
+const newline = Buffer.from('}\n');
+const heads: Readonly<Record<ObjectEventType, Buffer>> = {
+  ADDED: Buffer.from('{"type":"ADDED","object":'),
+  MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
+  DELETED: Buffer.from('{"type":"DELETED","object":'),
+};
+
+/** JSON events of whole objects: ready bytes in a small frame. The last frame of a type is kept, as all its watchers ask for it in a row. */
+export class JsonWatchEncoder implements WatchEncoder {
+  readonly contentType = 'application/json';
+  readonly #endpoint: Endpoint;
+  #lastEntry: Entry<KubernetesObject> | undefined;
+  #lastType: ObjectEventType | undefined;
+  #lastFrame: Uint8Array = newline;
+
+  constructor(endpoint: Endpoint) {
+    this.#endpoint = endpoint;
+  }
+
+  event(type: ObjectEventType, entry: Entry<KubernetesObject>): Uint8Array {
+    if (entry === this.#lastEntry && type === this.#lastType) return this.#lastFrame;
+    const bytes = this.#endpoint.bytes(entry);
+    const head = heads[type];
+    const frame = Buffer.allocUnsafe(head.length + bytes.length + newline.length);
+    frame.set(head, 0);
+    frame.set(bytes, head.length);
+    frame.set(newline, head.length + bytes.length);
+    this.#lastEntry = entry;
+    this.#lastType = type;
+    this.#lastFrame = frame;
+    return frame;
+  }
+
+  other(type: string, object: object): Uint8Array {
+    return Buffer.from(`{"type":"${type}","object":${JSON.stringify(object)}}\n`);
+  }
+}
+
+/** JSON events of objects that are made into something else first: Table, PartialObjectMetadata. */
+export class TransformingWatchEncoder implements WatchEncoder {
+  readonly contentType: string;
+  readonly #endpoint: Endpoint;
+  readonly #transform: (object: KubernetesObject) => object;
+
+  constructor(endpoint: Endpoint, contentType: string, transform: (object: KubernetesObject) => object) {
+    this.#endpoint = endpoint;
+    this.contentType = contentType;
+    this.#transform = transform;
+  }
+
+  event(type: ObjectEventType, entry: Entry<KubernetesObject>): Uint8Array {
+    return Buffer.from(`{"type":"${type}","object":${JSON.stringify(this.#transform(this.#endpoint.object(entry)))}}\n`);
+  }
+
+  other(type: string, object: object): Uint8Array {
+    const shown = type === 'ERROR' || type === 'BOOKMARK' ? object : this.#transform(object as KubernetesObject);
+    return Buffer.from(`{"type":"${type}","object":${JSON.stringify(shown)}}\n`);
+  }
+}
+
+/** An object without content that tells a revision. */
+export function bookmarkObject(endpoint: Endpoint, revision: number, initialEventsEnd: boolean): object {
+  return {
+    kind: endpoint.resource.kind,
+    apiVersion: endpoint.apiVersion,
+    metadata: {
+      resourceVersion: String(revision),
+      creationTimestamp: null,
+      ...(initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
+    },
+  };
+}
+
+/** Streams a watch over HTTP. Events of one turn of the loop go out as one write. */
+export class WatchStream implements WatchSink {
+  readonly #endpoint: Endpoint;
+  readonly #encoder: WatchEncoder;
+  readonly #exchange: Exchange;
+  readonly #res: ServerResponse;
+  readonly #stop = new AbortController();
+  readonly #onEvents: (count: number, bytes: number) => void;
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  #sent = 0;
+  #scheduled = false;
+  #blocked = false;
+  #initial = true;
+  #ended = false;
+
+  constructor(
+    exchange: Exchange,
+    endpoint: Endpoint,
+    encoder: WatchEncoder,
+    onEvents: (count: number, bytes: number) => void,
+  ) {
+    this.#exchange = exchange;
+    this.#endpoint = endpoint;
+    this.#encoder = encoder;
+    this.#res = exchange.res as ServerResponse;
+    this.#onEvents = onEvents;
+  }
+
+  /** Sends the head and the initial events, then follows. Ends with the client, the time-out or `shutdown`. */
+  run(prepared: PreparedWatch, shutdown: AbortSignal): void {
+    const res = this.#res;
+    res.writeHead(200, { ...this.#exchange.responseHeaders(this.#encoder.contentType) });
+    res.flushHeaders?.();
+    const onShutdown = (): void => this.end();
+    shutdown.addEventListener('abort', onShutdown, { once: true });
+    res.once('close', () => {
+      shutdown.removeEventListener('abort', onShutdown);
+      this.#ended = true;
+      this.#stop.abort();
+      this.#pending = [];
+      this.#exchange.done(200, this.#sent);
+    });
+    prepared.start(this, this.#stop.signal);
+    void this.#sendInitial(prepared).catch((err: unknown) => res.destroy(err as Error));
+  }
+
+  async #sendInitial(prepared: PreparedWatch): Promise<void> {
+    let parts: Uint8Array[] = [];
+    let size = 0;
+    for (const entry of prepared.initial) {
+      const frame = this.#encoder.event('ADDED', entry);
+      parts.push(frame);
+      size += frame.length;
+      if (size < PIECE_BYTES) continue;
+      if (this.#ended) return;
+      this.#onEvents(parts.length, size);
+      if (!this.#res.write(Buffer.concat(parts, size))) await this.#drained();
+      else await new Promise((resolve) => setImmediate(resolve));
+      parts = [];
+      size = 0;
+    }
+    if (prepared.announceEnd) {
+      const frame = this.#encoder.other('BOOKMARK', bookmarkObject(this.#endpoint, prepared.revision, true));
+      parts.push(frame);
+      size += frame.length;
+    }
+    if (size > 0 && !this.#ended) {
+      this.#onEvents(parts.length, size);
+      this.#res.write(Buffer.concat(parts, size));
+    }
+    this.#initial = false;
+    this.#schedule();
+  }
+
+  #drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const go = (): void => {
+        this.#res.off('drain', go);
+        this.#res.off('close', go);
+        resolve();
+      };
+      this.#res.on('drain', go);
+      this.#res.on('close', go);
+    });
+  }
+
+  event(type: ObjectEventType, entry: Entry<KubernetesObject>): void {
+    this.#push(this.#encoder.event(type, entry));
+  }
+
+  left(object: KubernetesObject, revision: number): void {
+    const shown = this.#endpoint.fromStored(object);
+    const last = { ...shown, metadata: { ...shown.metadata, resourceVersion: String(revision) } };
+    this.#push(this.#encoder.other('DELETED', last));
+  }
+
+  bookmark(revision: number, initialEventsEnd: boolean): void {
+    this.#push(this.#encoder.other('BOOKMARK', bookmarkObject(this.#endpoint, revision, initialEventsEnd)));
+  }
+
+  error(error: StatusError): void {
+    this.#push(this.#encoder.other('ERROR', error.status));
+  }
+
+  /** Sends what is waiting and closes the answer. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#stop.abort();
+    this.#flush();
+    this.#res.end();
+  }
+
+  #push(frame: Uint8Array): void {
+    if (this.#stop.signal.aborted) return;
+    this.#pending.push(frame);
+    this.#pendingBytes += frame.length;
+    if (this.#pendingBytes > MAX_PENDING_BYTES) {
+      this.#pending = [];
+      this.#ended = true;
+      this.#stop.abort();
+      this.#res.destroy();
+      return;
+    }
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#blocked || this.#initial || this.#pending.length === 0) return;
+    this.#scheduled = true;
+    setImmediate(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#scheduled = false;
+    const pending = this.#pending;
+    if (pending.length === 0 || this.#res.destroyed || this.#res.writableEnded) return;
+    const size = this.#pendingBytes;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#sent += size;
+    this.#onEvents(pending.length, size);
+    const more = this.#res.write(pending.length === 1 ? pending[0] : Buffer.concat(pending, size));
+    if (more || this.#ended) return;
+    this.#blocked = true;
+    this.#res.once('drain', () => {
+      this.#blocked = false;
+      this.#schedule();
+    });
+  };
+}

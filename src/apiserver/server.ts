@@ -1,0 +1,258 @@
+import type { Duplex } from 'node:stream';
+import type { KubernetesObject, WatchEvent } from '../api/meta/object.ts';
+import { genericNotFound } from '../api/meta/status.ts';
+import type { ApiRequest, ApiResponse, RequestHandler, UserInfo } from '../api/request.ts';
+import type { Resource } from '../api/resource.ts';
+import type { Store } from '../store/contract.ts';
+import { openCollection } from '../store/memory-collection.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/logger.ts';
+import type { Random } from '../util/random.ts';
+import type {
+  AdmissionPlugin,
+  ApiAccess,
+  AuditSink,
+  Authenticator,
+  Authorizer,
+  ClientCertificate,
+  FieldManager,
+  RequestAttributes,
+  SubresourceHandler,
+  VirtualResource,
+} from './contract.ts';
+import { authorize } from './http/authorize.ts';
+import type { Incoming, Outgoing } from './http/exchange.ts';
+import { defaultInflightLimits, Inflight, type InflightLimits } from './http/inflight.ts';
+import { type Listener, type ListenOptions, listen } from './http/listener.ts';
+import { Metrics } from './http/metrics.ts';
+import { Pipeline } from './http/pipeline.ts';
+import { type RouteHandler, Routes } from './http/routes.ts';
+import { type ConnectHandler, ConnectHandlers } from './proxy/connect.ts';
+import { AdmissionChains } from './rest/admission-chain.ts';
+import type { Core } from './rest/core.ts';
+import { Dispatcher, toObject } from './rest/dispatch.ts';
+import { watchObjects } from './rest/object-watch.ts';
+import { Registry } from './rest/registry.ts';
+import { methodNotAllowed } from './rest/scope.ts';
+import { prepareWatch } from './rest/watch.ts';
+import type { WriteGuard } from './rest/write-guard.ts';
+
+/** What an API server is made of. Chains are asked in the order given. */
+export interface ApiServerOptions {
+  readonly store: Store;
+  readonly resources: readonly Resource[];
+  readonly virtualResources?: readonly VirtualResource[];
+  readonly subresourceHandlers?: readonly SubresourceHandler[];
+  readonly authenticators: readonly Authenticator[];
+  readonly authorizer: Authorizer;
+  readonly admission: readonly AdmissionPlugin[];
+  readonly audit?: AuditSink;
+  readonly fieldManager?: FieldManager;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly inflight?: InflightLimits;
+  /** What the server calls itself in `/version`. */
+  readonly version?: Readonly<Record<string, string>>;
+}
+
+/** How long running requests may take to finish when the server closes. */
+const DEFAULT_GRACE_MS = 2_000;
+
+/** The one pipeline behind both doors: HTTP, and calls in the same process. */
+export class ApiServer implements RequestHandler {
+  readonly registry: Registry;
+  readonly routes = new Routes();
+  readonly metrics: Metrics;
+  readonly access: ApiAccess;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly #authorizer: Authorizer;
+  readonly #random: Random;
+  readonly #dispatcher: Dispatcher;
+  readonly #connect = new ConnectHandlers();
+  readonly #pipeline: Pipeline;
+  readonly #shutdown = new AbortController();
+  readonly #listeners: Listener[] = [];
+
+  constructor(options: ApiServerOptions, registry: Registry, guards: ReadonlyMap<string, WriteGuard>) {
+    const { clock, random, logger, authorizer } = options;
+    this.registry = registry;
+    this.clock = clock;
+    this.logger = logger;
+    this.#authorizer = authorizer;
+    this.#random = random;
+    this.access = {
+      view: (group, resource) => registry.view(group, resource),
+      resources: () => registry.resources(),
+      handler: this,
+      clock,
+      random,
+      logger,
+    };
+    const core: Core = {
+      registry,
+      chains: new AdmissionChains(options.admission),
+      access: this.access,
+      clock,
+      random,
+      logger,
+      fieldManager: options.fieldManager,
+      guards,
+    };
+    this.#dispatcher = new Dispatcher(core);
+    for (const handler of options.subresourceHandlers ?? []) this.#dispatcher.addHandler(handler);
+    for (const virtual of options.virtualResources ?? []) registry.addVirtual(virtual);
+    const inflight = new Inflight(options.inflight ?? defaultInflightLimits);
+    this.metrics = new Metrics(inflight);
+    this.#pipeline = new Pipeline({
+      registry,
+      dispatcher: this.#dispatcher,
+      routes: this.routes,
+      connect: this.#connect,
+      authenticators: options.authenticators,
+      authorizer,
+      audit: options.audit,
+      inflight,
+      metrics: this.metrics,
+      clock,
+      random,
+      logger,
+      shutdown: this.#shutdown.signal,
+    });
+    for (const plugin of options.admission) plugin.initialize?.(this.access);
+  }
+
+  /** Serves a path that is no resource. */
+  addRoute(path: string, handler: RouteHandler): void {
+    this.routes.add(path, handler);
+  }
+
+  /** Serves a path and everything below it; `prefix` ends in a slash. */
+  addRoutePrefix(prefix: string, handler: RouteHandler): void {
+    this.routes.addPrefix(prefix, handler);
+  }
+
+  /** Serves a subresource that is not a view of its parent. */
+  addSubresourceHandler(handler: SubresourceHandler): void {
+    this.#dispatcher.addHandler(handler);
+  }
+
+  hasSubresourceHandler(group: string, resource: string, subresource: string): boolean {
+    return (
+      this.#dispatcher.hasHandler(group, resource, subresource) ||
+      this.#connect.find(group, resource, subresource) !== undefined
+    );
+  }
+
+  /** Serves a subresource that is a stream or a proxy. */
+  addConnectHandler(group: string, resource: string, subresource: string, handler: ConnectHandler): void {
+    this.#connect.add(group, resource, subresource, handler);
+  }
+
+  async handle(request: ApiRequest, user: UserInfo): Promise<ApiResponse> {
+    const waiting = authorize(this.#authorizer, attributesOf(request, user));
+    if (waiting !== undefined) await waiting;
+    const warnings: string[] = [];
+    const outcome = this.#dispatcher.dispatch(request, user, user.name, warnings);
+    const done = outcome instanceof Promise ? await outcome : outcome;
+    return { code: 'entries' in done ? 200 : done.code, object: toObject(done), warnings };
+  }
+
+  async *watch(request: ApiRequest, user: UserInfo): AsyncIterable<WatchEvent> {
+    const waiting = authorize(this.#authorizer, attributesOf({ ...request, verb: 'watch' }, user));
+    if (waiting !== undefined) await waiting;
+    const endpoint = this.registry.find(request.group, request.version, request.resource);
+    if (endpoint === undefined) throw genericNotFound();
+    if (!endpoint.resource.verbs.includes('watch')) throw methodNotAllowed();
+    const prepared = prepareWatch(endpoint, request, this.clock, this.#random);
+    yield* watchObjects(endpoint, prepared, request.signal, this.#shutdown.signal);
+  }
+
+  async raw(path: string, user: UserInfo, _signal?: AbortSignal): Promise<unknown> {
+    const mark = path.indexOf('?');
+    const plain = mark < 0 ? path : path.slice(0, mark);
+    const query = mark < 0 ? undefined : new URLSearchParams(path.slice(mark + 1));
+    const waiting = authorize(this.#authorizer, {
+      user,
+      verb: 'get',
+      isResourceRequest: false,
+      apiGroup: '',
+      apiVersion: '',
+      resource: '',
+      subresource: '',
+      namespace: '',
+      name: '',
+      path: plain,
+    });
+    if (waiting !== undefined) await waiting;
+    const handler = this.routes.find(plain);
+    if (handler === undefined) throw genericNotFound();
+    const answer = await handler({ method: 'GET', path: plain, query, headers: { accept: 'application/json' }, user });
+    const text = Buffer.from(answer.body).toString();
+    return answer.contentType.startsWith('application/json') ? (JSON.parse(text) as unknown) : text;
+  }
+
+  /** Opens a port. */
+  async listen(options: ListenOptions): Promise<Listener> {
+    const listener = await listen(options, this.#pipeline, this.clock);
+    this.#listeners.push(listener);
+    return listener;
+  }
+
+  /** The pipeline's HTTP door, for hosts that bring their own server. */
+  serve(req: Incoming, res: Outgoing, certificate: ClientCertificate | undefined, remoteAddress: string): void {
+    this.#pipeline.handle(req, res, certificate, remoteAddress);
+  }
+
+  serveUpgrade(
+    req: Incoming,
+    socket: Duplex,
+    head: Buffer,
+    certificate: ClientCertificate | undefined,
+    remoteAddress: string,
+  ): void {
+    this.#pipeline.handleUpgrade(req, socket, head, certificate, remoteAddress);
+  }
+
+  /** Whether `close` has been called: `/readyz` says so first. */
+  get closing(): boolean {
+    return this.#shutdown.signal.aborted;
+  }
+
+  /** Ends watches, lets requests finish, closes ports and collections. The store stays open: it was not opened here. */
+  async close(graceMs = DEFAULT_GRACE_MS): Promise<void> {
+    this.#shutdown.abort();
+    await Promise.all(this.#listeners.map((l) => l.close(graceMs)));
+    await this.registry.close();
+  }
+}
+
+function attributesOf(request: ApiRequest, user: UserInfo): RequestAttributes {
+  const { fieldSelector, labelSelector } = request.options;
+  return {
+    user,
+    verb: request.verb,
+    isResourceRequest: true,
+    apiGroup: request.group,
+    apiVersion: request.version,
+    resource: request.resource,
+    subresource: request.subresource ?? '',
+    // As the URL has it: a namespace object's own path names it as the namespace.
+    namespace: request.resource === 'namespaces' && request.group === '' ? request.name : request.namespace,
+    name: request.name,
+    path: '',
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+    ...(labelSelector === undefined ? {} : { labelSelector }),
+  };
+}
+
+/** Opens every collection and puts the server together; it serves from here on. */
+export async function createCore(options: ApiServerOptions, guards: Map<string, WriteGuard>): Promise<ApiServer> {
+  const { store, clock, logger } = options;
+  const registry = new Registry((prefix, codec) =>
+    openCollection<KubernetesObject>({ store, prefix, codec, clock, logger: logger.child({ collection: prefix }) }),
+  );
+  await registry.add(options.resources);
+  return new ApiServer(options, registry, guards);
+}
