@@ -123,7 +123,8 @@ export function fieldErrorBody(error: FieldError): string {
     case 'FieldValueInvalid':
     case 'FieldValueNotSupported':
     case 'FieldValueTypeInvalid': {
-      const value = error.type === 'FieldValueTooMany' && error.value === undefined ? '' : `: ${goValue(error.value)}`;
+      const omitted = error.value === omitValue || (error.type === 'FieldValueTooMany' && error.value === undefined);
+      const value = omitted ? '' : `: ${goValue(error.value)}`;
       return error.detail === '' ? `${prefix}${value}` : `${prefix}${value}: ${error.detail}`;
     }
   }
@@ -134,9 +135,12 @@ export function formatFieldError(error: FieldError): string {
   return `${error.path}: ${fieldErrorBody(error)}`;
 }
 
-/** A value as upstream's messages show it: strings quoted, null as "null", structures as JSON. */
+/** Stands for a value that the message leaves out (apimachinery `field.OmitValueType`). */
+export const omitValue = Symbol('omitted');
+
+/** A value as upstream's messages show it: strings quoted, everything else as JSON. */
 function goValue(value: unknown): string {
-  if (value === undefined || value === null) return '"null"';
+  if (value === undefined || value === null) return 'null';
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   return JSON.stringify(value);
