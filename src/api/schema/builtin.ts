@@ -242,6 +242,7 @@ const shortGoName = (name: string): string => name.split('.').slice(-2).join('.'
 class BuiltinList implements ListSchema {
   readonly kind = 'list';
   readonly listType: ListType;
+  readonly listTypeDeclared: boolean;
   readonly mapKeys: readonly string[];
   readonly goType?: string;
   readonly #inner: string;
@@ -250,6 +251,7 @@ class BuiltinList implements ListSchema {
     this.#inner = inner;
     if (goType !== undefined) this.goType = goType;
     this.listType = fact.listType === 'set' || fact.listType === 'map' ? fact.listType : 'atomic';
+    this.listTypeDeclared = fact.listType !== undefined;
     this.mapKeys = fact.listMapKeys ?? [];
   }
   get items(): Schema {

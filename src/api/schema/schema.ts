@@ -63,6 +63,8 @@ export interface ListSchema extends SchemaBase {
   readonly kind: 'list';
   readonly items: Schema;
   readonly listType: ListType;
+  /** False when the type says nothing of itself and `listType` is what that means; OpenAPI is silent then too. */
+  readonly listTypeDeclared?: boolean;
   /** The keys of an item, for `map` lists. */
   readonly mapKeys: readonly string[];
 }

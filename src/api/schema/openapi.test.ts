@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { builtinSchema } from './builtin.ts';
+import { openApiDefinitions } from './openapi.ts';
+
+const roots = [
+  { schema: builtinSchema('io.k8s.api.core.v1.Pod'), kinds: [{ group: '', version: 'v1', kind: 'Pod' }] },
+  { schema: builtinSchema('io.k8s.api.apps.v1.Deployment'), kinds: [{ group: 'apps', version: 'v1', kind: 'Deployment' }] },
+];
+
+describe('openApiDefinitions', () => {
+  const v3 = openApiDefinitions(roots, 'v3');
+  const v2 = openApiDefinitions(roots, 'v2');
+
+  it('publishes a kind with its parts, in version 3', () => {
+    expect(v3['io.k8s.api.core.v1.Pod']).toEqual({
+      type: 'object',
+      properties: {
+        apiVersion: { type: 'string' },
+        kind: { type: 'string' },
+        metadata: { allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' }], default: {} },
+        spec: { allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.PodSpec' }], default: {} },
+        status: { allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.PodStatus' }], default: {} },
+      },
+      'x-kubernetes-group-version-kind': [{ group: '', version: 'v1', kind: 'Pod' }],
+    });
+    const container = v3['io.k8s.api.core.v1.Container'] as { properties: Record<string, unknown>; required: string[] };
+    expect(container.required).toEqual(['name']);
+    expect(container.properties).toMatchObject({
+      name: { type: 'string', default: '' },
+      ports: {
+        type: 'array',
+        items: { allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.ContainerPort' }], default: {} },
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['containerPort', 'protocol'],
+        'x-kubernetes-patch-merge-key': 'containerPort',
+        'x-kubernetes-patch-strategy': 'merge',
+      },
+      imagePullPolicy: { type: 'string', enum: ['Always', 'IfNotPresent', 'Never'] },
+    });
+    expect(v3['io.k8s.api.core.v1.ContainerPort']).toMatchObject({
+      properties: {
+        containerPort: { type: 'integer', format: 'int32', default: 0 },
+        protocol: { type: 'string', default: 'TCP' },
+      },
+    });
+    expect(v3['io.k8s.api.core.v1.LocalObjectReference']).toMatchObject({ 'x-kubernetes-map-type': 'atomic' });
+  });
+
+  it('publishes the same without defaults, in version 2', () => {
+    expect(v2['io.k8s.api.apps.v1.Deployment']).toMatchObject({
+      properties: { spec: { $ref: '#/definitions/io.k8s.api.apps.v1.DeploymentSpec' } },
+    });
+    expect(v2['io.k8s.apimachinery.pkg.api.resource.Quantity']).toEqual({ type: 'string' });
+    expect(v2['io.k8s.apimachinery.pkg.util.intstr.IntOrString']).toEqual({ type: 'string', format: 'int-or-string' });
+    expect(JSON.stringify(v2)).not.toContain('"default":');
+  });
+
+  it('leaves no reference open', () => {
+    for (const [definitions, prefix] of [
+      [v2, '#/definitions/'],
+      [v3, '#/components/schemas/'],
+    ] as const) {
+      const targets = [...JSON.stringify(definitions).matchAll(/"\$ref":"([^"]*)"/g)].map((m) => m[1]!);
+      for (const target of targets) {
+        expect(target.startsWith(prefix)).toBe(true);
+        expect(definitions).toHaveProperty([target.slice(prefix.length)]);
+      }
+    }
+  });
+});

@@ -1,0 +1,227 @@
+import type { GroupVersionKind } from '../meta/object.ts';
+import type { Field, ListSchema, MapSchema, ObjectSchema, ScalarSchema, ScalarType, Schema } from './schema.ts';
+
+export type OpenApiVersion = 'v2' | 'v3';
+
+/** A type that operations speak of: a named struct, and the kinds it is. */
+export interface OpenApiRoot {
+  readonly schema: Schema;
+  /** Several for types every group has, as DeleteOptions. */
+  readonly kinds?: readonly GroupVersionKind[];
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** The name of a definition: built-ins have theirs already; a Go path (`k8s.io/api/core/v1.Pod`) becomes `io.k8s.api.core.v1.Pod`. */
+export function definitionName(name: string, _version: OpenApiVersion): string {
+  const slash = name.indexOf('/');
+  if (slash < 0) return name;
+  const host = name.slice(0, slash).split('.').reverse().join('.');
+  return `${host}.${name.slice(slash + 1).replaceAll('/', '.')}`;
+}
+
+const prefixes: Readonly<Record<OpenApiVersion, string>> = { v2: '#/definitions/', v3: '#/components/schemas/' };
+
+/** The `$ref` to a definition. */
+export const definitionRef = (name: string, version: OpenApiVersion): string => prefixes[version] + definitionName(name, version);
+
+/**
+ * The definitions of the roots and of everything they refer to, by name, sorted as upstream's documents are. OpenAPI v2 has no
+ * defaults and no alternatives, as upstream prunes them there.
+ */
+export function openApiDefinitions(roots: readonly OpenApiRoot[], version: OpenApiVersion): Readonly<Record<string, Json>> {
+  const emitter = new Emitter(version);
+  for (const root of roots) emitter.root(root);
+  return Object.fromEntries([...emitter.finish()].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
+const APIEXTENSIONS = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1';
+
+/** Scalars that are types of their own, by name. They decode themselves, so none has a zero value for a default. */
+const namedScalars: Readonly<Partial<Record<ScalarType, { readonly name: string; readonly v2: Json; readonly v3: Json }>>> = {
+  quantity: {
+    name: 'io.k8s.apimachinery.pkg.api.resource.Quantity',
+    v2: { type: 'string' },
+    v3: { oneOf: [{ type: 'string' }, { type: 'number' }] },
+  },
+  time: { name: `${META}.Time`, v2: { format: 'date-time', type: 'string' }, v3: { format: 'date-time', type: 'string' } },
+  'micro-time': {
+    name: `${META}.MicroTime`,
+    v2: { format: 'date-time', type: 'string' },
+    v3: { format: 'date-time', type: 'string' },
+  },
+  duration: { name: `${META}.Duration`, v2: { type: 'string' }, v3: { type: 'string' } },
+  'int-or-string': {
+    name: 'io.k8s.apimachinery.pkg.util.intstr.IntOrString',
+    v2: { format: 'int-or-string', type: 'string' },
+    v3: { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
+  },
+};
+
+const plainScalars: Readonly<Partial<Record<ScalarType, Json>>> = {
+  string: { type: 'string' },
+  boolean: { type: 'boolean' },
+  int32: { format: 'int32', type: 'integer' },
+  int64: { format: 'int64', type: 'integer' },
+  uint32: { format: 'int64', type: 'integer' },
+  uint64: { format: 'int64', type: 'integer' },
+  float64: { format: 'double', type: 'number' },
+  bytes: { format: 'byte', type: 'string' },
+};
+
+/** Names that hold any JSON object; others that do hold any JSON value. */
+const anyObjects: ReadonlySet<string> = new Set([`${META}.FieldsV1`, 'io.k8s.apimachinery.pkg.runtime.RawExtension']);
+/** OpenAPI 2 has no way to say them, so upstream says nothing. */
+const anyValues: ReadonlySet<string> = new Set(
+  ['JSON', 'JSONSchemaPropsOrArray', 'JSONSchemaPropsOrBool', 'JSONSchemaPropsOrStringArray'].map((n) => `${APIEXTENSIONS}.${n}`),
+);
+
+class Emitter {
+  readonly #version: OpenApiVersion;
+  readonly #definitions = new Map<string, Json>();
+  readonly #kinds = new Map<string, readonly GroupVersionKind[]>();
+  readonly #open: ObjectSchema[] = [];
+  readonly #seen = new Set<string>();
+
+  constructor(version: OpenApiVersion) {
+    this.#version = version;
+  }
+
+  root(root: OpenApiRoot): void {
+    if (root.schema.kind !== 'object' || root.schema.name === undefined) throw new Error('a root of OpenAPI needs a name');
+    if (root.kinds !== undefined) {
+      this.#kinds.set(root.schema.name, [...(this.#kinds.get(root.schema.name) ?? []), ...root.kinds]);
+    }
+    this.#need(root.schema);
+  }
+
+  finish(): ReadonlyMap<string, Json> {
+    for (let schema = this.#open.pop(); schema !== undefined; schema = this.#open.pop()) {
+      const kinds = this.#kinds.get(schema.name!);
+      const definition = this.#struct(schema);
+      this.#definitions.set(
+        definitionName(schema.name!, this.#version),
+        kinds === undefined ? definition : { ...definition, 'x-kubernetes-group-version-kind': kinds },
+      );
+    }
+    return this.#definitions;
+  }
+
+  #need(schema: ObjectSchema): void {
+    if (this.#seen.has(schema.name!)) return;
+    this.#seen.add(schema.name!);
+    this.#open.push(schema);
+  }
+
+  #struct(schema: ObjectSchema): Json {
+    const names = [...schema.fields.keys()].sort();
+    const properties = Object.fromEntries(names.map((name) => [name, this.#property(schema.fields.get(name)!)]));
+    const required = [...schema.fields.values()].filter((f) => f.required).map((f) => f.name);
+    return {
+      ...describe(schema),
+      ...(names.length === 0 ? {} : { properties }),
+      ...(required.length === 0 ? {} : { required }),
+      type: 'object',
+      ...(schema.atomic === true ? { 'x-kubernetes-map-type': 'atomic' } : {}),
+      ...(schema.preserveUnknown === true ? { 'x-kubernetes-preserve-unknown-fields': true } : {}),
+      ...(schema.embedded === true ? { 'x-kubernetes-embedded-resource': true } : {}),
+      ...nullable(schema),
+    };
+  }
+
+  #property(field: Field): Json {
+    const zero = field.pointer ? undefined : this.#zero(field.schema, field.omitEmpty);
+    return {
+      ...this.#value(field.schema, zero),
+      ...(field.patchMergeKey === undefined ? {} : { 'x-kubernetes-patch-merge-key': field.patchMergeKey }),
+      ...(field.patchStrategy === undefined ? {} : { 'x-kubernetes-patch-strategy': field.patchStrategy }),
+    };
+  }
+
+  /** What Go has where nothing is given: published as the default of v3. */
+  #zero(schema: Schema, omitEmpty: boolean): unknown {
+    if (schema.kind === 'object') return schema.name === undefined ? undefined : {};
+    if (schema.kind !== 'scalar' || omitEmpty) return undefined;
+    switch (schema.type) {
+      case 'string':
+        return '';
+      case 'boolean':
+        return false;
+      default:
+        return schema.type === 'bytes' || schema.type in namedScalars ? undefined : 0;
+    }
+  }
+
+  #value(schema: Schema, zero: unknown): Json {
+    const given = schema.default ?? zero;
+    const shown = given === undefined || this.#version === 'v2' ? {} : { default: given };
+    return { ...shown, ...this.#type(schema), ...nullable(schema), ...schema.constraints };
+  }
+
+  #type(schema: Schema): Json {
+    switch (schema.kind) {
+      case 'scalar':
+        return this.#scalar(schema);
+      case 'list':
+        return this.#list(schema);
+      case 'map':
+        return this.#map(schema);
+      case 'any':
+        return this.#any(schema.name, describe(schema));
+      case 'object':
+        if (schema.name === undefined) return this.#struct(schema);
+        this.#need(schema);
+        return this.#reference(schema.name, describe(schema));
+    }
+  }
+
+  #scalar(schema: ScalarSchema): Json {
+    const named = namedScalars[schema.type];
+    if (named !== undefined) {
+      this.#definitions.set(named.name, named[this.#version]);
+      return this.#reference(named.name, describe(schema));
+    }
+    return {
+      ...describe(schema),
+      ...(schema.enum === undefined ? {} : { enum: [...schema.enum].sort() }),
+      ...plainScalars[schema.type],
+    };
+  }
+
+  #list(schema: ListSchema): Json {
+    const declared = schema.listTypeDeclared !== false;
+    return {
+      ...describe(schema),
+      items: this.#value(schema.items, this.#zero(schema.items, false)),
+      type: 'array',
+      ...(schema.mapKeys.length === 0 ? {} : { 'x-kubernetes-list-map-keys': schema.mapKeys }),
+      ...(declared ? { 'x-kubernetes-list-type': schema.listType } : {}),
+    };
+  }
+
+  #map(schema: MapSchema): Json {
+    return {
+      ...describe(schema),
+      additionalProperties: this.#value(schema.values, this.#zero(schema.values, false)),
+      type: 'object',
+      ...(schema.atomic === true ? { 'x-kubernetes-map-type': 'atomic' } : {}),
+    };
+  }
+
+  #any(name: string | undefined, described: Json): Json {
+    if (name === undefined) return { ...described, 'x-kubernetes-preserve-unknown-fields': true };
+    if (!anyObjects.has(name) && !anyValues.has(name)) return { ...described, type: 'object' };
+    this.#definitions.set(name, anyObjects.has(name) ? { type: 'object' } : {});
+    return this.#reference(name, described);
+  }
+
+  /** OpenAPI 3 lets nothing stand beside a `$ref`, so upstream always wraps it. */
+  #reference(name: string, described: Json): Json {
+    const $ref = definitionRef(name, this.#version);
+    return this.#version === 'v2' ? { ...described, $ref } : { allOf: [{ $ref }], ...described };
+  }
+}
+
+const describe = (schema: Schema): Json => (schema.description === undefined ? {} : { description: schema.description });
+const nullable = (schema: Schema): Json => (schema.nullable === true ? { nullable: true } : {});
