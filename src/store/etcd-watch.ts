@@ -16,11 +16,15 @@ export class EtcdWatch {
     this.#connection = connection;
   }
 
-  /** Runs until the signal aborts (resolves) or the watch breaks (rejects). `onEvents` gets one whole revision at a time. */
+  /**
+   * Runs until the signal aborts (resolves) or the watch breaks (rejects). `onEvents` gets one whole revision at a time;
+   * `onCreated` is called when etcd has taken the watch up.
+   */
   run(
     range: EtcdWatchRange,
     signal: AbortSignal,
     onEvents: (revision: number, events: readonly StoreEvent[]) => void,
+    onCreated?: () => void,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
@@ -43,6 +47,7 @@ export class EtcdWatch {
         if (signal.aborted) return;
         try {
           this.#take(response, signal, onEvents);
+          if (response.created) onCreated?.();
         } catch (error) {
           finish(error instanceof Error ? error : new Error(String(error)));
         }

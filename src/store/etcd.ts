@@ -98,7 +98,8 @@ class EtcdStore implements Store {
     await this.#call((connection) => connection.range({ key: Buffer.from('\0'), limit: 1 }));
     this.#published = this.#revision;
     this.#recent.reset(this.#revision);
-    void this.#follow();
+    // Not before the watch stands: a compaction soon after could overtake it.
+    await new Promise<void>((resolve, reject) => void this.#follow(resolve, reject));
   }
 
   get revision(): number {
@@ -213,17 +214,19 @@ class EtcdStore implements Store {
     }
   }
 
-  /** The live feed: one watch of everything, for as long as the store is open. */
-  async #follow(): Promise<void> {
+  /** The live feed: one watch of everything, for as long as the store is open. Tells when it stands or failed for the first time. */
+  async #follow(onStanding: () => void, onFailed: (error: unknown) => void): Promise<void> {
     const { signal } = this.#closing;
     for (let failures = 1; !signal.aborted; failures++) {
       try {
-        await this.#watchOnce('', this.#published, signal, (revision, events) => {
-          if (failures > 1) this.#logger.info({ revision }, 'the feed from etcd is back');
+        const publish = (revision: number, events: readonly StoreEvent[]): void => this.#publish(revision, events);
+        await this.#watchOnce('', this.#published, signal, publish, () => {
+          if (failures > 1) this.#logger.info({ revision: this.#published }, 'the feed from etcd is back');
           failures = 0;
-          this.#publish(revision, events);
+          onStanding();
         });
       } catch (error) {
+        onFailed(error);
         if (signal.aborted) return;
         if (failures === 1)
           this.#logger.warn({ err: error, revision: this.#published }, 'the feed from etcd is lost; connecting again');
@@ -259,6 +262,7 @@ class EtcdStore implements Store {
     after: number,
     signal: AbortSignal,
     onEvents: (revision: number, events: readonly StoreEvent[]) => void,
+    onCreated?: () => void,
   ): Promise<void> {
     const index = this.#endpoint;
     const watch = new EtcdWatch(this.#connections[index]!);
@@ -267,6 +271,7 @@ class EtcdStore implements Store {
         { key: Buffer.from(prefix === '' ? '\0' : prefix), rangeEnd: endOf(prefix), startRevision: after + 1 },
         signal,
         onEvents,
+        onCreated,
       );
     } catch (error) {
       if (error instanceof CompactedError) this.#compacted = Math.max(this.#compacted, error.compactedRevision);
