@@ -1,11 +1,15 @@
 /** The built-in types: one list of resources for each group, put together here. A new group is a new file and its line below. */
 import type { Resource } from '../resource.ts';
+import { apiregistrationResources } from './apiregistration.ts';
 import { authenticationResources } from './authentication.ts';
 import { authorizationResources } from './authorization.ts';
+import { autoscalingResources } from './autoscaling.ts';
+import { certificatesResources } from './certificates.ts';
 import { coordinationResources } from './coordination.ts';
 import { coreResources } from './core.ts';
 import { discoveryResources } from './discovery.ts';
 import { eventsResources } from './events.ts';
+import { flowcontrolResources } from './flowcontrol.ts';
 import { networkingResources } from './networking.ts';
 import { nodeResources } from './node.ts';
 import { policyResources } from './policy.ts';
@@ -16,11 +20,15 @@ import { storageResources } from './storage.ts';
 /** Every built-in type the API server serves. */
 export const builtinResources: readonly Resource[] = [
   ...coreResources,
+  ...apiregistrationResources,
   ...authenticationResources,
   ...authorizationResources,
+  ...autoscalingResources,
+  ...certificatesResources,
   ...coordinationResources,
   ...discoveryResources,
   ...eventsResources,
+  ...flowcontrolResources,
   ...networkingResources,
   ...nodeResources,
   ...policyResources,
