@@ -147,6 +147,9 @@ export function inlineMessages(name: string): readonly { readonly type: string; 
   return (types[name]?.inline ?? []).flatMap((i) => (i.proto === undefined ? [] : [{ type: i.type, proto: i.proto }]));
 }
 
+/** Every struct that a type embeds, whether protobuf nests it or, as TypeMeta, leaves it out. */
+export const inlineTypes = (name: string): readonly string[] => (types[name]?.inline ?? []).map((i) => i.type);
+
 class BuiltinField implements Field {
   readonly name: string;
   readonly omitEmpty: boolean;

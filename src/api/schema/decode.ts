@@ -33,7 +33,7 @@ export const MAX_DECODE_DEPTH = 1000;
  *
  * Two forms differ from Go's output, and no client can tell them apart: an empty list or map that upstream writes as null is
  * `[]` or `{}`, and fields that upstream writes as null (unset times and pointers without omitempty) are absent. So no decoded
- * object ever holds a null outside of raw JSON.
+ * object ever holds a null outside of raw JSON and maps of times.
  *
  * Integers beyond 2^53 are the nearest double, within the range of their type; `1.0` and `1e3` pass for integers, as JSON.parse
  * does not tell them apart.
@@ -142,9 +142,10 @@ function zeroOf(schema: Schema): unknown {
       switch (schema.type) {
         case 'string':
         case 'bytes':
+          return '';
         case 'time':
         case 'micro-time':
-          return '';
+          return null;
         case 'boolean':
           return false;
         case 'quantity':
@@ -169,7 +170,7 @@ function listDecoder(schema: ListSchema): Decoder {
       const item = list[i];
       let decoded: unknown;
       if (item === null || item === undefined) decoded = zeroOf(schema.items);
-      else if (leaf) decoded = items(item, state, depth);
+      else if (leaf) decoded = items(item, state, depth) ?? null;
       else {
         state.path[depth] = i;
         decoded = items(item, state, depth + 1);
@@ -195,7 +196,7 @@ function mapDecoder(schema: MapSchema): Decoder {
       const item = value[key];
       let decoded: unknown;
       if (item === null || item === undefined) decoded = zeroOf(schema.values);
-      else if (leaf) decoded = values(item, state, depth);
+      else if (leaf) decoded = values(item, state, depth) ?? null;
       else {
         if (depth >= MAX_DECODE_DEPTH) throw new DecodeError('exceeded max depth');
         state.path[depth] = key;
