@@ -19,7 +19,7 @@ export interface CgroupLimits {
   /** Microseconds; 100000 unless said. */
   readonly cpuPeriod?: number | undefined;
   /** Bytes; -1 or 0 for no limit. */
-  readonly memory?: number | undefined;
+  readonly memoryLimitInBytes?: number | undefined;
   /** Processes and threads; -1 for no limit. */
   readonly pids?: number | undefined;
 }
@@ -114,13 +114,15 @@ export function limitFiles(
       set('cpu', 'cpu.cfs_period_us', period);
       set('cpu', 'cpu.cfs_quota_us', limited(limits.cpuQuota) ? limits.cpuQuota : -1);
     }
-    if (limits.memory !== undefined) set('memory', 'memory.limit_in_bytes', limited(limits.memory) ? limits.memory : -1);
+    if (limits.memoryLimitInBytes !== undefined)
+      set('memory', 'memory.limit_in_bytes', limited(limits.memoryLimitInBytes) ? limits.memoryLimitInBytes : -1);
     if (limits.pids !== undefined) set('pids', 'pids.max', limited(limits.pids) ? limits.pids : 'max');
     return out;
   }
   if (limits.cpuShares !== undefined) set('cpu', 'cpu.weight', cpuSharesToWeight(limits.cpuShares));
   if (limits.cpuQuota !== undefined) set('cpu', 'cpu.max', `${limited(limits.cpuQuota) ? limits.cpuQuota : 'max'} ${period}`);
-  if (limits.memory !== undefined) set('memory', 'memory.max', limited(limits.memory) ? limits.memory : 'max');
+  if (limits.memoryLimitInBytes !== undefined)
+    set('memory', 'memory.max', limited(limits.memoryLimitInBytes) ? limits.memoryLimitInBytes : 'max');
   if (limits.pids !== undefined) set('pids', 'pids.max', limited(limits.pids) ? limits.pids : 'max');
   return out;
 }

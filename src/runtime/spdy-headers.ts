@@ -12,6 +12,8 @@ export type SpdyHeaders = Readonly<Record<string, string>>;
 /** A header block that inflates to more than this is refused, bytes. */
 const MAX_HEADER_BYTES = 64 * 1024;
 const WINDOW = 32 * 1024;
+/** An empty stored block: at it Go's inflater hands out what it has; without it, it would want more input and fail. */
+const SYNC_FLUSH = Buffer.from([0, 0, 0, 0xff, 0xff]);
 /** Most a stored block holds, bytes. */
 const MAX_STORED = 0xffff;
 
@@ -63,10 +65,9 @@ export class SpdyHeaderWriter {
       prefix.writeUInt32BE(SPDY_DICTIONARY_ID, 2);
       this.#first = false;
     }
-    // A stored block that is not the last: after it the stream stands at a byte, as after a sync flush.
     prefix.writeUInt16LE(plain.length, prefix.length - 4);
     prefix.writeUInt16LE(plain.length ^ 0xffff, prefix.length - 2);
-    return Buffer.concat([prefix, plain]);
+    return Buffer.concat([prefix, plain, SYNC_FLUSH]);
   }
 }
 
