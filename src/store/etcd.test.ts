@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { systemRandom } from '../util/random.ts';
 import type { Codec } from './collection.ts';
 import { type Store, StoreUnavailableError } from './contract.ts';
 import { bytes, describeStore, WatchLog } from './contract-test.ts';
-import { openEtcdStore } from './etcd.ts';
+import { type EtcdStoreOptions, openEtcdStore } from './etcd.ts';
 import { openCollection } from './memory-collection.ts';
 
 const ETCD = '/usr/bin/etcd';
@@ -35,10 +35,14 @@ class EtcdServer {
   get endpoint(): string {
     return `127.0.0.1:${this.#port}`;
   }
-  async start(): Promise<void> {
-    const [client, peer] = [`http://127.0.0.1:${this.#port}`, `http://127.0.0.1:${this.#peerPort}`];
-    const args = ['--data-dir', this.directory, '--listen-client-urls', client, '--advertise-client-urls', client];
+  async start(tls?: { readonly ca: string; readonly cert: string; readonly key: string }): Promise<void> {
+    const client = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}`;
+    const peer = `http://127.0.0.1:${this.#peerPort}`;
+    const args = ['--data-dir', join(this.directory, 'data'), '--listen-client-urls', client, '--advertise-client-urls', client];
     args.push('--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`);
+    if (tls !== undefined) {
+      args.push('--client-cert-auth', '--trusted-ca-file', tls.ca, '--cert-file', tls.cert, '--key-file', tls.key);
+    }
     this.#child = spawn(ETCD, args, { stdio: 'ignore' });
   }
   async stop(): Promise<void> {
@@ -48,20 +52,58 @@ class EtcdServer {
     child.kill('SIGKILL');
     await gone;
   }
-  open(): Promise<Store> {
-    return openEtcdStore({ endpoints: [this.endpoint], clock: systemClock, random: systemRandom, logger: silentLogger });
+  open(tls?: EtcdStoreOptions['tls']): Promise<Store> {
+    return openEtcdStore({
+      endpoints: [this.endpoint],
+      clock: systemClock,
+      random: systemRandom,
+      logger: silentLogger,
+      ...(tls === undefined ? {} : { tls }),
+    });
   }
   /** Opens as soon as the server answers. */
-  async ready(): Promise<Store> {
+  async ready(tls?: EtcdStoreOptions['tls']): Promise<Store> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.open();
+        return await this.open(tls);
       } catch (error) {
         if (attempt > 50) throw error;
         await systemClock.sleep(100);
       }
     }
   }
+}
+
+/** A certificate authority, and one certificate for 127.0.0.1 that serves both sides. PEM. */
+async function makePki(): Promise<{ readonly ca: string; readonly cert: string; readonly key: string }> {
+  // The library wants the polyfill to be there before it.
+  await import('reflect-metadata');
+  const x509 = await import('@peculiar/x509');
+  x509.cryptoProvider.set(crypto);
+  const signingAlgorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const [authority, own] = await Promise.all([
+    crypto.subtle.generateKey(signingAlgorithm, true, ['sign', 'verify']),
+    crypto.subtle.generateKey(signingAlgorithm, true, ['sign', 'verify']),
+  ]);
+  const ca = await x509.X509CertificateGenerator.createSelfSigned({
+    name: 'CN=test',
+    keys: authority,
+    signingAlgorithm,
+    extensions: [new x509.BasicConstraintsExtension(true)],
+  });
+  const cert = await x509.X509CertificateGenerator.create({
+    subject: 'CN=etcd',
+    issuer: ca.subject,
+    publicKey: own.publicKey,
+    signingKey: authority.privateKey,
+    signingAlgorithm,
+    extensions: [
+      new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: '127.0.0.1' }]),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
+    ],
+  });
+  const key = x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', own.privateKey), 'PRIVATE KEY');
+  return { ca: ca.toString('pem'), cert: cert.toString('pem'), key };
 }
 
 function freePort(): Promise<number> {
@@ -130,6 +172,41 @@ describe.skipIf(!present)('over a real etcd', () => {
     a.close();
     b.close();
     await Promise.all([one.close(), two.close()]);
+  });
+
+  it('goes to the next endpoint when one does not answer', async () => {
+    const store = await openEtcdStore({
+      endpoints: [`127.0.0.1:${await freePort()}`, server.endpoint],
+      clock: systemClock,
+      random: systemRandom,
+      logger: silentLogger,
+    });
+    const { revision } = await store.commit([{ type: 'put', key: '/f/1', value: bytes('x') }]);
+    expect((await store.get('/f/1'))?.modRevision).toBe(revision);
+    await store.close();
+  });
+
+  it('speaks TLS with client certificates', async () => {
+    const pki = await makePki();
+    const secured = await EtcdServer.create();
+    try {
+      const files = {
+        ca: join(secured.directory, 'ca'),
+        cert: join(secured.directory, 'cert'),
+        key: join(secured.directory, 'key'),
+      };
+      await Promise.all([writeFile(files.ca, pki.ca), writeFile(files.cert, pki.cert), writeFile(files.key, pki.key)]);
+      await secured.start(files);
+      const tls = { ca: bytes(pki.ca), cert: bytes(pki.cert), key: bytes(pki.key) };
+      const store = await secured.ready(tls);
+      await store.commit([{ type: 'put', key: '/t/1', value: bytes('x') }]);
+      expect((await store.list('/t/')).entries).toHaveLength(1);
+      await store.close();
+      await expect(secured.open({ ca: bytes(pki.ca) })).rejects.toBeInstanceOf(StoreUnavailableError);
+    } finally {
+      await secured.stop();
+      await rm(secured.directory, { recursive: true, force: true });
+    }
   });
 
   it('says what to do when nobody answers', async () => {

@@ -95,7 +95,7 @@ class EtcdStore implements Store {
 
   /** Finds the newest revision and follows from there. */
   async start(): Promise<void> {
-    await this.#call((connection) => connection.range({ key: Buffer.from('\0'), limit: 1 }));
+    await this.#range({ key: Buffer.from('\0'), limit: 1 });
     this.#published = this.#revision;
     this.#recent.reset(this.#revision);
     // Not before the watch stands: a compaction soon after could overtake it.
@@ -246,7 +246,7 @@ class EtcdStore implements Store {
   /** What happened since is gone from etcd: watchers must list again. */
   async #startOver(error: CompactedError): Promise<void> {
     try {
-      await this.#call((connection) => connection.range({ key: Buffer.from('\0'), limit: 1 }));
+      await this.#range({ key: Buffer.from('\0'), limit: 1 });
     } catch {
       await this.#pause(1);
       return;
@@ -319,8 +319,15 @@ class EtcdStore implements Store {
     for (const connection of this.#connections) connection.close();
   }
 
+  /** Reads may be tried again: each endpoint gets its turn. */
   async #range(request: object): Promise<RangeResponse> {
-    return this.#call((connection) => connection.range(request));
+    for (let left = this.#connections.length - 1; ; left--) {
+      try {
+        return await this.#call((connection) => connection.range(request));
+      } catch (error) {
+        if (left === 0 || !(error instanceof StoreUnavailableError)) throw error;
+      }
+    }
   }
 
   async #call<T extends { readonly header: Header }>(call: (connection: EtcdConnection) => Promise<T>): Promise<T> {
