@@ -1,10 +1,17 @@
-import type { ChannelCredentials, ClientDuplexStream, GrpcObject, ServiceClientConstructor, ServiceError } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
 import {
+  type ChannelCredentials,
+  type ClientDuplexStream,
   type ClientOptions,
   type ClientReadableStream,
   type ClientUnaryCall,
+  credentials,
+  type GrpcObject,
   loadPackageDefinition,
   Metadata,
+  type ServiceClientConstructor,
+  type ServiceError,
 } from '@grpc/grpc-js';
 import { fromJSON } from '@grpc/proto-loader';
 
@@ -176,6 +183,26 @@ interface Stub {
   ) => ClientUnaryCall;
 }
 
+/** PEM. `cert` and `key` identify this client. */
+export interface EtcdTls {
+  readonly ca: Uint8Array;
+  readonly cert?: Uint8Array;
+  readonly key?: Uint8Array;
+}
+
+/** What the TLS handshake names a server that is known by its address only: Node takes no address there. */
+const SERVER_NAME = 'etcd';
+
+function credentialsOf(tls: EtcdTls | undefined, host: string): ChannelCredentials {
+  if (tls === undefined) return credentials.createInsecure();
+  const { ca, cert, key } = tls;
+  const pem = (bytes: Uint8Array | undefined): Buffer | null => (bytes === undefined ? null : Buffer.from(bytes));
+  // The certificate must name the host of the endpoint, whatever name the handshake carried.
+  return credentials.createSsl(pem(ca), pem(key), pem(cert), {
+    checkServerIdentity: (_name, peer) => checkServerIdentity(host, peer),
+  });
+}
+
 /** One endpoint's connection. `now` is wall time in milliseconds, for deadlines. */
 export class EtcdConnection {
   readonly #kv: Stub;
@@ -185,8 +212,9 @@ export class EtcdConnection {
   readonly #closers: (() => void)[] = [];
   readonly #now: () => number;
 
-  constructor(address: string, credentials: ChannelCredentials, now: () => number) {
+  constructor(address: string, tls: EtcdTls | undefined, now: () => number) {
     this.#now = now;
+    const host = address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '');
     // The library's types ask for a comment on each method; it does not.
     const definition = fromJSON(DESCRIPTOR as unknown as Parameters<typeof fromJSON>[0], {
       longs: Number,
@@ -201,9 +229,11 @@ export class EtcdConnection {
       'grpc.keepalive_time_ms': 30_000,
       'grpc.keepalive_timeout_ms': 10_000,
       'grpc.max_reconnect_backoff_ms': 5_000,
+      ...(isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': SERVER_NAME }),
     };
+    const secure = credentialsOf(tls, host);
     const make = <T>(name: string): T => {
-      const client = new (services[name] as ServiceClientConstructor)(address, credentials, options);
+      const client = new (services[name] as ServiceClientConstructor)(address, secure, options);
       this.#closers.push(() => client.close());
       return client as unknown as T;
     };

@@ -61,6 +61,17 @@ class EtcdServer {
       ...(tls === undefined ? {} : { tls }),
     });
   }
+  /** Why a running server is refused. */
+  async refusal(tls: EtcdStoreOptions['tls']): Promise<Error> {
+    for (;;) {
+      const error = await this.open(tls).then(
+        () => new Error('not refused'),
+        (fault: Error) => fault,
+      );
+      if (!error.message.includes('ECONNREFUSED')) return error;
+      await systemClock.sleep(100);
+    }
+  }
   /** Opens as soon as the server answers. */
   async ready(tls?: EtcdStoreOptions['tls']): Promise<Store> {
     for (let attempt = 0; ; attempt++) {
@@ -74,8 +85,8 @@ class EtcdServer {
   }
 }
 
-/** A certificate authority, and one certificate for 127.0.0.1 that serves both sides. PEM. */
-async function makePki(): Promise<{ readonly ca: string; readonly cert: string; readonly key: string }> {
+/** A certificate authority, and one certificate for an address that serves both sides. PEM. */
+async function makePki(address = '127.0.0.1'): Promise<{ readonly ca: string; readonly cert: string; readonly key: string }> {
   // The library wants the polyfill to be there before it.
   await import('reflect-metadata');
   const x509 = await import('@peculiar/x509');
@@ -98,7 +109,7 @@ async function makePki(): Promise<{ readonly ca: string; readonly cert: string; 
     signingKey: authority.privateKey,
     signingAlgorithm,
     extensions: [
-      new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: '127.0.0.1' }]),
+      new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: address }]),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
     ],
   });
@@ -203,6 +214,26 @@ describe.skipIf(!present)('over a real etcd', () => {
       expect((await store.list('/t/')).entries).toHaveLength(1);
       await store.close();
       await expect(secured.open({ ca: bytes(pki.ca) })).rejects.toBeInstanceOf(StoreUnavailableError);
+      // Its certificate is for another name.
+      const elsewhere = await makePki('127.0.0.2');
+      await expect(secured.open({ ...tls, ca: bytes(elsewhere.ca) })).rejects.toBeInstanceOf(StoreUnavailableError);
+      const misnamed = await EtcdServer.create();
+      const wrong = {
+        ca: join(secured.directory, 'ca2'),
+        cert: join(secured.directory, 'cert2'),
+        key: join(secured.directory, 'key2'),
+      };
+      await Promise.all([
+        writeFile(wrong.ca, elsewhere.ca),
+        writeFile(wrong.cert, elsewhere.cert),
+        writeFile(wrong.key, elsewhere.key),
+      ]);
+      await misnamed.start(wrong);
+      const refused = await misnamed
+        .refusal({ ca: bytes(elsewhere.ca), cert: bytes(elsewhere.cert), key: bytes(elsewhere.key) })
+        .finally(() => misnamed.stop());
+      expect(refused.message).toMatch(/altnames|IP: 127\.0\.0\.1 is not in the cert/);
+      await rm(misnamed.directory, { recursive: true, force: true });
     } finally {
       await secured.stop();
       await rm(secured.directory, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-import { credentials, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { backoffDelay } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
@@ -18,7 +18,15 @@ import {
   type StoreWatchHandler,
 } from './contract.ts';
 import { EtcdLeases } from './etcd-leases.ts';
-import { COMPARE_EQUAL, COMPARE_MOD, EtcdConnection, type Header, type KeyValue, type RangeResponse } from './etcd-protocol.ts';
+import {
+  COMPARE_EQUAL,
+  COMPARE_MOD,
+  EtcdConnection,
+  type EtcdTls,
+  type Header,
+  type KeyValue,
+  type RangeResponse,
+} from './etcd-protocol.ts';
 import { EtcdWatch } from './etcd-watch.ts';
 import { RecentEvents } from './recent-events.ts';
 
@@ -30,8 +38,8 @@ const RECONNECT = { initial: 100, max: 5_000, jitter: 0.2 };
 export interface EtcdStoreOptions {
   /** `host:port` of each member. Calls go to one until it fails. */
   readonly endpoints: readonly string[];
-  /** PEM. Without it the connection is in the clear: for loopback only. `cert` and `key` identify this client. */
-  readonly tls?: { readonly ca: Uint8Array; readonly cert?: Uint8Array; readonly key?: Uint8Array };
+  /** Without it the connection is in the clear: for loopback only. */
+  readonly tls?: EtcdTls;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -77,15 +85,7 @@ class EtcdStore implements Store {
     this.#clock = clock;
     this.#random = random;
     this.#logger = logger;
-    const secure =
-      tls === undefined
-        ? credentials.createInsecure()
-        : credentials.createSsl(
-            Buffer.from(tls.ca),
-            tls.key === undefined ? null : Buffer.from(tls.key),
-            tls.cert === undefined ? null : Buffer.from(tls.cert),
-          );
-    this.#connections = endpoints.map((endpoint) => new EtcdConnection(endpoint, secure, () => clock.now()));
+    this.#connections = endpoints.map((endpoint) => new EtcdConnection(endpoint, tls, () => clock.now()));
     this.#leases = new EtcdLeases({
       clock,
       random,
