@@ -111,13 +111,14 @@ export async function superviseContainerd(options: ContainerdOptions, signal: Ab
     runtime.close();
     await untilListening(paths, pid, clock, signal);
     runtime = connectRuntime(paths.socket, { clock, logger });
-    await runtime.version(AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]));
+    if (!(await comesToAnswer(runtime, pid, clock, START_TIMEOUT_MS, signal)))
+      throw new Error(`containerd does not answer after its start: ${await lastLines(paths.log)}`);
     state = 'running';
   };
 
   let adopted = false;
   try {
-    if (pid !== undefined && (await answers(runtime, signal))) {
+    if (pid !== undefined && (await comesToAnswer(runtime, pid, clock, ANSWER_TIMEOUT_MS, signal))) {
       adopted = true;
       state = 'running';
       logger.info({ pid, socket: paths.socket }, 'Took over the containerd that is running');
@@ -391,6 +392,22 @@ async function answers(runtime: ContainerRuntime, signal: AbortSignal): Promise<
       return false;
     },
   );
+}
+
+/** Asks until it answers: while it takes up the pods of its predecessor it listens, but refuses every question. False when it never does. */
+async function comesToAnswer(
+  runtime: ContainerRuntime,
+  pid: number,
+  clock: Clock,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const end = clock.monotonic() + timeoutMs;
+  while (!(await answers(runtime, signal))) {
+    if (clock.monotonic() > end || !(await isAlive(pid))) return false;
+    await clock.sleep(START_POLL_MS, signal);
+  }
+  return true;
 }
 
 async function untilListening(paths: Paths, pid: number, clock: Clock, signal: AbortSignal): Promise<void> {
