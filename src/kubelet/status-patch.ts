@@ -1,5 +1,6 @@
 import { deepEqual } from '../api/groups/define.ts';
 import type { PodCondition, PodStatus } from '../api/types/core-v1.ts';
+import { ownConditions } from './pod-conditions.ts';
 
 /**
  * The strategic merge patch that turns the status `from`, as the API has it, into `to`; undefined when they are the same. Conditions are
@@ -37,6 +38,7 @@ function changedConditions(before: readonly PodCondition[], after: readonly PodC
   return after
     .filter(
       (c) =>
+        ownConditions.has(c.type) &&
         !deepEqual(
           c,
           before.find((b) => b.type === c.type),

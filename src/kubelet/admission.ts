@@ -1,0 +1,148 @@
+import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration } from '../api/types/core-v1.ts';
+import { podResource } from './pod-spec.ts';
+import { quantityMilli, quantityValue } from './quantity.ts';
+
+/** Why a node turns a pod down: the pod fails with this reason. */
+export interface Rejection {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/**
+ * Whether this node can run the pod beside `others`, which it runs already (lifecycle.predicateAdmitHandler). The scheduler has asked the same;
+ * this guards against pods bound by hand and against two schedulers. Undefined: it can.
+ */
+export function rejection(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
+  if (pod.spec?.os !== undefined && pod.spec.os.name !== 'linux') {
+    return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
+  }
+  return misfit(pod, node, others) ?? predicate(pod, node, others);
+}
+
+function misfit(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
+  const allocatable = node.status?.allocatable ?? {};
+  const lacking = (name: string, requested: number, used: number, capacity: number): Rejection => ({
+    reason: `OutOf${name}`,
+    message: `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
+  });
+  const pods = quantityValue(allocatable['pods']);
+  if (others.length + 1 > pods) return lacking('pods', 1, others.length, pods);
+  for (const name of requestedNames(pod)) {
+    const read = name === 'cpu' ? quantityMilli : quantityValue;
+    const requested = podResource(pod, 'requests', name, read);
+    if (requested === 0) continue;
+    // What the node has never heard of is for the scheduler to care about: upstream removes it before it looks.
+    if (allocatable[name] === undefined) continue;
+    const used = others.reduce((sum, p) => sum + podResource(p, 'requests', name, read), 0);
+    const capacity = read(allocatable[name]);
+    if (used + requested > capacity) return lacking(name, requested, used, capacity);
+  }
+  return undefined;
+}
+
+function requestedNames(pod: Pod): ReadonlySet<string> {
+  const names = new Set<string>();
+  const spec = pod.spec;
+  for (const resources of [
+    spec?.resources,
+    ...[...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].map((c) => c.resources),
+  ]) {
+    for (const name of Object.keys(resources?.requests ?? {})) names.add(name);
+  }
+  for (const name of Object.keys(spec?.overhead ?? {})) names.add(name);
+  return names;
+}
+
+function predicate(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
+  const failed = (name: string, why: string): Rejection => ({ reason: name, message: `Predicate ${name} failed: ${why}` });
+  if (!matchesNode(pod, node)) return failed('NodeAffinity', "node(s) didn't match Pod's node affinity/selector");
+  const nodeName = pod.spec?.nodeName ?? '';
+  if (nodeName !== '' && nodeName !== node.metadata?.name) {
+    return failed('NodeName', "node(s) didn't match the requested node name");
+  }
+  if (portsConflict(pod, others)) return failed('NodePorts', "node(s) didn't have free ports for the requested pod ports");
+  const taint = (node.spec?.taints ?? []).find((t) => t.effect === 'NoExecute' && !tolerates(pod.spec?.tolerations ?? [], t));
+  if (taint !== undefined) {
+    return failed('TaintToleration', `node(s) had untolerated taint(s)`);
+  }
+  return undefined;
+}
+
+/** Whether the pod's node selector and required node affinity accept the node. */
+export function matchesNode(pod: Pod, node: Node): boolean {
+  const labels = node.metadata?.labels ?? {};
+  for (const [key, value] of Object.entries(pod.spec?.nodeSelector ?? {})) if (labels[key] !== value) return false;
+  const required = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  return required === undefined || required.nodeSelectorTerms.some((term) => matchesTerm(term, node));
+}
+
+function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
+  const expressions = term.matchExpressions ?? [];
+  const fields = term.matchFields ?? [];
+  // A term that says nothing matches nothing.
+  if (expressions.length === 0 && fields.length === 0) return false;
+  const labels = node.metadata?.labels ?? {};
+  return (
+    expressions.every((e) => matchesRequirement(e, labels[e.key])) &&
+    fields.every((f) => matchesRequirement(f, f.key === 'metadata.name' ? node.metadata?.name : undefined))
+  );
+}
+
+function matchesRequirement(requirement: NodeSelectorRequirement, value: string | undefined): boolean {
+  const values = requirement.values ?? [];
+  switch (requirement.operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    case 'Gt':
+      return value !== undefined && Number(value) > Number(values[0]);
+    case 'Lt':
+      return value !== undefined && Number(value) < Number(values[0]);
+  }
+}
+
+/** Whether some toleration accepts the taint. */
+export function tolerates(tolerations: readonly Toleration[], taint: Taint): boolean {
+  return tolerations.some((t) => {
+    if (t.effect !== undefined && t.effect !== ('' as string) && t.effect !== taint.effect) return false;
+    if (t.key !== undefined && t.key !== '' && t.key !== taint.key) return false;
+    if (t.operator === 'Exists') return true;
+    if (t.operator === 'Gt') return Number(taint.value) > Number(t.value);
+    if (t.operator === 'Lt') return Number(taint.value) < Number(t.value);
+    return (t.value ?? '') === (taint.value ?? '');
+  });
+}
+
+interface HostPort {
+  readonly ip: string;
+  readonly protocol: string;
+  readonly port: number;
+}
+
+function hostPorts(pod: Pod): readonly HostPort[] {
+  const containers = [
+    ...(pod.spec?.containers ?? []),
+    ...(pod.spec?.initContainers ?? []).filter((c) => c.restartPolicy === 'Always'),
+  ];
+  return containers.flatMap((c) =>
+    (c.ports ?? []).flatMap((p) =>
+      (p.hostPort ?? 0) > 0 ? [{ ip: p.hostIP ?? '', protocol: p.protocol ?? 'TCP', port: p.hostPort! }] : [],
+    ),
+  );
+}
+
+function portsConflict(pod: Pod, others: readonly Pod[]): boolean {
+  const wanted = hostPorts(pod);
+  if (wanted.length === 0) return false;
+  const any = (ip: string): boolean => ip === '' || ip === '0.0.0.0';
+  return others.some((other) =>
+    hostPorts(other).some((used) =>
+      wanted.some((w) => w.port === used.port && w.protocol === used.protocol && (any(w.ip) || any(used.ip) || w.ip === used.ip)),
+    ),
+  );
+}

@@ -1,0 +1,126 @@
+import { Gauge, Registry } from 'prom-client';
+import { KubeletCore } from './kubelet.ts';
+import { hostMachine } from './node/machine.ts';
+import { isRunning } from './observed.ts';
+import type { KubeletOptions } from './options.ts';
+import { reviewAccess, reviewTokens } from './server/auth.ts';
+import { KubeletServer } from './server/server.ts';
+
+export { type CgroupLayout, treeCgroups } from './cgroups.ts';
+export type { Machine, MachineFacts, MachineUse } from './node/machine.ts';
+export type { PressureLimits } from './node/node-status.ts';
+export type { KubeletOptions } from './options.ts';
+export { noCgroups, type PodCgroups } from './pod-services.ts';
+export { type NodeAuthorizer, reviewAccess, reviewTokens, type TokenAuthenticator } from './server/auth.ts';
+export type { ServerOptions } from './server/server.ts';
+export { hostMounter, type Mounter, plainMounter } from './volumes/mounter.ts';
+
+/** The agent of a node: runs the pods that the API binds to it. */
+export interface Kubelet {
+  /** Works until the signal aborts; containers go on without it, and are found again by the next. Rejects when the server cannot listen. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Resolves with the port once the server listens; never without a server. */
+  readonly listening: Promise<number>;
+  /** Ends a pod as Failed, as an eviction by the node does. */
+  evict(uid: string, reason: string, message: string): void;
+}
+
+export function createKubelet(options: KubeletOptions): Kubelet {
+  const core = new KubeletCore(options);
+  let listens = (_port: number): void => {};
+  const listening = new Promise<number>((resolve) => {
+    listens = resolve;
+  });
+  return {
+    listening,
+    evict: (uid, reason, message) => core.evict(uid, reason, message),
+    async run(signal) {
+      if (options.server === undefined) return core.run(signal);
+      const server = new KubeletServer(options.server, {
+        nodeName: options.nodeName,
+        runtime: options.runtime,
+        clock: options.clock,
+        logger: options.logger,
+        machine: options.machine ?? hostMachine,
+        facts: core.reporter.facts,
+        rootDir: options.rootDir,
+        logRoot: '/var/log',
+        authenticateToken: options.server.authenticateToken ?? reviewTokens(options.client, options.clock),
+        authorize: options.server.authorize ?? reviewAccess(options.client, options.clock),
+        pods: () => core.pods(),
+        pod: (namespace, name) => core.pod(namespace, name),
+        observed: (uid) => core.cache.get(uid),
+        observedPods: () => core.cache.uids().map((uid) => core.cache.get(uid)),
+        metrics: () => metrics(core).metrics(),
+        configz: () => configz(options),
+        healthy: () => (core.ready ? undefined : 'container runtime has not been seen yet'),
+      });
+      const port = await server.listen();
+      core.setPort(port);
+      listens(port);
+      try {
+        await core.run(signal);
+      } finally {
+        await server.close();
+      }
+    },
+  };
+}
+
+/** The kubelet's own metrics, made at each scrape: they are counts of what there is. */
+function metrics(core: KubeletCore): Registry {
+  const registry = new Registry();
+  const pods = core.cache.uids().map((uid) => core.cache.get(uid));
+  const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers: [registry] });
+  gauge('kubelet_running_pods', '[ALPHA] Number of pods that have a running pod sandbox').set(
+    pods.filter((p) => p.sandboxes.some((s) => s.ready)).length,
+  );
+  const containers = new Gauge({
+    name: 'kubelet_running_containers',
+    help: '[ALPHA] Number of containers currently running',
+    labelNames: ['container_state'],
+    registers: [registry],
+  });
+  for (const state of ['created', 'exited', 'running', 'unknown'] as const) {
+    containers.set(
+      { container_state: state },
+      pods.reduce((n, p) => n + p.containers.filter((c) => c.state === state).length, 0),
+    );
+  }
+  gauge(
+    'kubelet_active_pods',
+    '[ALPHA] The number of pods the kubelet considers active and which are being considered when admitting new pods.',
+  ).set(pods.filter((p) => p.containers.some(isRunning)).length);
+  const name = new Gauge({
+    name: 'kubelet_node_name',
+    help: "[ALPHA] The node's name. The count is always 1.",
+    labelNames: ['node'],
+    registers: [registry],
+  });
+  name.set({ node: core.options.nodeName }, 1);
+  return registry;
+}
+
+/** What /configz shows: the settings by their names in KubeletConfiguration. */
+function configz(options: KubeletOptions): object {
+  return {
+    kubeletconfig: {
+      kind: 'KubeletConfiguration',
+      apiVersion: 'kubelet.config.k8s.io/v1beta1',
+      address: options.server?.address ?? '0.0.0.0',
+      port: options.server?.port ?? 10_250,
+      clusterDomain: options.clusterDomain,
+      clusterDNS: options.clusterDns,
+      maxPods: options.maxPods ?? 110,
+      resolvConf: options.resolvConf ?? '/etc/resolv.conf',
+      nodeStatusUpdateFrequency: '10s',
+      nodeStatusReportFrequency: '5m0s',
+      nodeLeaseDurationSeconds: 40,
+      containerLogMaxSize: '10Mi',
+      containerLogMaxFiles: 5,
+      enableServer: true,
+      authentication: { anonymous: { enabled: false }, webhook: { enabled: true } },
+      authorization: { mode: 'Webhook' },
+    },
+  };
+}

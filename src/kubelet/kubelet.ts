@@ -1,0 +1,440 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isNotFound } from '../api/meta/status.ts';
+import type { ConfigMap, Node, Pod, Secret } from '../api/types/core-v1.ts';
+import type { Informer } from '../client/contract.ts';
+import {
+  configMaps,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  runtimeClasses,
+  secrets,
+  services,
+} from '../client/resource-refs.ts';
+import { RuntimeError, runtimeErrorCodes } from '../runtime/contract.ts';
+import { backoffDelay } from '../util/backoff.ts';
+import type { Timer } from '../util/clock.ts';
+import { rejection } from './admission.ts';
+import type { DnsOptions } from './dns.ts';
+import type { DownwardContext } from './downward.ts';
+import { referencedObjects } from './env.ts';
+import { Images } from './images.ts';
+import { podFromRuntime } from './labels.ts';
+import { rotateLog } from './logs/rotate-log.ts';
+import { hostAddress, hostMachine } from './node/machine.ts';
+import { NodeReporter } from './node/node-reporter.ts';
+import { defaultPressureLimits } from './node/node-status.ts';
+import { ObjectCache } from './object-cache.ts';
+import type { KubeletOptions } from './options.ts';
+import { noCgroups, type PodServices } from './pod-services.ts';
+import { containerFieldPath, isMirrorPod, isTerminalPhase, podFormat, podName, podNamespace, podUid } from './pod-spec.ts';
+import { PodWorker } from './pod-worker.ts';
+import { runProbe } from './probes/run-probe.ts';
+import { RuntimeCache } from './runtime-cache.ts';
+import { StatusWriter } from './status-writer.ts';
+import { TokenCache } from './tokens.ts';
+import { hostMounter, plainMounter } from './volumes/mounter.ts';
+
+/** How often the runtime is looked at while something runs there, and while nothing does. Milliseconds. */
+const RELIST_MS = 1000;
+const IDLE_RELIST_MS = 10_000;
+/** With events from the runtime a look is only insurance. Milliseconds. */
+const EVENTED_RELIST_MS = 60_000;
+const RUNTIME_RETRY = { initial: 100, max: 5000 } as const;
+/** How often logs are looked at for rotation. Milliseconds. */
+const LOG_CHECK_MS = 10_000;
+
+/** The pods of one node, kept as the API says, and the node itself. */
+export class KubeletCore {
+  readonly options: KubeletOptions;
+  readonly cache: RuntimeCache;
+  readonly reporter: NodeReporter;
+  readonly hostIPs: readonly string[];
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #tokens: TokenCache;
+  readonly #images: Images;
+  #services: PodServices | undefined;
+  #configMaps: ObjectCache<ConfigMap> | undefined;
+  #secrets: ObjectCache<Secret> | undefined;
+  #podInformer: Informer<Pod> | undefined;
+  #nodeInformer: Informer<Node> | undefined;
+  #runtimeName = 'containerd';
+  #relistTimer: Timer | undefined;
+  #relisting = false;
+  #evented = false;
+  #relistError: string | undefined;
+  #relisted = false;
+  #port = 10_250;
+
+  constructor(options: KubeletOptions) {
+    this.options = options;
+    this.hostIPs = options.nodeIps ?? [options.nodeIp ?? hostAddress()];
+    this.cache = new RuntimeCache(options.runtime, (uid) => this.#observed(uid));
+    this.#tokens = new TokenCache(options.client, options.clock);
+    this.#images = new Images(options.runtime, options.clock);
+    this.reporter = new NodeReporter({
+      nodeName: options.nodeName,
+      addresses: this.hostIPs,
+      labels: options.nodeLabels ?? {},
+      taints: options.taints ?? [],
+      unschedulable: options.unschedulable ?? false,
+      ...(options.providerId === undefined ? {} : { providerId: options.providerId }),
+      maxPods: options.maxPods ?? 110,
+      reserved: options.reserved ?? { cpuMilli: 0, memory: 0 },
+      limits: options.pressureLimits ?? defaultPressureLimits,
+      rootDir: options.rootDir,
+      machine: options.machine ?? hostMachine,
+      client: options.client,
+      runtime: options.runtime,
+      clock: options.clock,
+      logger: options.logger,
+      recorder: options.recorder,
+      port: () => this.#port,
+      problems: () => (this.#relistError === undefined ? [] : [`PLEG is not healthy: ${this.#relistError}`]),
+    });
+  }
+
+  /** Pods the API has bound to this node, as the kubelet last saw them, with the statuses it has made. */
+  pods(): readonly Pod[] {
+    return [...this.#workers.values()].map((w) => {
+      const status = this.#services?.status.get(w.uid);
+      return status === undefined ? w.pod : { ...w.pod, status };
+    });
+  }
+
+  pod(namespace: string, name: string): Pod | undefined {
+    return this.pods().find((p) => podName(p) === name && podNamespace(p) === namespace);
+  }
+
+  /** Evicts a pod: it ends as Failed with this reason. */
+  evict(uid: string, reason: string, message: string): void {
+    this.#workers.get(uid)?.evict(reason, message);
+  }
+
+  setPort(port: number): void {
+    this.#port = port;
+  }
+
+  /** Works until the signal. */
+  async run(signal: AbortSignal): Promise<void> {
+    const o = this.options;
+    await mkdir(join(o.rootDir, 'pods'), { recursive: true, mode: 0o750 });
+    await mkdir(o.podLogDir, { recursive: true, mode: 0o755 });
+    const status = new StatusWriter(o.client, o.clock, o.logger, signal);
+    this.#configMaps = new ObjectCache(o.client, configMaps, o.clock, o.logger, (uid) =>
+      this.#workers.get(uid)?.refreshVolumes(),
+    );
+    this.#secrets = new ObjectCache(o.client, secrets, o.clock, o.logger, (uid) => this.#workers.get(uid)?.refreshVolumes());
+    const hostResolvConf = o.resolvConf === '' ? '' : await readFile(o.resolvConf ?? '/etc/resolv.conf', 'utf8').catch(() => '');
+    const hostsFile = await readFile('/etc/hosts', 'utf8').catch(() => '');
+    const reporting = this.reporter.run(signal).catch((err: unknown) => {
+      if (!signal.aborted) o.logger.error({ err }, 'node reporter ended');
+    });
+    await this.#firstLook(signal);
+    this.#services = this.#makeServices(
+      status,
+      { clusterDns: o.clusterDns, clusterDomain: o.clusterDomain, hostResolvConf },
+      hostsFile,
+    );
+
+    this.#nodeInformer = o.informers.informer(nodes, { fieldSelector: `metadata.name=${o.nodeName}` });
+    const serviceInformer = o.informers.informer(services);
+    this.#podInformer = o.informers.informer(pods, { fieldSelector: `spec.nodeName=${o.nodeName}` });
+    // Services first: a container that starts before they are known would miss their variables.
+    await Promise.all([serviceInformer.synced(signal), this.#nodeInformer.synced(signal)]);
+    this.#podInformer.addHandler({
+      onAdd: (pod) => this.#seen(pod),
+      onUpdate: (pod) => this.#seen(pod),
+      onDelete: (pod) => this.#deleted(pod),
+    });
+    await this.#podInformer.synced(signal);
+    this.#adoptOrphans();
+    void this.#followEvents(signal);
+    this.#scheduleRelist(signal, RELIST_MS);
+    const logs = this.#rotateLoop(signal);
+    await Promise.all([reporting, logs, aborted(signal)]);
+    for (const worker of this.#workers.values()) worker.stop();
+    this.#configMaps.stop();
+    this.#secrets.stop();
+    this.#relistTimer?.cancel();
+  }
+
+  #makeServices(status: StatusWriter, dns: DnsOptions, hostsFile: string): PodServices {
+    const o = this.options;
+    const mounter = o.mounter ?? (process.getuid?.() === 0 ? hostMounter : plainMounter);
+    const serviceInformer = o.informers.informer(services);
+    const environment = (pod: Pod, podIPs: readonly string[]) => ({
+      downward: this.#downward(podIPs),
+      services: serviceInformer.list(),
+      configMap: (name: string) => this.#configMaps?.get(podNamespace(pod), name),
+      secret: (name: string) => this.#secrets?.get(podNamespace(pod), name),
+    });
+    let stamps = 0;
+    return {
+      runtime: o.runtime,
+      cache: this.cache,
+      images: this.#images,
+      clock: o.clock,
+      random: o.random,
+      logger: o.logger,
+      status,
+      cgroups: o.cgroups ?? noCgroups,
+      mounter,
+      runtimeName: this.#runtimeName,
+      rootDir: o.rootDir,
+      podLogDir: o.podLogDir,
+      clusterDomain: o.clusterDomain,
+      hostIPs: this.hostIPs,
+      memoryCapacity: this.reporter.facts.memory,
+      dns,
+      hostsFile,
+      record: (pod, type, reason, message, container) => {
+        const fieldPath = container === undefined ? undefined : containerFieldPath(pod, container);
+        const { name, namespace, uid, resourceVersion } = pod.metadata ?? {};
+        // A reference: events know which container they are about by its path in the pod.
+        o.recorder.event(
+          (fieldPath === undefined
+            ? { ...pod, apiVersion: 'v1', kind: 'Pod' }
+            : { kind: 'Pod', apiVersion: 'v1', name, namespace, uid, resourceVersion, fieldPath }) as Pod,
+          type,
+          reason,
+          message,
+        );
+      },
+      probe: (probe, target, signal) => runProbe(o.runtime, probe, target, signal),
+      prepare: async (pod) => {
+        const { configMaps: maps, secrets: keys } = referencedObjects(pod);
+        const uid = podUid(pod);
+        await Promise.all([
+          this.#configMaps?.use(uid, podNamespace(pod), maps),
+          this.#secrets?.use(uid, podNamespace(pod), keys),
+        ]);
+      },
+      environment,
+      volumes: (pod, podIPs) => ({
+        rootDir: o.rootDir,
+        mounter,
+        sources: { ...environment(pod, podIPs), token: (audience, seconds) => this.#tokens.get(pod, audience, seconds) },
+        stamp: () => `${new Date(o.clock.now()).toISOString().slice(0, 19).replace(/[-:T]/g, '_')}_${++stamps}`,
+        claim: (name) => orUndefined(o.client.resource(persistentVolumeClaims).get(name, podNamespace(pod))),
+        persistentVolume: (name) => orUndefined(o.client.resource(persistentVolumes).get(name, '')),
+      }),
+      pullSecrets: (pod) =>
+        (pod.spec?.imagePullSecrets ?? []).flatMap((ref) => this.#secrets?.get(podNamespace(pod), ref.name ?? '') ?? []),
+      runtimeHandler: async (pod) => {
+        const name = pod.spec?.runtimeClassName;
+        if (name === undefined || name === '') return undefined;
+        return (await o.client.resource(runtimeClasses).get(name, '')).handler;
+      },
+      tokenRenewAt: (uid) => this.#tokens.renewAt(uid),
+      remove: async (pod) => {
+        const uid = pod.metadata?.uid;
+        try {
+          await o.client.resource(pods).delete(podName(pod), podNamespace(pod), {
+            gracePeriodSeconds: 0,
+            ...(uid === undefined ? {} : { preconditions: { uid } }),
+          });
+        } catch (err) {
+          if (!isNotFound(err)) throw err;
+        }
+      },
+      released: (uid) => this.#released(uid),
+    };
+  }
+
+  #downward(podIPs: readonly string[]): DownwardContext {
+    return {
+      nodeName: this.options.nodeName,
+      hostIPs: this.hostIPs,
+      podIPs,
+      allocatable: this.#node()?.status?.allocatable ?? {},
+    };
+  }
+
+  #node(): Node | undefined {
+    return this.#nodeInformer?.get(this.options.nodeName) ?? this.reporter.node;
+  }
+
+  /** Waits for the runtime, and learns what it runs already: nothing is started before. */
+  async #firstLook(signal: AbortSignal): Promise<void> {
+    const { runtime, clock, logger } = this.options;
+    for (let failures = 0; ; ) {
+      try {
+        this.#runtimeName = (await runtime.version(signal)).runtimeName;
+        await this.cache.relist(signal);
+        this.#relisted = true;
+        this.reporter.poke();
+        return;
+      } catch (err) {
+        signal.throwIfAborted();
+        failures++;
+        logger.warn({ err }, 'container runtime does not answer yet');
+        await clock.sleep(backoffDelay(RUNTIME_RETRY, failures), signal);
+      }
+    }
+  }
+
+  #seen(pod: Pod): void {
+    const services = this.#services;
+    if (services === undefined || isMirrorPod(pod)) return;
+    const uid = podUid(pod);
+    const worker = this.#workers.get(uid);
+    if (worker !== undefined) {
+      worker.update(pod);
+      return;
+    }
+    // Pods that have begun are not asked again: a kubelet that restarts does not throw out what runs.
+    const begun = this.cache.get(uid).containers.length > 0 || pod.metadata?.deletionTimestamp !== undefined;
+    if (!begun && !isTerminalPhase(pod.status?.phase)) {
+      const node = this.#node();
+      const others = [...this.#workers.values()]
+        .filter((w) => w.stage === 'running' || w.stage === 'terminating')
+        .map((w) => w.pod)
+        .filter((p) => !isTerminalPhase(p.status?.phase));
+      const no = node === undefined ? undefined : rejection(pod, node, others);
+      if (no !== undefined) {
+        this.#reject(pod, no.reason, no.message);
+        return;
+      }
+    }
+    const created = new PodWorker(services, pod);
+    this.#workers.set(uid, created);
+    created.poke();
+  }
+
+  #reject(pod: Pod, reason: string, message: string): void {
+    const services = this.#services!;
+    services.record(pod, 'Warning', reason, message);
+    const worker = new PodWorker(services, pod);
+    this.#workers.set(podUid(pod), worker);
+    services.logger.info({ pod: podFormat(pod), reason, message }, 'pod was rejected');
+    worker.evict(reason, `Pod was rejected: ${message}`);
+  }
+
+  #deleted(pod: Pod): void {
+    this.#workers.get(podUid(pod))?.removed(pod);
+  }
+
+  #released(uid: string): void {
+    this.#workers.get(uid)?.stop();
+    this.#workers.delete(uid);
+    this.#services?.status.forget(uid);
+    this.#configMaps?.release(uid);
+    this.#secrets?.release(uid);
+    this.#tokens.forget(uid);
+    // A pod that came back under the same uid while its old life was being cleared away.
+    const again = this.#podInformer?.list().find((p) => podUid(p) === uid);
+    if (again !== undefined) this.#seen(again);
+  }
+
+  #observed(uid: string): void {
+    const worker = this.#workers.get(uid);
+    if (worker !== undefined) worker.poke();
+    else if (this.#podInformer?.hasSynced === true) this.#adoptOrphan(uid);
+  }
+
+  #adoptOrphans(): void {
+    for (const uid of this.cache.uids()) if (!this.#workers.has(uid)) this.#adoptOrphan(uid);
+  }
+
+  /** The runtime has a pod that the API has not: it is killed and cleared away. */
+  #adoptOrphan(uid: string): void {
+    const observed = this.cache.get(uid);
+    if (this.#services === undefined || observed.sandboxes.length + observed.containers.length === 0) return;
+    const pod = podFromRuntime(observed.sandboxes, observed.containers);
+    const worker = new PodWorker(this.#services, pod, true);
+    this.#workers.set(uid, worker);
+    this.options.logger.info({ pod: podFormat(pod) }, 'clearing away a pod the API does not know');
+    worker.poke();
+  }
+
+  #scheduleRelist(signal: AbortSignal, ms: number): void {
+    if (signal.aborted) return;
+    this.#relistTimer = this.options.clock.setTimer(ms, () => void this.#relist(signal));
+  }
+
+  async #relist(signal: AbortSignal): Promise<void> {
+    if (this.#relisting || signal.aborted) return;
+    this.#relisting = true;
+    let failed = false;
+    try {
+      await this.cache.relist(signal);
+      if (this.#relistError !== undefined) {
+        this.#relistError = undefined;
+        this.reporter.poke();
+      }
+    } catch (err) {
+      failed = true;
+      if (!signal.aborted && this.#relistError === undefined) {
+        this.options.logger.warn({ err }, 'could not list what the container runtime runs');
+      }
+      this.#relistError = 'pleg was last seen active before the container runtime stopped answering';
+    } finally {
+      this.#relisting = false;
+    }
+    const quiet = this.cache.alive === 0;
+    this.#scheduleRelist(signal, failed ? RELIST_MS : this.#evented ? EVENTED_RELIST_MS : quiet ? IDLE_RELIST_MS : RELIST_MS);
+  }
+
+  /** Where the runtime tells of changes, they are looked at when told. */
+  async #followEvents(signal: AbortSignal): Promise<void> {
+    const { runtime, clock, logger } = this.options;
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        const events = runtime.containerEvents(signal);
+        for await (const event of events) {
+          failures = 0;
+          this.#evented = true;
+          void this.cache
+            .refresh(event.podUid, signal)
+            .catch((err: unknown) => logger.debug({ err }, 'refresh after an event failed'));
+        }
+      } catch (err) {
+        if (signal.aborted) return;
+        if (err instanceof RuntimeError && err.code === runtimeErrorCodes.unimplemented) return;
+        logger.debug({ err }, 'container events ended');
+      }
+      this.#evented = false;
+      failures++;
+      await clock.sleep(backoffDelay(RUNTIME_RETRY, failures), signal).catch(() => undefined);
+    }
+  }
+
+  async #rotateLoop(signal: AbortSignal): Promise<void> {
+    const { clock, runtime, logger } = this.options;
+    while (!signal.aborted) {
+      await clock.sleep(LOG_CHECK_MS, signal).catch(() => undefined);
+      for (const uid of signal.aborted ? [] : this.cache.uids()) {
+        for (const c of this.cache.get(uid).containers) {
+          if (c.state !== 'running' || c.logPath === '') continue;
+          await rotateLog(runtime, c.id, c.logPath, clock.now()).catch((err: unknown) => {
+            logger.warn({ err, container: c.id }, 'failed to rotate log for container');
+          });
+        }
+      }
+    }
+  }
+
+  /** Whether the runtime has been seen at least once. */
+  get ready(): boolean {
+    return this.#relisted;
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+async function orUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (err) {
+    if (isNotFound(err)) return undefined;
+    throw err;
+  }
+}

@@ -1,0 +1,307 @@
+import { deepEqual } from '../../api/groups/define.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../../api/meta/status.ts';
+import { formatMicroTime } from '../../api/meta/time.ts';
+import { patchTypes } from '../../api/request.ts';
+import type { Lease } from '../../api/types/coordination-v1.ts';
+import type { Node, NodeStatus, Taint } from '../../api/types/core-v1.ts';
+import type { Client, EventRecorder } from '../../client/contract.ts';
+import { leases, nodes } from '../../client/resource-refs.ts';
+import type { ContainerRuntime } from '../../runtime/contract.ts';
+import { backoffDelay } from '../../util/backoff.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { Logger } from '../../util/logger.ts';
+import { errorText } from '../runtime-errors.ts';
+import type { Machine, MachineFacts } from './machine.ts';
+import { initialNode, nodeStatus, type PressureLimits, statusChanged, transitionEvents } from './node-status.ts';
+
+/** How often the status is made (nodeStatusUpdateFrequency), and the longest it goes unwritten (nodeStatusReportFrequency). Milliseconds. */
+const UPDATE_MS = 10_000;
+const REPORT_MS = 300_000;
+/** The lease is good for this long, and renewed four times in it. Seconds, milliseconds. */
+const LEASE_SECONDS = 40;
+const RENEW_MS = 10_000;
+/** A runtime that has not answered for this long is down. Milliseconds. */
+const RUNTIME_DOWN_MS = 30_000;
+/** While the node is not ready it looks more often, so that it becomes so without delay. Milliseconds. */
+const NOT_READY_UPDATE_MS = 500;
+const RETRY = { initial: 200, max: 7000 } as const;
+const LEASE_NAMESPACE = 'kube-node-lease';
+
+export interface NodeReporterOptions {
+  readonly nodeName: string;
+  readonly addresses: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly Taint[];
+  readonly unschedulable: boolean;
+  readonly providerId?: string;
+  readonly maxPods: number;
+  readonly reserved: { readonly cpuMilli: number; readonly memory: number };
+  readonly limits: PressureLimits;
+  readonly rootDir: string;
+  readonly machine: Machine;
+  readonly client: Client;
+  readonly runtime: ContainerRuntime;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly recorder: EventRecorder;
+  /** The port the server listens at. */
+  port(): number;
+  /** Further reasons not to be ready. */
+  problems(): readonly string[];
+}
+
+/** Registers the node and keeps telling the API that and how it is. */
+export class NodeReporter {
+  readonly #options: NodeReporterOptions;
+  readonly #facts: MachineFacts;
+  #node: Node | undefined;
+  #status: NodeStatus | undefined;
+  #lastReport = 0;
+  #runtimeSeen = Number.NEGATIVE_INFINITY;
+  #runtimeVersion = '';
+  #poked: (() => void) | undefined;
+
+  constructor(options: NodeReporterOptions) {
+    this.#options = options;
+    this.#facts = options.machine.facts();
+  }
+
+  get facts(): MachineFacts {
+    return this.#facts;
+  }
+  /** The node as the API last answered. */
+  get node(): Node | undefined {
+    return this.#node;
+  }
+
+  /** Registers, then reports and renews until the signal. Resolves at its end. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#event('Starting', 'Starting kubelet.');
+    await this.#register(signal);
+    await Promise.all([this.#reportLoop(signal), this.#leaseLoop(signal)]);
+  }
+
+  /** Something about the node has changed: look now. */
+  poke(): void {
+    this.#poked?.();
+  }
+
+  #event(reason: string, message: string): void {
+    const { recorder, nodeName } = this.#options;
+    // Events of a node carry its name as uid, so that they outlive its registration (upstream's nodeRef).
+    recorder.event({ apiVersion: 'v1', kind: 'Node', metadata: { name: nodeName, uid: nodeName } }, 'Normal', reason, message);
+  }
+
+  async #makeStatus(signal: AbortSignal): Promise<NodeStatus> {
+    const o = this.#options;
+    const problems = [...o.problems()];
+    try {
+      const status = await o.runtime.status(signal);
+      if (this.#runtimeVersion === '') {
+        const version = await o.runtime.version(signal);
+        this.#runtimeVersion = `${version.runtimeName}://${version.runtimeVersion}`;
+      }
+      this.#runtimeSeen = o.clock.monotonic();
+      const runtime = status.conditions.find((c) => c.type === 'RuntimeReady');
+      const network = status.conditions.find((c) => c.type === 'NetworkReady');
+      if (runtime?.status !== true) {
+        problems.push(
+          `container runtime not ready: RuntimeReady=false reason:${runtime?.reason ?? ''} message:${runtime?.message ?? ''}`,
+        );
+      }
+      if (network?.status !== true) {
+        problems.push(
+          `container runtime network not ready: NetworkReady=false reason:${network?.reason ?? ''} message:${network?.message ?? ''}`,
+        );
+      }
+    } catch (err) {
+      signal.throwIfAborted();
+      const ago = o.clock.monotonic() - this.#runtimeSeen;
+      if (ago === Number.POSITIVE_INFINITY) problems.push('container runtime status check may not have completed yet');
+      else if (ago > RUNTIME_DOWN_MS) problems.push('container runtime is down');
+      o.logger.warn({ err: errorText(err) }, 'container runtime sanity check failed');
+    }
+    const [use, images] = await Promise.all([o.machine.use(o.rootDir), o.runtime.listImages(signal).catch(() => [])]);
+    return nodeStatus({
+      nodeName: o.nodeName,
+      addresses: o.addresses,
+      facts: this.#facts,
+      use,
+      limits: o.limits,
+      maxPods: o.maxPods,
+      port: o.port(),
+      reserved: o.reserved,
+      runtimeVersion: this.#runtimeVersion,
+      images,
+      problems,
+      previous: this.#status ?? this.#node?.status,
+      now: o.clock.now(),
+    });
+  }
+
+  async #register(signal: AbortSignal): Promise<void> {
+    const { client, logger, clock, nodeName, labels, taints, unschedulable, providerId } = this.#options;
+    for (let failures = 0; ; ) {
+      try {
+        const status = await this.#makeStatus(signal);
+        const wanted = initialNode(nodeName, labels, this.#facts.architecture, taints, status);
+        const node: Node = {
+          ...wanted,
+          spec: {
+            ...wanted.spec,
+            ...(unschedulable ? { unschedulable } : {}),
+            ...(providerId === undefined ? {} : { providerID: providerId }),
+          },
+        };
+        try {
+          this.#node = await client.resource(nodes).create(node, { signal });
+          this.#told(undefined, status);
+        } catch (err) {
+          if (!isAlreadyExists(err)) throw err;
+          await this.#adopt(node, signal);
+        }
+        return;
+      } catch (err) {
+        signal.throwIfAborted();
+        failures++;
+        logger.warn({ err, node: nodeName }, 'unable to register node with API server');
+        await clock.sleep(backoffDelay(RETRY, failures), signal);
+      }
+    }
+  }
+
+  /** The node is there from an earlier life: only its labels are brought up to date, what others put there stays. */
+  async #adopt(wanted: Node, signal: AbortSignal): Promise<void> {
+    const { client, nodeName } = this.#options;
+    const found = await client.resource(nodes).get(nodeName, '', { signal });
+    this.#node = found;
+    this.#status = found.status;
+    const labels = Object.fromEntries(
+      Object.entries(wanted.metadata?.labels ?? {}).filter(([k, v]) => found.metadata?.labels?.[k] !== v),
+    );
+    if (Object.keys(labels).length > 0) {
+      this.#node = await client.resource(nodes).patch(nodeName, '', patchTypes.merge, { metadata: { labels } }, { signal });
+    }
+    const boot = found.status?.nodeInfo?.bootID ?? '';
+    if (boot !== '' && boot !== this.#facts.bootId) {
+      this.#options.recorder.event(
+        found,
+        'Warning',
+        'Rebooted',
+        `Node ${nodeName} has been rebooted, boot id: ${this.#facts.bootId}`,
+      );
+    }
+  }
+
+  #told(before: NodeStatus | undefined, status: NodeStatus): void {
+    this.#status = status;
+    this.#lastReport = this.#options.clock.now();
+    for (const reason of transitionEvents(before, status)) {
+      this.#event(reason, `Node ${this.#options.nodeName} status is now: ${reason}`);
+    }
+  }
+
+  async #reportLoop(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#options;
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        await this.#report(signal);
+        failures = 0;
+      } catch (err) {
+        if (signal.aborted) return;
+        failures++;
+        logger.warn({ err }, 'error updating node status, will retry');
+      }
+      const ready = this.#status?.conditions?.find((c) => c.type === 'Ready')?.status === 'True';
+      const wait = failures > 0 ? backoffDelay(RETRY, failures) : ready ? UPDATE_MS : NOT_READY_UPDATE_MS;
+      await new Promise<void>((resolve) => {
+        const timer = clock.setTimer(wait, resolve);
+        const done = (): void => {
+          timer.cancel();
+          resolve();
+        };
+        this.#poked = done;
+        signal.addEventListener('abort', done, { once: true });
+      });
+      this.#poked = undefined;
+    }
+  }
+
+  async #report(signal: AbortSignal): Promise<void> {
+    const { client, clock, nodeName } = this.#options;
+    const status = await this.#makeStatus(signal);
+    const before = this.#status;
+    const due = clock.now() - this.#lastReport >= REPORT_MS;
+    if (!due && this.#lastReport > 0 && !statusChanged(before, status, deepEqual)) return;
+    try {
+      // Everything but conditions is the kubelet's alone; conditions merge by type.
+      this.#node = await client
+        .resource(nodes)
+        .patch(nodeName, '', patchTypes.strategic, { status: withReplacedLists(status) }, { subresource: 'status', signal });
+    } catch (err) {
+      if (isNotFound(err)) {
+        // Somebody deleted the node: a kubelet that still runs comes back.
+        this.#status = undefined;
+        await this.#register(signal);
+        return;
+      }
+      throw err;
+    }
+    this.#told(before, status);
+  }
+
+  async #leaseLoop(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#options;
+    let lease: Lease | undefined;
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        lease = await this.#renew(lease, signal);
+        failures = 0;
+      } catch (err) {
+        if (signal.aborted) return;
+        lease = undefined;
+        failures++;
+        if (!isConflict(err)) logger.warn({ err }, 'failed to update lease, will retry');
+      }
+      await clock.sleep(failures > 0 ? backoffDelay(RETRY, failures) : RENEW_MS, signal).catch(() => undefined);
+    }
+  }
+
+  async #renew(known: Lease | undefined, signal: AbortSignal): Promise<Lease> {
+    const { client, clock, nodeName } = this.#options;
+    const api = client.resource(leases);
+    const spec = { holderIdentity: nodeName, leaseDurationSeconds: LEASE_SECONDS, renewTime: formatMicroTime(clock.now()) };
+    let lease = known;
+    if (lease === undefined) {
+      try {
+        lease = await api.get(nodeName, LEASE_NAMESPACE, { signal });
+      } catch (err) {
+        if (!isNotFound(err)) throw err;
+        const node = this.#node;
+        return api.create(
+          {
+            apiVersion: 'coordination.k8s.io/v1',
+            kind: 'Lease',
+            metadata: {
+              name: nodeName,
+              namespace: LEASE_NAMESPACE,
+              ...(node?.metadata?.uid === undefined
+                ? {}
+                : { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: nodeName, uid: node.metadata.uid }] }),
+            },
+            spec,
+          },
+          { signal },
+        );
+      }
+    }
+    return api.update({ ...lease, spec: { ...lease.spec, ...spec } }, { signal });
+  }
+}
+
+/** Addresses would merge by type; they are the kubelet's own. */
+function withReplacedLists(status: NodeStatus): object {
+  return { ...status, addresses: [{ $patch: 'replace' }, ...(status.addresses ?? [])] };
+}

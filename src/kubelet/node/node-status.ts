@@ -1,0 +1,206 @@
+import { formatTime } from '../../api/meta/time.ts';
+import type { ContainerImage, Node, NodeCondition, NodeStatus, ResourceList } from '../../api/types/core-v1.ts';
+import type { Image } from '../../runtime/contract.ts';
+import type { MachineFacts, MachineUse } from './machine.ts';
+
+/** The version this kubelet says it is. */
+export const KUBELET_VERSION = 'v1.36.0';
+/** Images named in the status; the largest come first (nodeStatusMaxImages). */
+const MAX_IMAGES = 50;
+/** Names given of one image. */
+const MAX_NAMES = 5;
+
+/** From when on the node is under pressure (the defaults of evictionHard). */
+export interface PressureLimits {
+  /** Bytes that must stay available. */
+  readonly memoryAvailable: number;
+  /** Parts of the whole that must stay available. */
+  readonly diskAvailable: number;
+  readonly inodesFree: number;
+  readonly pidsAvailable: number;
+}
+
+export const defaultPressureLimits: PressureLimits = {
+  memoryAvailable: 100 * 2 ** 20,
+  diskAvailable: 0.1,
+  inodesFree: 0.05,
+  pidsAvailable: 0,
+};
+
+export interface NodeStatusInput {
+  readonly nodeName: string;
+  readonly addresses: readonly string[];
+  readonly facts: MachineFacts;
+  readonly use: MachineUse;
+  readonly limits: PressureLimits;
+  readonly maxPods: number;
+  readonly port: number;
+  /** Held back from pods: kubeReserved and systemReserved together. Millicores and bytes. */
+  readonly reserved: { readonly cpuMilli: number; readonly memory: number };
+  readonly runtimeVersion: string;
+  readonly images: readonly Image[];
+  /** Why the node is not ready; empty when it is. */
+  readonly problems: readonly string[];
+  readonly previous: NodeStatus | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+const ki = (bytes: number): string => `${Math.trunc(bytes / 1024)}Ki`;
+const cpuText = (milli: number): string => (milli % 1000 === 0 ? String(milli / 1000) : `${milli}m`);
+
+/** Capacity and what of it pods may have (cm.GetNodeAllocatableReservation). */
+export function nodeResources(input: Pick<NodeStatusInput, 'facts' | 'use' | 'limits' | 'maxPods' | 'reserved'>): {
+  readonly capacity: ResourceList;
+  readonly allocatable: ResourceList;
+} {
+  const { facts, use, limits, maxPods, reserved } = input;
+  const common = { 'hugepages-1Gi': '0', 'hugepages-2Mi': '0', pods: String(maxPods) };
+  return {
+    capacity: { cpu: String(facts.cpus), 'ephemeral-storage': ki(use.diskCapacity), memory: ki(facts.memory), ...common },
+    allocatable: {
+      cpu: cpuText(facts.cpus * 1000 - reserved.cpuMilli),
+      'ephemeral-storage': String(Math.trunc(use.diskCapacity * (1 - limits.diskAvailable))),
+      memory: ki(facts.memory - limits.memoryAvailable - reserved.memory),
+      ...common,
+    },
+  };
+}
+
+/** The status of a node: a pure function of what the machine and the runtime told. */
+export function nodeStatus(input: NodeStatusInput): NodeStatus {
+  const { facts, previous } = input;
+  const v6 = (a: string): boolean => a.includes(':');
+  return {
+    ...(previous?.volumesInUse === undefined ? {} : { volumesInUse: previous.volumesInUse }),
+    ...(previous?.volumesAttached === undefined ? {} : { volumesAttached: previous.volumesAttached }),
+    addresses: [
+      ...input.addresses
+        .filter((a, i) => i === 0 || v6(a) !== v6(input.addresses[0]!))
+        .map((address) => ({ type: 'InternalIP', address })),
+      { type: 'Hostname', address: input.nodeName },
+    ],
+    ...nodeResources(input),
+    conditions: nodeConditions(input),
+    daemonEndpoints: { kubeletEndpoint: { Port: input.port } },
+    images: imageList(input.images),
+    nodeInfo: {
+      architecture: facts.architecture,
+      bootID: facts.bootId,
+      containerRuntimeVersion: input.runtimeVersion,
+      kernelVersion: facts.kernelVersion,
+      kubeProxyVersion: '',
+      kubeletVersion: KUBELET_VERSION,
+      machineID: facts.machineId,
+      operatingSystem: 'linux',
+      osImage: facts.osImage,
+      systemUUID: facts.systemUuid,
+      ...(facts.swap > 0 ? { swap: { capacity: facts.swap } } : {}),
+    },
+    features: { supplementalGroupsPolicy: false },
+  };
+}
+
+/** The largest images, each with a few of its names. */
+export function imageList(images: readonly Image[]): readonly ContainerImage[] {
+  return [...images]
+    .sort((a, b) => b.size - a.size)
+    .slice(0, MAX_IMAGES)
+    .map((i) => ({ names: [...i.repoDigests, ...i.repoTags].slice(0, MAX_NAMES), sizeBytes: i.size }));
+}
+
+function nodeConditions(input: NodeStatusInput): readonly NodeCondition[] {
+  const { use, limits, problems } = input;
+  const pressure = {
+    memory: use.memoryAvailable < limits.memoryAvailable,
+    disk:
+      use.diskAvailable < use.diskCapacity * limits.diskAvailable ||
+      // Some file systems do not count inodes.
+      (use.inodes > 0 && use.inodesFree < use.inodes * limits.inodesFree),
+    pids: use.maxPids > 0 && use.maxPids - use.pids < use.maxPids * limits.pidsAvailable,
+  };
+  const now = formatTime(input.now);
+  const condition = (type: string, status: boolean, reason: string, message: string): NodeCondition => {
+    const before = input.previous?.conditions?.find((c) => c.type === type);
+    const value = status ? 'True' : 'False';
+    return {
+      type,
+      status: value,
+      lastHeartbeatTime: now,
+      lastTransitionTime: before?.status === value && before.lastTransitionTime !== undefined ? before.lastTransitionTime : now,
+      reason,
+      message,
+    };
+  };
+  const own = [
+    pressure.memory
+      ? condition('MemoryPressure', true, 'KubeletHasInsufficientMemory', 'kubelet has insufficient memory available')
+      : condition('MemoryPressure', false, 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'),
+    pressure.disk
+      ? condition('DiskPressure', true, 'KubeletHasDiskPressure', 'kubelet has disk pressure')
+      : condition('DiskPressure', false, 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
+    pressure.pids
+      ? condition('PIDPressure', true, 'KubeletHasInsufficientPID', 'kubelet has insufficient PID available')
+      : condition('PIDPressure', false, 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
+    problems.length === 0
+      ? condition('Ready', true, 'KubeletReady', 'kubelet is posting ready status')
+      : condition('Ready', false, 'KubeletNotReady', problems.length === 1 ? problems[0]! : `[${problems.join(', ')}]`),
+  ];
+  const names = new Set(own.map((c) => c.type));
+  return [...(input.previous?.conditions ?? []).filter((c) => !names.has(c.type)), ...own];
+}
+
+/** Whether two statuses differ in more than their heartbeats: a reason to write before the next heartbeat is due. */
+export function statusChanged(a: NodeStatus | undefined, b: NodeStatus, equal: (x: unknown, y: unknown) => boolean): boolean {
+  const still = (s: NodeStatus | undefined): unknown =>
+    s === undefined ? undefined : { ...s, conditions: s.conditions?.map(({ lastHeartbeatTime: _, ...c }) => c) };
+  return !equal(still(a), still(b));
+}
+
+/** Events that tell of changed conditions, by condition type and status (kubelet/nodestatus). */
+const conditionEvents: Readonly<Record<string, string>> = {
+  'Ready/True': 'NodeReady',
+  'Ready/False': 'NodeNotReady',
+  'MemoryPressure/True': 'NodeHasInsufficientMemory',
+  'MemoryPressure/False': 'NodeHasSufficientMemory',
+  'DiskPressure/True': 'NodeHasDiskPressure',
+  'DiskPressure/False': 'NodeHasNoDiskPressure',
+  'PIDPressure/True': 'NodeHasInsufficientPID',
+  'PIDPressure/False': 'NodeHasSufficientPID',
+};
+
+/** Reasons of the events that a change of status calls for. */
+export function transitionEvents(before: NodeStatus | undefined, after: NodeStatus): readonly string[] {
+  return (after.conditions ?? []).flatMap((c) => {
+    const old = before?.conditions?.find((b) => b.type === c.type);
+    const reason = conditionEvents[`${c.type}/${c.status}`];
+    return reason !== undefined && old?.status !== c.status ? [reason] : [];
+  });
+}
+
+/** The node as it registers itself. */
+export function initialNode(
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  architecture: string,
+  taints: NonNullable<Node['spec']>['taints'],
+  status: NodeStatus,
+): Node {
+  const builtIn = { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': architecture };
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: {
+      name,
+      labels: {
+        'beta.kubernetes.io/arch': architecture,
+        'beta.kubernetes.io/os': 'linux',
+        ...builtIn,
+        ...labels,
+      },
+      annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
+    },
+    spec: { ...(taints === undefined || taints.length === 0 ? {} : { taints }) },
+    status,
+  };
+}

@@ -1,0 +1,50 @@
+import type { Taint } from '../api/types/core-v1.ts';
+import type { Client, EventRecorder, InformerFactory } from '../client/contract.ts';
+import type { ContainerRuntime } from '../runtime/contract.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/logger.ts';
+import type { Random } from '../util/random.ts';
+import type { Machine } from './node/machine.ts';
+import type { PressureLimits } from './node/node-status.ts';
+import type { PodCgroups } from './pod-services.ts';
+import type { ServerOptions } from './server/server.ts';
+import type { Mounter } from './volumes/mounter.ts';
+
+/** How a kubelet is set up. Amounts of memory in bytes. */
+export interface KubeletOptions {
+  readonly nodeName: string;
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  readonly runtime: ContainerRuntime;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** A recorder of component `kubelet` on this host. */
+  readonly recorder: EventRecorder;
+  /** Pods' volumes and the like: `/var/lib/kubelet`. */
+  readonly rootDir: string;
+  /** Containers' logs: `/var/log/pods`. */
+  readonly podLogDir: string;
+  readonly clusterDns: readonly string[];
+  readonly clusterDomain: string;
+  /** The host's resolv.conf for pods; `/etc/resolv.conf` unless said, '' for none. */
+  readonly resolvConf?: string;
+  /** The node's address; found out unless said. */
+  readonly nodeIp?: string;
+  /** Both of a dual-stack node. */
+  readonly nodeIps?: readonly string[];
+  readonly nodeLabels?: Readonly<Record<string, string>>;
+  readonly taints?: readonly Taint[];
+  readonly unschedulable?: boolean;
+  readonly providerId?: string;
+  /** 110 unless said. */
+  readonly maxPods?: number;
+  readonly reserved?: { readonly cpuMilli: number; readonly memory: number };
+  readonly pressureLimits?: PressureLimits;
+  readonly machine?: Machine;
+  readonly cgroups?: PodCgroups;
+  /** How memory volumes are mounted; by mount(8) for root, not at all for others, unless said. */
+  readonly mounter?: Mounter;
+  /** The HTTPS server on 10250; none when left out. */
+  readonly server?: ServerOptions;
+}

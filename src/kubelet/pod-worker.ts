@@ -1,0 +1,505 @@
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import type { Pod, PodStatus } from '../api/types/core-v1.ts';
+import type { PodSandboxConfig } from '../runtime/contract.ts';
+import { backoffDelay } from '../util/backoff.ts';
+import type { Timer } from '../util/clock.ts';
+import { nextActions, type PodActions } from './actions.ts';
+import { podLogDirectory, sandboxConfig } from './container-config.ts';
+import { type BackoffEntry, goDuration, nextTry } from './crash-backoff.ts';
+import { podDns } from './dns.ts';
+import { nodeHostname, podHostname } from './hosts.ts';
+import { graceForKill, killContainer, killPod } from './kill-pod.ts';
+import { isRunning, latest, type ObservedPod } from './observed.ts';
+import type { PodServices } from './pod-services.ts';
+import { type AnyContainer, gracePeriodOf, isHostNetwork, isTerminalPhase, podFormat, podUid } from './pod-spec.ts';
+import { ipsInOrder, podStatus, type StartFailure } from './pod-status.ts';
+import { PodProber } from './probes/prober.ts';
+import { errorText, rpcText, StartError } from './runtime-errors.ts';
+import { startContainer } from './start-container.ts';
+import { setUpVolumes, tearDownPod, type VolumePaths } from './volumes/pod-volumes.ts';
+
+/** How a failed sync is tried again. Milliseconds. */
+const RETRY = { initial: 500, max: 60_000 } as const;
+/** How a volume that could not be set up is tried again (nestedpendingoperations). Milliseconds. */
+const VOLUME_RETRY = { initial: 500, max: 122_000 } as const;
+/** When a container that could not be made is tried again (workerBackOffPeriod). Milliseconds. */
+const START_RETRY_MS = 10_000;
+/** How long ErrImagePull is shown before it turns into ImagePullBackOff. Milliseconds. */
+const PULL_FAILED_MS = 2_000;
+/** Dead containers kept of each name, for `logs --previous`. */
+const DEAD_KEPT = 1;
+
+type Stage = 'running' | 'terminating' | 'terminated' | 'released';
+
+/**
+ * Looks after one pod from when it is first seen until nothing of it is left. Level-triggered: whatever happens only says "look again"; one
+ * look at a time compares what should be with what is, and does what is missing. Dying at any point loses nothing that the next look does not find.
+ */
+export class PodWorker {
+  readonly uid: string;
+  readonly #services: PodServices;
+  readonly #prober: PodProber;
+  #pod: Pod;
+  #stage: Stage = 'running';
+  /** The pod is no longer in the API. */
+  #gone: boolean;
+  #verdict: { readonly reason: string; readonly message: string } | undefined;
+  #grace = Number.POSITIVE_INFINITY;
+  #dirty = false;
+  #busy = false;
+  #stopped = false;
+  /** Aborts the look under way, when the pod is to end and when its grace shrinks. */
+  #current = new AbortController();
+  #timer: Timer | undefined;
+  #wakeAt = Number.POSITIVE_INFINITY;
+  #failuresInRow = 0;
+  #volumesStale = true;
+  #volumes: VolumePaths = new Map();
+  #volumeFailures = 0;
+  #volumeRetryAt = 0;
+  readonly #failures = new Map<string, StartFailure>();
+  readonly #crash = new Map<string, BackoffEntry>();
+  readonly #retryAt = new Map<string, number>();
+  #sandboxConfig: { readonly attempt: number; readonly config: PodSandboxConfig } | undefined;
+
+  /** `pod` as in the API; or as the runtime remembers it, with `gone`, for one the API has forgotten. */
+  constructor(services: PodServices, pod: Pod, gone = false) {
+    this.uid = podUid(pod);
+    this.#services = services;
+    this.#pod = pod;
+    this.#gone = gone;
+    this.#prober = new PodProber({
+      clock: services.clock,
+      run: (probe, target, signal) => services.probe(probe, target, signal),
+      event: (container, reason, message) => services.record(this.#pod, 'Warning', reason, message, container),
+      changed: () => this.poke(),
+    });
+    if (this.#ends()) this.#shrinkGrace();
+  }
+
+  get pod(): Pod {
+    return this.#pod;
+  }
+  get stage(): Stage {
+    return this.#stage;
+  }
+
+  /** The pod as it now is in the API. */
+  update(pod: Pod): void {
+    const ended = this.#ends();
+    const before = this.#pod;
+    this.#pod = pod;
+    // The downward API shows these in files.
+    if (before.metadata?.labels !== pod.metadata?.labels || before.metadata?.annotations !== pod.metadata?.annotations) {
+      this.#volumesStale = true;
+    }
+    if (this.#ends() && (this.#shrinkGrace() || !ended)) this.#abort();
+    this.poke();
+  }
+
+  /** The pod is no longer in the API; `last` is how it was last seen there. */
+  removed(last: Pod): void {
+    this.#pod = last;
+    this.#gone = true;
+    this.#shrinkGrace();
+    if (this.#stage !== 'terminated') this.#abort();
+    this.poke();
+  }
+
+  /** Ends the pod as Failed: evicted, or pushed out. */
+  evict(reason: string, message: string): void {
+    if (this.#verdict !== undefined) return;
+    this.#verdict = { reason, message };
+    this.#shrinkGrace();
+    this.#abort();
+    this.poke();
+  }
+
+  /** Something a volume shows has changed. */
+  refreshVolumes(): void {
+    this.#volumesStale = true;
+    this.#volumeRetryAt = 0;
+    // It may be just what a container was waiting for.
+    for (const [name, failure] of this.#failures) if (failure.reason === 'CreateContainerConfigError') this.#retryAt.delete(name);
+    this.poke();
+  }
+
+  /** Something has changed: look again. */
+  poke(): void {
+    this.#dirty = true;
+    if (!this.#busy && !this.#stopped && this.#stage !== 'released') void this.#run();
+  }
+
+  /** The kubelet ends: the pod's containers go on without it. */
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#prober.stop();
+    this.#abort();
+  }
+
+  #ends(): boolean {
+    return (
+      this.#gone ||
+      this.#pod.metadata?.deletionTimestamp !== undefined ||
+      this.#verdict !== undefined ||
+      isTerminalPhase(this.#pod.status?.phase) ||
+      this.#stage !== 'running'
+    );
+  }
+
+  /** Grace only ever shrinks, to a second at the least. Says whether it did while being used. */
+  #shrinkGrace(): boolean {
+    const grace = Math.max(gracePeriodOf(this.#pod), 1);
+    if (grace >= this.#grace) return false;
+    this.#grace = grace;
+    return true;
+  }
+
+  #abort(): void {
+    this.#current.abort(new Error('the pod is to end'));
+  }
+
+  async #run(): Promise<void> {
+    this.#busy = true;
+    while (this.#dirty && !this.#stopped && (this.#stage as Stage) !== 'released') {
+      this.#dirty = false;
+      this.#timer?.cancel();
+      this.#timer = undefined;
+      this.#wakeAt = Number.POSITIVE_INFINITY;
+      this.#current = new AbortController();
+      const { signal } = this.#current;
+      try {
+        await this.#look(signal);
+        this.#failuresInRow = 0;
+      } catch (err) {
+        if (signal.aborted) {
+          this.#dirty = true;
+          continue;
+        }
+        this.#failuresInRow++;
+        this.#services.logger.warn({ err, pod: podFormat(this.#pod) }, 'error syncing pod, skipping');
+        this.#wakeIn(backoffDelay(RETRY, this.#failuresInRow));
+      }
+    }
+    this.#busy = false;
+    if (!this.#stopped && Number.isFinite(this.#wakeAt)) {
+      const ms = Math.max(0, this.#wakeAt - this.#services.clock.now());
+      this.#timer = this.#services.clock.setTimer(ms, () => this.poke());
+    }
+  }
+
+  #wakeIn(ms: number): void {
+    this.#wakeAt = Math.min(this.#wakeAt, this.#services.clock.now() + ms);
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    if (this.#stage === 'terminated') return this.#afterEnd();
+    if (this.#ends()) return this.#terminate(signal);
+    return this.#sync(signal);
+  }
+
+  get #observed(): ObservedPod {
+    return this.#services.cache.get(this.uid);
+  }
+
+  #podIPs(): readonly string[] {
+    const ips = isHostNetwork(this.#pod) ? this.#services.hostIPs : (this.#observed.sandboxes[0]?.ips ?? []);
+    return ipsInOrder(ips, this.#services.hostIPs);
+  }
+
+  /** Makes the status from what is known now, and has it written. */
+  #report(terminal = false): PodStatus {
+    const services = this.#services;
+    const observed = this.#observed;
+    this.#prober.update(this.#pod, observed, this.#podIPs()[0] ?? '', this.#ends());
+    const status = podStatus(this.#pod, observed, {
+      previous: services.status.get(this.uid) ?? this.#pod.status ?? {},
+      probes: this.#prober,
+      failures: this.#failures,
+      hostIPs: services.hostIPs,
+      runtimeName: services.runtimeName,
+      now: services.clock.now(),
+      terminal,
+      ...(this.#verdict === undefined ? {} : { verdict: this.#verdict }),
+    });
+    if (!this.#gone) services.status.set(this.#pod, status);
+    return status;
+  }
+
+  async #sync(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#services;
+    const status = this.#report();
+    const deadline = this.#pod.spec?.activeDeadlineSeconds;
+    if (deadline !== undefined && status.startTime !== undefined) {
+      const left = Date.parse(status.startTime) + deadline * 1000 - clock.now();
+      if (left <= 0) {
+        this.#services.record(
+          this.#pod,
+          'Normal',
+          'DeadlineExceeded',
+          'Pod was active on the node longer than the specified deadline',
+        );
+        this.evict('DeadlineExceeded', 'Pod was active on the node longer than the specified deadline');
+        signal.throwIfAborted();
+      }
+      this.#wakeIn(left);
+    }
+    if (isTerminalPhase(status.phase)) {
+      this.#stage = 'terminating';
+      this.#shrinkGrace();
+      return this.#terminate(signal);
+    }
+    if (!(await this.#mountVolumes())) return;
+    signal.throwIfAborted();
+    const actions = nextActions(this.#pod, this.#observed, this.#prober);
+    await this.#perform(actions, signal);
+    await this.#collectDead();
+    const renewAt = this.#services.tokenRenewAt(this.uid);
+    if (renewAt !== undefined) {
+      if (renewAt <= clock.now()) this.#volumesStale = true;
+      this.#wakeIn(Math.max(renewAt - clock.now(), 1000));
+    }
+  }
+
+  /** Brings the volumes up to date. False when the pod has to wait for some. */
+  async #mountVolumes(): Promise<boolean> {
+    const services = this.#services;
+    const now = services.clock.now();
+    const renewAt = services.tokenRenewAt(this.uid);
+    if (!this.#volumesStale && (renewAt === undefined || renewAt > now)) return true;
+    if (now < this.#volumeRetryAt) {
+      this.#wakeIn(this.#volumeRetryAt - now);
+      return this.#volumes.size >= (this.#pod.spec?.volumes?.length ?? 0);
+    }
+    this.#volumesStale = false;
+    await services.prepare(this.#pod);
+    const { paths, failures } = await setUpVolumes(this.#pod, services.volumes(this.#pod, this.#podIPs()));
+    // What a volume shows stays as it was when it cannot be brought up to date.
+    this.#volumes = new Map([...this.#volumes, ...paths]);
+    if (failures.length === 0) {
+      this.#volumeFailures = 0;
+      this.#volumeRetryAt = 0;
+      return true;
+    }
+    for (const failure of failures) services.record(this.#pod, 'Warning', 'FailedMount', failure.message);
+    this.#volumeFailures++;
+    this.#volumesStale = true;
+    const wait = backoffDelay(VOLUME_RETRY, this.#volumeFailures);
+    this.#volumeRetryAt = now + wait;
+    this.#wakeIn(wait);
+    return failures.every((f) => this.#volumes.has(f.volume));
+  }
+
+  async #perform(actions: PodActions, signal: AbortSignal): Promise<void> {
+    const services = this.#services;
+    const spec = this.#pod.spec;
+    if (actions.killPod) {
+      if (actions.createSandbox && actions.attempt > 0) {
+        services.record(this.#pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
+      }
+      await killPod(services, this.#pod, this.#observed, gracePeriodOf(this.#pod), signal);
+      await services.cache.refresh(this.uid, signal);
+      this.#report();
+    } else {
+      for (const kill of actions.kill) {
+        const podIP = this.#podIPs()[0] ?? '';
+        await killContainer(services, this.#pod, kill, kill.message, graceForKill(this.#pod, kill), podIP, signal);
+      }
+      if (actions.kill.length > 0) {
+        await services.cache.refresh(this.uid, signal);
+        this.#report();
+      }
+    }
+    const starts = actions.startEphemeral.length + actions.startInit.length + actions.start.length;
+    if (!actions.createSandbox && starts === 0) {
+      if (actions.killPod) this.#wakeIn(START_RETRY_MS);
+      return;
+    }
+    let { sandboxId } = actions;
+    const config = await this.#configOf(actions.attempt);
+    if (actions.createSandbox) sandboxId = await this.#createSandbox(config, signal);
+    if (sandboxId === undefined) return;
+    for (const i of actions.startEphemeral) await this.#start(spec?.ephemeralContainers?.[i], sandboxId, config, signal);
+    for (const i of actions.startInit) await this.#start(spec?.initContainers?.[i], sandboxId, config, signal);
+    for (const i of actions.start) await this.#start(spec?.containers[i], sandboxId, config, signal);
+    // A restarted or first container may be what another was waiting for.
+    if (actions.startInit.length > 0) this.poke();
+  }
+
+  async #configOf(attempt: number): Promise<PodSandboxConfig> {
+    if (this.#sandboxConfig?.attempt === attempt) return this.#sandboxConfig.config;
+    const services = this.#services;
+    const { hostname, domain } = podHostname(this.#pod, services.clusterDomain);
+    const { config: dns, warnings } = podDns(this.#pod, services.dns);
+    for (const { reason, message } of warnings) services.record(this.#pod, 'Warning', reason, message);
+    const config = sandboxConfig(this.#pod, {
+      attempt,
+      hostname: nodeHostname(this.#pod, hostname, domain),
+      dns,
+      logDir: podLogDirectory(services.podLogDir, this.#pod),
+      cgroupParent: await services.cgroups.ensure(this.#pod),
+      seccompRoot: `${services.rootDir}/seccomp`,
+    });
+    this.#sandboxConfig = { attempt, config };
+    return config;
+  }
+
+  async #createSandbox(config: PodSandboxConfig, signal: AbortSignal): Promise<string> {
+    const services = this.#services;
+    await mkdir(config.logDirectory, { recursive: true, mode: 0o750 });
+    await chmod(config.logDirectory, 0o755);
+    try {
+      const id = await services.runtime.runPodSandbox(config, await services.runtimeHandler(this.#pod), signal);
+      await services.cache.refresh(this.uid, signal);
+      this.#report();
+      return id;
+    } catch (err) {
+      if (signal.aborted) throw err;
+      const message = `Failed to create pod sandbox: ${rpcText(err)}`;
+      services.record(this.#pod, 'Warning', 'FailedCreatePodSandBox', message);
+      throw new Error(message, { cause: err });
+    }
+  }
+
+  async #start(
+    container: AnyContainer | undefined,
+    sandboxId: string,
+    config: PodSandboxConfig,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (container === undefined) return;
+    const services = this.#services;
+    const { name } = container;
+    const now = services.clock.now();
+    const observed = this.#observed;
+    const notBefore = this.#retryAt.get(name) ?? 0;
+    if (now < notBefore) {
+      this.#wakeIn(notBefore - now);
+      return;
+    }
+    const before = latest(observed, name);
+    if (before?.state === 'exited') {
+      const { wait, entry } = nextTry(this.#crash.get(name), before.finishedAt, now);
+      this.#crash.set(name, entry);
+      if (wait > 0) {
+        const text = goDuration(entry.delay);
+        this.#failures.set(name, {
+          reason: 'CrashLoopBackOff',
+          message: `back-off ${text} restarting failed container=${name} pod=${podFormat(this.#pod)}`,
+        });
+        services.record(
+          this.#pod,
+          'Warning',
+          'BackOff',
+          `Back-off restarting failed container ${name} in pod ${podFormat(this.#pod)}`,
+          name,
+        );
+        this.#wakeIn(wait);
+        this.#retryAt.set(name, now + wait);
+        this.#report();
+        return;
+      }
+    }
+    try {
+      await services.prepare(this.#pod);
+      await startContainer(services, this.#pod, container, {
+        sandboxId,
+        sandboxConfig: config,
+        podIPs: this.#podIPs(),
+        volumes: this.#volumes,
+        observed,
+        logDir: config.logDirectory,
+        signal,
+        pulling: () => void this.#report(),
+      });
+      this.#failures.delete(name);
+      this.#retryAt.delete(name);
+    } catch (err) {
+      if (signal.aborted) throw err;
+      const failure =
+        err instanceof StartError
+          ? { reason: err.reason, message: err.message }
+          : { reason: 'CreateContainerError', message: errorText(err) };
+      this.#failures.set(name, failure);
+      const wait =
+        failure.reason === 'ErrImagePull'
+          ? PULL_FAILED_MS
+          : ((err instanceof StartError ? err.retryIn : undefined) ?? START_RETRY_MS);
+      this.#retryAt.set(name, services.clock.now() + wait);
+      this.#wakeIn(wait);
+      services.logger.info(
+        { pod: podFormat(this.#pod), container: name, reason: failure.reason, message: failure.message },
+        'container could not be started',
+      );
+    }
+    await services.cache.refresh(this.uid, signal);
+    this.#report();
+  }
+
+  /** Keeps one dead container of each name, and no dead sandbox that holds nothing. */
+  async #collectDead(): Promise<void> {
+    const observed = this.#observed;
+    const dead = new Map<string, number>();
+    let removed = false;
+    for (const c of observed.containers) {
+      if (c.state !== 'exited' && c.state !== 'created') continue;
+      const seen = (dead.get(c.name) ?? 0) + 1;
+      dead.set(c.name, seen);
+      if (c.state === 'exited' && seen > DEAD_KEPT) {
+        await this.#services.runtime.removeContainer(c.id);
+        if (c.logPath !== '') await rm(c.logPath, { force: true });
+        removed = true;
+      }
+    }
+    for (const [i, s] of observed.sandboxes.entries()) {
+      if (i === 0 || s.ready || observed.containers.some((c) => c.sandboxId === s.id)) continue;
+      await this.#services.runtime.removePodSandbox(s.id);
+      removed = true;
+    }
+    if (removed) await this.#services.cache.refresh(this.uid);
+  }
+
+  async #terminate(signal: AbortSignal): Promise<void> {
+    const services = this.#services;
+    this.#stage = 'terminating';
+    this.#shrinkGrace();
+    this.#report();
+    // The cache may lag behind a container being started when the end came.
+    const observed = await services.cache.refresh(this.uid);
+    await killPod(services, this.#pod, observed, this.#grace, signal);
+    const after = await services.cache.refresh(this.uid);
+    const alive = after.containers.filter(isRunning);
+    if (alive.length > 0)
+      throw new Error(`detected running containers after a successful KillPod: ${alive.map((c) => c.name).join(', ')}`);
+    this.#failures.clear();
+    this.#stage = 'terminated';
+    this.#report(true);
+    this.#prober.stop();
+    await this.#afterEnd();
+  }
+
+  /** Everything has ended. Frees what the pod held; then waits for the API to let it go, and removes its traces. */
+  async #afterEnd(): Promise<void> {
+    const services = this.#services;
+    await tearDownPod(services.rootDir, this.uid, services.mounter);
+    await services.cgroups.remove(this.uid);
+    if (!this.#gone) {
+      await services.status.flushed(this.uid);
+      if (this.#pod.metadata?.deletionTimestamp === undefined) return;
+      await services.remove(this.#pod);
+    }
+    const observed = this.#observed;
+    for (const sandbox of observed.sandboxes) {
+      await services.runtime.stopPodSandbox(sandbox.id);
+      await services.runtime.removePodSandbox(sandbox.id);
+    }
+    for (const container of observed.containers) await services.runtime.removeContainer(container.id);
+    await rm(podLogDirectory(services.podLogDir, this.#pod), { recursive: true, force: true });
+    await services.cache.refresh(this.uid);
+    if (this.#gone) {
+      this.#stage = 'released';
+      services.released(this.uid);
+    }
+  }
+}
