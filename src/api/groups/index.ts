@@ -1,5 +1,7 @@
 /** The built-in types: one list of resources for each group, put together here. A new group is a new file and its line below. */
 import type { Resource } from '../resource.ts';
+import { admissionregistrationResources } from './admissionregistration.ts';
+import { apiextensionsResources } from './apiextensions.ts';
 import { apiregistrationResources } from './apiregistration.ts';
 import { authenticationResources } from './authentication.ts';
 import { authorizationResources } from './authorization.ts';
@@ -20,6 +22,8 @@ import { storageResources } from './storage.ts';
 /** Every built-in type the API server serves. */
 export const builtinResources: readonly Resource[] = [
   ...coreResources,
+  ...admissionregistrationResources,
+  ...apiextensionsResources,
   ...apiregistrationResources,
   ...authenticationResources,
   ...authorizationResources,

@@ -1,0 +1,66 @@
+import { nameIsDNSSubdomain } from '../../meta/names.ts';
+import type { CustomResourceDefinition } from '../../types/apiextensions-v1.ts';
+import { deepEqual, groupVersion, plainColumns, plainRow, withGeneration } from '../define.ts';
+import { defaultClientConfig } from '../webhook-client.ts';
+import { validateDefinition, validateDefinitionNames, validateDefinitionUpdate } from './definition-validation.ts';
+
+const define = groupVersion('apiextensions.k8s.io', 'v1');
+
+type Definition = CustomResourceDefinition;
+
+function defaults(object: Definition): Definition {
+  const s = object.spec;
+  const { kind = '', singular, listKind } = s?.names ?? {};
+  const client = s?.conversion?.webhook?.clientConfig;
+  const conversion =
+    s?.conversion === undefined
+      ? { strategy: 'None' }
+      : client === undefined
+        ? s.conversion
+        : { ...s.conversion, webhook: { ...s.conversion.webhook!, clientConfig: defaultClientConfig(client) } };
+  const names = {
+    ...s?.names,
+    ...(singular || kind === '' ? {} : { singular: kind.toLowerCase() }),
+    ...(listKind || kind === '' ? {} : { listKind: `${kind}List` }),
+  };
+  return withStoredVersion({ ...object, spec: { ...s, names, conversion } as Definition['spec'] }, false);
+}
+
+/** The storage version is among those that objects may be stored in; once there it stays, until a migration takes it off. */
+function withStoredVersion(object: Definition, always: boolean): Definition {
+  const stored = object.status?.storedVersions ?? [];
+  const version = object.spec?.versions?.find((v) => v.storage === true)?.name;
+  if (version === undefined || stored.includes(version) || (stored.length > 0 && !always)) return object;
+  return { ...object, status: { ...object.status, storedVersions: [...stored, version] } };
+}
+
+/** The names are spoken for and the type is served: set by the controllers of the API server. */
+const nothingAccepted = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: [] } as const;
+
+export const customResourceDefinition = define<Definition>({
+  kind: 'CustomResourceDefinition',
+  plural: 'customresourcedefinitions',
+  namespaced: false,
+  shortNames: ['crd', 'crds'],
+  categories: ['api-extensions'],
+  type: 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition',
+  storagePrefix: '/registry/apiextensions.k8s.io/customresourcedefinitions',
+  status: true,
+  defaults,
+  strategy: {
+    allowUnconditionalUpdate: false,
+    prepareForCreate: (object) => withStoredVersion(withGeneration({ ...object, status: nothingAccepted }, 1), true),
+    prepareForUpdate: (object, old) => {
+      const { status: _status, ...rest } = object;
+      const kept = withStoredVersion(old.status === undefined ? rest : { ...rest, status: old.status }, true);
+      const before = old.metadata?.generation ?? 0;
+      return withGeneration(kept, deepEqual(kept.spec, old.spec) ? before : before + 1);
+    },
+  },
+  validate: validateDefinition,
+  validateUpdate: validateDefinitionUpdate,
+  validateStatusUpdate: (object) => validateDefinitionNames(object.status?.acceptedNames, 'status.acceptedNames'),
+  validateName: nameIsDNSSubdomain,
+  columns: plainColumns,
+  row: plainRow,
+});
