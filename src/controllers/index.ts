@@ -3,6 +3,7 @@
  * (`plan…`, `…Status`) and acts in a thin shell; it can be killed at any instruction and started again.
  */
 import type { Controller } from '../client/controller.ts';
+import { deploymentController } from './deployment/controller.ts';
 import { namespaceController } from './namespace.ts';
 import { replicaSetController, replicationControllerController } from './replica-set.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
@@ -24,5 +25,6 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     ...(rootCa === undefined ? [] : [rootCaPublisher({ rootCa })]),
     replicaSetController(),
     replicationControllerController(),
+    deploymentController(),
   ];
 }

@@ -17,13 +17,17 @@ const set = (replicas: number, more: Partial<ReplicaSet['spec']> = {}): ReplicaS
 });
 
 function makeReady(f: Fixture, pod: Pod): void {
-  f.api.change(pods, `x/${pod.metadata?.name}`, (p) => ({
-    ...p,
-    status: {
-      phase: 'Running',
-      conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: new Date(f.clock.now()).toISOString() }],
-    },
-  }));
+  f.api.change(
+    pods,
+    `x/${pod.metadata?.name}`,
+    (p): Pod => ({
+      ...p,
+      status: {
+        phase: 'Running',
+        conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: new Date(f.clock.now()).toISOString() }],
+      },
+    }),
+  );
 }
 
 test('creates, counts, scales down and cleans its status', async () => {

@@ -8,6 +8,9 @@ import { createControllerContext, runControllers } from '../controller-runner.ts
 import { inProcessTransport } from '../in-process.ts';
 import { MemoryApi } from './memory-api.ts';
 
+/** Turns of the loop after which something that still writes is taken to do so for ever. */
+const MAX_TURNS = 2000;
+
 /** An API in memory, virtual time, and a client to it: where controllers are tested. */
 export interface Fixture {
   readonly api: MemoryApi;
@@ -39,9 +42,11 @@ export function createFixture(
     },
     async advance(ms = 0) {
       let last = -1;
+      let turns = 0;
       await clock.advance(ms);
       // Quiet when several turns of the loop brought nothing new.
       for (let quiet = 0; quiet < 5; quiet++) {
+        if (++turns > MAX_TURNS) throw new Error('the controllers do not come to rest');
         if (api.revision + api.requests.length !== last) quiet = 0;
         last = api.revision + api.requests.length;
         await clock.advance(0);
