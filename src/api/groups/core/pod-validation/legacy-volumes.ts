@@ -18,7 +18,8 @@ export function validateLegacyVolume(volume: Volume, name: keyof Volume, at: str
   switch (name) {
     case 'gitRepo':
       need('repository', volume.gitRepo!.repository);
-      return validateDescendingPath(volume.gitRepo!.directory ?? '', `${here}.directory`, errors);
+      validateDescendingPath(volume.gitRepo!.directory ?? '', `${here}.directory`, errors);
+      return;
     case 'gcePersistentDisk': {
       const { pdName, partition = 0 } = volume.gcePersistentDisk!;
       // The name is upstream's.
@@ -42,10 +43,12 @@ export function validateLegacyVolume(volume: Volume, name: keyof Volume, at: str
       }
       return;
     case 'iscsi':
-      return validateIscsi(volume.iscsi!, volume.name, at, errors);
+      validateIscsi(volume.iscsi!, volume.name, at, errors);
+      return;
     case 'glusterfs':
       need('endpoints', volume.glusterfs!.endpoints);
-      return need('path', volume.glusterfs!.path);
+      need('path', volume.glusterfs!.path);
+      return;
     case 'flocker': {
       const { datasetName, datasetUUID } = volume.flocker!;
       if (!datasetName && !datasetUUID) errors.push(required(here, 'one of datasetName and datasetUUID is required'));
@@ -57,7 +60,8 @@ export function validateLegacyVolume(volume: Volume, name: keyof Volume, at: str
     }
     case 'rbd':
       need('monitors', volume.rbd!.monitors?.length);
-      return need('image', volume.rbd!.image);
+      need('image', volume.rbd!.image);
+      return;
     case 'cinder':
       need('volumeID', volume.cinder!.volumeID);
       if (volume.cinder!.secretRef !== undefined && !volume.cinder!.secretRef.name) {
@@ -65,7 +69,8 @@ export function validateLegacyVolume(volume: Volume, name: keyof Volume, at: str
       }
       return;
     case 'cephfs':
-      return need('monitors', volume.cephfs!.monitors?.length);
+      need('monitors', volume.cephfs!.monitors?.length);
+      return;
     case 'quobyte': {
       const { registry, tenant, volume: quobyteVolume } = volume.quobyte!;
       const pairs = 'must be a host:port pair or multiple pairs separated by commas';
@@ -77,10 +82,12 @@ export function validateLegacyVolume(volume: Volume, name: keyof Volume, at: str
           if (!hostPort.test(pair)) errors.push(invalid(`${here}.registry`, registry, pairs));
         }
       }
-      return need('volume', quobyteVolume);
+      need('volume', quobyteVolume);
+      return;
     }
     case 'fc':
-      return validateFibreChannel(volume.fc!, here, errors);
+      validateFibreChannel(volume.fc!, here, errors);
+      return;
     case 'flexVolume':
       need('driver', volume.flexVolume!.driver);
       for (const key of Object.keys(volume.flexVolume!.options ?? {})) {
@@ -92,15 +99,20 @@ export function validateLegacyVolume(volume: Volume, name: keyof Volume, at: str
       return;
     case 'azureFile':
       need('secretName', volume.azureFile!.secretName);
-      return need('shareName', volume.azureFile!.shareName);
+      need('shareName', volume.azureFile!.shareName);
+      return;
     case 'vsphereVolume':
-      return need('volumePath', volume.vsphereVolume!.volumePath);
+      need('volumePath', volume.vsphereVolume!.volumePath);
+      return;
     case 'photonPersistentDisk':
-      return need('pdID', volume.photonPersistentDisk!.pdID);
+      need('pdID', volume.photonPersistentDisk!.pdID);
+      return;
     case 'portworxVolume':
-      return need('volumeID', volume.portworxVolume!.volumeID);
+      need('volumeID', volume.portworxVolume!.volumeID);
+      return;
     case 'azureDisk':
-      return validateAzureDisk(volume.azureDisk!, here, errors);
+      validateAzureDisk(volume.azureDisk!, here, errors);
+      return;
     case 'storageos': {
       const { volumeName, volumeNamespace, secretRef } = volume.storageos!;
       if (!volumeName) errors.push(required(`${here}.volumeName`));
@@ -112,7 +124,8 @@ export function validateLegacyVolume(volume: Volume, name: keyof Volume, at: str
     case 'scaleIO':
       need('gateway', volume.scaleIO!.gateway);
       need('system', volume.scaleIO!.system);
-      return need('volumeName', volume.scaleIO!.volumeName);
+      need('volumeName', volume.scaleIO!.volumeName);
+      return;
     default:
       return;
   }

@@ -119,11 +119,14 @@ function validateOneSource(
       return;
     }
     case 'hostPath':
-      return validateHostPath(volume.hostPath!, `${at}.hostPath`, errors);
+      validateHostPath(volume.hostPath!, `${at}.hostPath`, errors);
+      return;
     case 'secret':
-      return validateFiles(volume.secret!, 'secretName', volume.secret!.secretName, `${at}.secret`, errors);
+      validateFiles(volume.secret!, 'secretName', volume.secret!.secretName, `${at}.secret`, errors);
+      return;
     case 'configMap':
-      return validateFiles(volume.configMap!, 'name', volume.configMap!.name, `${at}.configMap`, errors);
+      validateFiles(volume.configMap!, 'name', volume.configMap!.name, `${at}.configMap`, errors);
+      return;
     case 'persistentVolumeClaim':
       if (!volume.persistentVolumeClaim!.claimName) errors.push(required(`${at}.persistentVolumeClaim.claimName`));
       return;
@@ -132,7 +135,8 @@ function validateOneSource(
       for (const file of volume.downwardAPI!.items ?? []) validateDownwardFile(file, `${at}.downwardAPI`, errors);
       return;
     case 'projected':
-      return validateProjected(volume.projected!, `${at}.projected`, options, errors);
+      validateProjected(volume.projected!, `${at}.projected`, options, errors);
+      return;
     case 'csi': {
       const { driver, nodePublishSecretRef } = volume.csi!;
       validateDriverName(driver, `${at}.csi.driver`, errors);
@@ -143,7 +147,8 @@ function validateOneSource(
       return;
     }
     case 'ephemeral':
-      return validateEphemeral(volume.ephemeral!, volume.name, podName, at, errors);
+      validateEphemeral(volume.ephemeral!, volume.name, podName, at, errors);
+      return;
     case 'image': {
       const { reference, pullPolicy } = volume.image!;
       if (!reference && options.resourceIsPod === true) errors.push(required(`${at}.image.reference`));
@@ -154,7 +159,7 @@ function validateOneSource(
       return;
     }
     default:
-      return validateLegacyVolume(volume, name, at, errors);
+      validateLegacyVolume(volume, name, at, errors);
   }
 }
 
