@@ -2,14 +2,63 @@
  * The API server: everything between a request and the store. One pipeline with two doors, HTTP and calls in the same process; what is
  * plugged into it is described in `contract.ts`.
  */
+import { addDiscovery } from './discovery/discovery.ts';
+import { addHealth } from './discovery/health.ts';
+import { addOpenApi } from './discovery/openapi.ts';
+import { podBinding } from './rest/pod-binding.ts';
+import { podEviction } from './rest/pod-eviction.ts';
 import { type ApiServer, type ApiServerOptions, createCore } from './server.ts';
+import { ServiceGuard } from './services/service-guard.ts';
 
 export type * from './contract.ts';
 export { loopbackUser } from './contract.ts';
+export type { Exchange } from './http/exchange.ts';
 export type { Listener, ListenOptions, TlsOptions } from './http/listener.ts';
+export { jsonAnswer, type RouteAnswer, type RouteHandler, type RouteRequest, textAnswer } from './http/routes.ts';
+export type { ConnectHandler } from './proxy/connect.ts';
 export type { ApiServer, ApiServerOptions } from './server.ts';
+
+/** kubeadm's range of Service addresses. */
+const DEFAULT_SERVICE_CIDRS = ['10.96.0.0/16'];
+const DEFAULT_NODE_PORTS = { from: 30_000, to: 32_767 };
 
 /** Puts an API server together over a store. It serves in-process calls at once, and HTTP after `listen`. */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  return createCore(options, new Map());
+  const services = new ServiceGuard(
+    options.serviceCidrs ?? DEFAULT_SERVICE_CIDRS,
+    options.nodePortRange ?? DEFAULT_NODE_PORTS,
+    options.random,
+  );
+  const server = await createCore(options, new Map([['/services', services]]));
+  services.load(server.access.view('', 'services')?.list() ?? []);
+  server.addSubresourceHandler(podBinding(server.registry));
+  server.addSubresourceHandler(podEviction(server.registry));
+  const version = { ...defaultVersion(), ...options.version };
+  addDiscovery(server, [{ clientCIDR: '0.0.0.0/0', serverAddress: options.advertiseAddress ?? '' }]);
+  addOpenApi(server, version.gitVersion);
+  const storage = {
+    name: 'etcd',
+    // Rejects when the store cannot be read.
+    check: async () => void (await options.store.list('/registry/health', { limit: 1 })),
+  };
+  addHealth(server, { live: [storage], ready: [] }, version);
+  return server;
+}
+
+function defaultVersion(): Readonly<Record<string, string>> & { readonly gitVersion: string } {
+  return {
+    major: '1',
+    minor: '36',
+    emulationMajor: '1',
+    emulationMinor: '36',
+    minCompatibilityMajor: '1',
+    minCompatibilityMinor: '35',
+    gitVersion: 'v1.36.0+k8ts',
+    gitCommit: '',
+    gitTreeState: 'clean',
+    buildDate: '1970-01-01T00:00:00Z',
+    goVersion: process.version,
+    compiler: 'v8',
+    platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+  };
 }

@@ -36,6 +36,7 @@ import { Registry } from './rest/registry.ts';
 import { methodNotAllowed } from './rest/scope.ts';
 import { prepareWatch } from './rest/watch.ts';
 import type { WriteGuard } from './rest/write-guard.ts';
+import type { PortRange } from './services/address-pool.ts';
 
 /** What an API server is made of. Chains are asked in the order given. */
 export interface ApiServerOptions {
@@ -52,6 +53,11 @@ export interface ApiServerOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly inflight?: InflightLimits;
+  /** Ranges of Service addresses: one, or one of each family. Upstream's default when left out. */
+  readonly serviceCidrs?: readonly string[];
+  readonly nodePortRange?: PortRange;
+  /** Where legacy discovery tells clients to go, `host:port`. */
+  readonly advertiseAddress?: string;
   /** What the server calls itself in `/version`. */
   readonly version?: Readonly<Record<string, string>>;
 }
@@ -140,8 +146,7 @@ export class ApiServer implements RequestHandler {
 
   hasSubresourceHandler(group: string, resource: string, subresource: string): boolean {
     return (
-      this.#dispatcher.hasHandler(group, resource, subresource) ||
-      this.#connect.find(group, resource, subresource) !== undefined
+      this.#dispatcher.hasHandler(group, resource, subresource) || this.#connect.find(group, resource, subresource) !== undefined
     );
   }
 

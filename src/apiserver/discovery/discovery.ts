@@ -3,7 +3,7 @@ import { genericNotFound } from '../../api/meta/status.ts';
 import { Negotiator } from '../http/negotiation.ts';
 import { jsonAnswer, type RouteAnswer, type RouteRequest } from '../http/routes.ts';
 import type { ApiServer } from '../server.ts';
-import { type ConnectSubresource, DiscoveryDocuments, type ServerAddress } from './documents.ts';
+import { DiscoveryDocuments, type ServerAddress } from './documents.ts';
 
 const offer = {
   encodings: ['json'] as const,
@@ -11,11 +11,7 @@ const offer = {
 };
 
 /** Serves `/api`, `/apis` and below, plain and aggregated. */
-export function addDiscovery(
-  server: ApiServer,
-  connects: readonly ConnectSubresource[],
-  addresses: readonly ServerAddress[],
-): void {
+export function addDiscovery(server: ApiServer, addresses: readonly ServerAddress[]): void {
   const negotiator = new Negotiator();
   let documents: DiscoveryDocuments | undefined;
   const answers = new Map<string, RouteAnswer>();
@@ -23,7 +19,7 @@ export function addDiscovery(
     documents = undefined;
     answers.clear();
   });
-  const current = (): DiscoveryDocuments => (documents ??= new DiscoveryDocuments(server.registry, connects, addresses));
+  const current = (): DiscoveryDocuments => (documents ??= new DiscoveryDocuments(server.registry, addresses));
   const cached = (key: string, make: () => RouteAnswer): RouteAnswer => {
     let answer = answers.get(key);
     if (answer === undefined) answers.set(key, (answer = make()));

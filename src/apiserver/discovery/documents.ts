@@ -26,15 +26,6 @@ interface ShownSubresource {
   readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
 }
 
-/** Subresources that are streams or proxies: they have no strategy, only these verbs (every method, and what it maps to). */
-export interface ConnectSubresource {
-  readonly group: string;
-  readonly resource: string;
-  readonly subresource: string;
-  readonly verbs: readonly string[];
-  readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
-}
-
 /** A group with its versions, best first. */
 interface Group {
   readonly name: string;
@@ -54,8 +45,8 @@ export class DiscoveryDocuments {
   readonly #groups: readonly Group[];
   readonly #addresses: readonly ServerAddress[];
 
-  constructor(registry: Registry, connects: readonly ConnectSubresource[], addresses: readonly ServerAddress[]) {
-    this.#groups = collect(registry, connects);
+  constructor(registry: Registry, addresses: readonly ServerAddress[]) {
+    this.#groups = collect(registry);
     this.#addresses = addresses;
   }
 
@@ -140,9 +131,7 @@ function resourceEntries(type: Shown): object[] {
     name: `${type.plural}/${s.name}`,
     singularName: '',
     namespaced: type.namespaced,
-    ...(s.kind.group === type.group && s.kind.version === type.version
-      ? {}
-      : { group: s.kind.group, version: s.kind.version }),
+    ...(s.kind.group === type.group && s.kind.version === type.version ? {} : { group: s.kind.group, version: s.kind.version }),
     kind: s.kind.kind,
     verbs: sorted(s.verbs),
   }));
@@ -177,7 +166,7 @@ function aggregatedGroup(group: Group): object {
   };
 }
 
-function collect(registry: Registry, connects: readonly ConnectSubresource[]): readonly Group[] {
+function collect(registry: Registry): readonly Group[] {
   const groups = new Map<string, Map<string, Shown[]>>();
   const add = (type: Shown): void => {
     let versions = groups.get(type.group);
@@ -186,7 +175,7 @@ function collect(registry: Registry, connects: readonly ConnectSubresource[]): r
     if (types === undefined) versions.set(type.version, [type]);
     else types.push(type);
   };
-  for (const resource of registry.resources()) add(fromResource(resource, connects));
+  for (const resource of registry.resources()) add(fromResource(resource));
   for (const virtual of registry.virtuals()) add(fromVirtual(virtual));
   return [...groups]
     .map(([name, versions]) => ({
@@ -198,15 +187,12 @@ function collect(registry: Registry, connects: readonly ConnectSubresource[]): r
     .sort((a, b) => groupRank(a.name) - groupRank(b.name) || (a.name < b.name ? -1 : 1));
 }
 
-function fromResource(resource: Resource, connects: readonly ConnectSubresource[]): Shown {
+function fromResource(resource: Resource): Shown {
   const { group, version, kind, plural } = resource;
   const own = { group, version, kind };
   const known = Object.values(resource.subresources).map(
     (s: Subresource): ShownSubresource => ({ name: s.name, verbs: s.verbs, kind: s.kind ?? own }),
   );
-  const streams = connects
-    .filter((c) => c.group === group && c.resource === plural && !known.some((k) => k.name === c.subresource))
-    .map((c) => ({ name: c.subresource, verbs: c.verbs, kind: c.kind }));
   return {
     ...own,
     plural,
@@ -215,7 +201,7 @@ function fromResource(resource: Resource, connects: readonly ConnectSubresource[
     verbs: resource.verbs,
     shortNames: resource.shortNames,
     categories: resource.categories,
-    subresources: [...known, ...streams].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    subresources: known.sort((a, b) => (a.name < b.name ? -1 : 1)),
     storageHash: createHash('sha256')
       .update(`${resource.storage.group}/${resource.storage.version}/${kind}`)
       .digest()
@@ -226,7 +212,19 @@ function fromResource(resource: Resource, connects: readonly ConnectSubresource[
 
 function fromVirtual(virtual: VirtualResource): Shown {
   const { group, version, kind, plural, singular, namespaced, verbs } = virtual;
-  return { group, version, kind, plural, singular, namespaced, verbs, shortNames: [], categories: [], subresources: [], storageHash: '' };
+  return {
+    group,
+    version,
+    kind,
+    plural,
+    singular,
+    namespaced,
+    verbs,
+    shortNames: [],
+    categories: [],
+    subresources: [],
+    storageHash: '',
+  };
 }
 
 /** Groups in the order kube-apiserver prefers them; it decides what `kubectl get events` means. */

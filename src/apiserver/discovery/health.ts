@@ -72,7 +72,9 @@ async function runAll(name: string, checks: readonly HealthCheck[], request: Rou
     lines.push(`warn: some health checks cannot be excluded: no matches for ${[...excluded].map((e) => `"${e}"`).join(', ')}`);
   }
   if (failed) return textAnswer(500, `${lines.join('\n')}\n${name} check failed\n`);
-  return request.query?.has('verbose') === true ? textAnswer(200, `${lines.join('\n')}\n${name} check passed\n`) : textAnswer(200, 'ok');
+  return request.query?.has('verbose') === true
+    ? textAnswer(200, `${lines.join('\n')}\n${name} check passed\n`)
+    : textAnswer(200, 'ok');
 }
 
 async function run(check: HealthCheck): Promise<string | undefined> {

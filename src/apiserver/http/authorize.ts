@@ -68,9 +68,5 @@ export function forbidden(attributes: RequestAttributes, reason = ''): Error {
     const where = namespace === '' ? 'at the cluster scope' : `in the namespace ${JSON.stringify(namespace)}`;
     message = `User ${who} cannot ${verb} resource ${what} in API group ${JSON.stringify(apiGroup)} ${where}`;
   }
-  return forbiddenError(
-    { group: apiGroup, resource },
-    attributes.name,
-    reason === '' ? message : `${message}: ${reason}`,
-  );
+  return forbiddenError({ group: apiGroup, resource }, attributes.name, reason === '' ? message : `${message}: ${reason}`);
 }

@@ -10,7 +10,10 @@ export function decodeDeleteOptions(request: ApiRequest, body: Buffer, contentTy
   const encoding = bodyEncoding(bodyType(contentType), ['json', 'yaml']);
   const value = encoding === 'yaml' ? parseYaml(body) : parseJson(body, { duplicates: false }).value;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badRequest('DeleteOptions must be an object');
-  const { kind, gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun } = value as Record<string, unknown>;
+  const { kind, gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun } = value as Record<
+    string,
+    unknown
+  >;
   if (kind !== undefined && kind !== '' && kind !== 'DeleteOptions') {
     throw badRequest(`decoded object cannot be converted to DeleteOptions: ${String(kind)}`);
   }

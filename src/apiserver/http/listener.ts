@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import {
   createServer as createHttp2Server,
@@ -9,7 +10,6 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
-import type { X509Certificate } from 'node:crypto';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { ClientCertificate } from '../contract.ts';
 import type { Pipeline } from './pipeline.ts';

@@ -4,9 +4,7 @@ import type { Exchange } from './exchange.ts';
 import type { Inflight } from './inflight.ts';
 
 /** Upper bounds of upstream's request duration buckets, in seconds. */
-const DURATION_BUCKETS = [
-  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
-];
+const DURATION_BUCKETS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
 /** Series kept at most: a guard against labels that clients choose. */
 const MAX_SERIES = 5_000;
 
@@ -82,10 +80,15 @@ export class Metrics {
     return [
       this.#requestText(),
       this.#watchText(),
-      metric('apiserver_current_inflight_requests', 'gauge', 'Maximal number of currently used inflight request limit of this apiserver per request kind in last second.', [
-        `apiserver_current_inflight_requests{request_kind="mutating"} ${this.#inflight.mutating}`,
-        `apiserver_current_inflight_requests{request_kind="readOnly"} ${this.#inflight.readOnly}`,
-      ]),
+      metric(
+        'apiserver_current_inflight_requests',
+        'gauge',
+        'Maximal number of currently used inflight request limit of this apiserver per request kind in last second.',
+        [
+          `apiserver_current_inflight_requests{request_kind="mutating"} ${this.#inflight.mutating}`,
+          `apiserver_current_inflight_requests{request_kind="readOnly"} ${this.#inflight.readOnly}`,
+        ],
+      ),
       ...this.#gauges.map((source) => source()),
       await this.#process.metrics(),
     ].join('');
@@ -120,16 +123,36 @@ export class Metrics {
       lines.push(`apiserver_request_duration_seconds_count{${series.durationLabels}} ${series.count}`);
     }
     return (
-      metric('apiserver_request_total', 'counter', 'Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code.', totals) +
-      metric('apiserver_request_duration_seconds', 'histogram', 'Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.', lines)
+      metric(
+        'apiserver_request_total',
+        'counter',
+        'Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code.',
+        totals,
+      ) +
+      metric(
+        'apiserver_request_duration_seconds',
+        'histogram',
+        'Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.',
+        lines,
+      )
     );
   }
 
   #watchText(): string {
     const all = [...this.#watches.values()];
     return (
-      metric('apiserver_watch_events_total', 'counter', 'Number of events sent in watch clients', all.map((s) => `apiserver_watch_events_total{${s.labels}} ${s.count}`)) +
-      metric('apiserver_watch_events_sizes_sum', 'counter', 'Watch event size distribution in bytes', all.map((s) => `apiserver_watch_events_sizes_sum{${s.labels}} ${s.bytes}`))
+      metric(
+        'apiserver_watch_events_total',
+        'counter',
+        'Number of events sent in watch clients',
+        all.map((s) => `apiserver_watch_events_total{${s.labels}} ${s.count}`),
+      ) +
+      metric(
+        'apiserver_watch_events_sizes_sum',
+        'counter',
+        'Watch event size distribution in bytes',
+        all.map((s) => `apiserver_watch_events_sizes_sum{${s.labels}} ${s.bytes}`),
+      )
     );
   }
 }

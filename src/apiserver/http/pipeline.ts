@@ -6,26 +6,27 @@ import { parseJson } from '../../api/wire/json.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { Random } from '../../util/random.ts';
+import { asksToImpersonate, impersonate } from '../authz/impersonation.ts';
 import type { AuditSink, Authenticator, Authorizer, ClientCertificate, RequestAttributes } from '../contract.ts';
 import type { ConnectHandlers } from '../proxy/connect.ts';
 import type { Dispatcher, Outcome } from '../rest/dispatch.ts';
-import { methodNotAllowed } from '../rest/scope.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
 import type { Registry } from '../rest/registry.ts';
+import { methodNotAllowed } from '../rest/scope.ts';
 import { prepareWatch } from '../rest/watch.ts';
 import { authenticate, authorize } from './authorize.ts';
 import { readBody } from './body.ts';
+import { decodeDeleteOptions } from './delete-options.ts';
 import { Exchange, type Incoming, type Outgoing } from './exchange.ts';
 import type { Inflight } from './inflight.ts';
 import type { Metrics } from './metrics.ts';
 import { bodyEncoding, bodyType, type MediaType, Negotiator } from './negotiation.ts';
 import { parseOptions } from './query.ts';
-import { decodeDeleteOptions } from './delete-options.ts';
 import { includeObject, objectOffer, respond, respondError } from './respond.ts';
 import type { Routes } from './routes.ts';
 import { partialObject, table } from './table.ts';
-import { parseYaml } from './yaml.ts';
 import { JsonWatchEncoder, TransformingWatchEncoder, type WatchEncoder, WatchStream } from './watch-stream.ts';
+import { parseYaml } from './yaml.ts';
 
 /** What the stages of a request are made of. */
 export interface PipelineParts {
@@ -114,6 +115,13 @@ export class Pipeline {
   }
 
   #authenticated(exchange: Exchange, user: UserInfo): void {
+    if (!asksToImpersonate(exchange.headers)) return this.#known(exchange, user);
+    impersonate(user, exchange.headers, this.#parts.authorizer)
+      .then((other) => this.#known(exchange, other))
+      .catch((err: unknown) => this.#fail(exchange, err));
+  }
+
+  #known(exchange: Exchange, user: UserInfo): void {
     try {
       exchange.user = user;
       const attributes = attributesOf(exchange, user);
@@ -203,7 +211,12 @@ export class Pipeline {
       if (err !== undefined) return this.#fail(exchange, err);
       try {
         if (request.verb === 'delete' || request.verb === 'deletecollection') {
-          return this.#finish(exchange, decodeDeleteOptions(request, body, exchange.headers['content-type']), noDuplicates, media);
+          return this.#finish(
+            exchange,
+            decodeDeleteOptions(request, body, exchange.headers['content-type']),
+            noDuplicates,
+            media,
+          );
         }
         const type = bodyType(exchange.headers['content-type']);
         const isPatch = request.verb === 'patch';
@@ -225,9 +238,7 @@ export class Pipeline {
     const { dispatcher, clock } = this.#parts;
     const outcome = dispatcher.dispatch(request, exchange.user!, exchange.agent, exchange.warnings, duplicates);
     if (outcome instanceof Promise) {
-      outcome
-        .then((o: Outcome) => respond(exchange, o, media, clock))
-        .catch((err: unknown) => this.#fail(exchange, err));
+      outcome.then((o: Outcome) => respond(exchange, o, media, clock)).catch((err: unknown) => this.#fail(exchange, err));
     } else respond(exchange, outcome, media, clock);
   }
 
@@ -284,8 +295,7 @@ function patchEncoding(type: string): 'json' | 'yaml' {
 
 function attributesOf(exchange: Exchange, user: UserInfo): RequestAttributes {
   const { info, query } = exchange;
-  const selects =
-    query !== undefined && (info.verb === 'list' || info.verb === 'watch' || info.verb === 'deletecollection');
+  const selects = query !== undefined && (info.verb === 'list' || info.verb === 'watch' || info.verb === 'deletecollection');
   return {
     user,
     verb: info.verb,

@@ -49,8 +49,7 @@ const codeOf = (outcome: Outcome): number => (isList(outcome) ? 200 : outcome.co
 
 function sendResult(exchange: Exchange, result: RestResult): void {
   const { entry, endpoint } = result;
-  const body =
-    entry !== undefined && endpoint !== undefined ? endpoint.bytes(entry) : Buffer.from(JSON.stringify(result.object));
+  const body = entry !== undefined && endpoint !== undefined ? endpoint.bytes(entry) : Buffer.from(JSON.stringify(result.object));
   exchange.send(result.code, 'application/json', body);
 }
 

@@ -108,12 +108,7 @@ export class WatchStream implements WatchSink {
   #initial = true;
   #ended = false;
 
-  constructor(
-    exchange: Exchange,
-    endpoint: Endpoint,
-    encoder: WatchEncoder,
-    onEvents: (count: number, bytes: number) => void,
-  ) {
+  constructor(exchange: Exchange, endpoint: Endpoint, encoder: WatchEncoder, onEvents: (count: number, bytes: number) => void) {
     this.#exchange = exchange;
     this.#endpoint = endpoint;
     this.#encoder = encoder;

@@ -1,7 +1,7 @@
 import type { KubernetesObject } from '../../api/meta/object.ts';
+import { validateObjectMeta } from '../../api/meta/object-meta-validation.ts';
 import { alreadyExists, badRequest, customError, invalidObject } from '../../api/meta/status.ts';
 import { PreconditionError } from '../../store/contract.ts';
-import { validateObjectMeta } from '../../api/meta/object-meta-validation.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import { mutate, validate } from './admission-chain.ts';
 import { decodeBody } from './decode-body.ts';
@@ -63,25 +63,25 @@ export async function createObject(scope: Scope, decoded: KubernetesObject): Pro
   const admitted = record.object ?? decoded;
   const generated = (admitted.metadata?.name ?? '') === '' && (admitted.metadata?.generateName ?? '') !== '';
   for (let attempt = 1; ; attempt++) {
-    const prepared = prepare(scope, admitted);
-    record.object = prepared;
-    if (chain.validators.length > 0) await validate(chain, record);
-    const objectName = prepared.metadata?.name ?? '';
+    const shaped = shape(scope, admitted);
+    const objectName = shaped.metadata?.name ?? '';
     const key = endpoint.key(request.namespace, objectName);
-    const guard = scope.core.guards.get(endpoint.id);
-    const reservation = guard?.create(endpoint.toStored(prepared), scope.dryRun);
-    const object = reservation?.object ?? endpoint.toStored(prepared);
+    const reservation = scope.core.guards.get(endpoint.id)?.create(endpoint.toStored(shaped), scope.dryRun);
     try {
+      const prepared = reservation === undefined ? shaped : deepFreeze(endpoint.fromStored(reservation.object));
+      check(scope, prepared);
+      record.object = prepared;
+      if (chain.validators.length > 0) await validate(chain, record);
       if (scope.dryRun) {
         if (endpoint.collection.get(key) !== undefined) throw new PreconditionError(key, undefined);
         reservation?.rollback();
-        return { code: 201, endpoint, entry: undefined, object: deepFreeze(endpoint.fromStored(object)) };
+        return { code: 201, endpoint, entry: undefined, object: prepared };
       }
       const { ttlSeconds } = endpoint.resource;
       const entry = await endpoint.collection.write({
         type: 'put',
         key,
-        object,
+        object: endpoint.toStored(prepared),
         expectedRevision: 0,
         ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
       });
@@ -109,8 +109,8 @@ function nameTaken(scope: Scope, key: string, name: string, generated: boolean):
   return Object.assign(customError(409, 'AlreadyExists', message), { status });
 }
 
-/** Upstream's BeforeCreate: system fields, the type's strategy, validation. The result is frozen. */
-function prepare(scope: Scope, admitted: KubernetesObject): KubernetesObject {
+/** The first half of upstream's BeforeCreate: system fields and the type's strategy. The result is frozen. */
+function shape(scope: Scope, admitted: KubernetesObject): KubernetesObject {
   const { endpoint, request, core } = scope;
   const { resource } = endpoint;
   const metadata = admitted.metadata ?? {};
@@ -129,13 +129,17 @@ function prepare(scope: Scope, admitted: KubernetesObject): KubernetesObject {
   const stamped = { ...admitted, kind: resource.kind, apiVersion: endpoint.apiVersion, metadata: system };
   // Defaults may look at the name, which was not there when they were first applied.
   const named = name === metadata.name ? stamped : resource.defaults(stamped);
-  const object = deepFreeze(resource.strategy.prepareForCreate(named, scope));
+  return deepFreeze(resource.strategy.prepareForCreate(named, scope));
+}
+
+/** The second half: validation and warnings. */
+function check(scope: Scope, object: KubernetesObject): void {
+  const { resource } = scope.endpoint;
   const errors = resource.validate(object, scope);
   if (errors.length > 0) throw invalidObject(resource, object.metadata?.name ?? '', errors);
   const metaErrors = validateObjectMeta(object.metadata ?? {}, resource);
   if (metaErrors.length > 0) throw invalidObject(resource, object.metadata?.name ?? '', metaErrors);
   if (resource.warnings !== undefined) scope.warnings.push(...resource.warnings(object, undefined));
-  return object;
 }
 
 function generateName(scope: Scope, base: string): string | undefined {

@@ -59,7 +59,10 @@ export function decodeAs<T extends KubernetesObject>(scope: BodyReader, type: Bo
 }
 
 /** A JSON value as an object of `type`: built-in types as Go decodes them, custom ones pruned. */
-export function decodeValue<T>(type: BodyType, value: unknown): { readonly object: T; readonly unknownFields: readonly string[] } {
+export function decodeValue<T>(
+  type: BodyType,
+  value: unknown,
+): { readonly object: T; readonly unknownFields: readonly string[] } {
   if (isBuiltin(type.schema)) return decode<T>(type.schema, value, { kind: type.kind, version: type.version });
   const { object, unknownPaths } = prune<T>(type.schema, value as T);
   return { object, unknownFields: unknownPaths.map((path) => `unknown field ${JSON.stringify(path)}`) };

@@ -103,6 +103,8 @@ export class Dispatcher {
     if (subresource === undefined) throw genericNotFound();
     if (!subresource.verbs.includes(request.verb)) throw methodNotAllowed();
     if (subresource.scale !== undefined) return withWarnings(scale(scope, subresource.scale), scope, warnings);
+    // What is no view of its parent needs a handler, and this server has none.
+    if (subresource.strategy === undefined) throw genericNotFound();
     if (request.verb === 'get') return toResult(endpoint, get(endpoint, request, this.#core.clock));
     if (request.verb === 'update') return withWarnings(update(scope, subresource), scope, warnings);
     if (request.verb === 'patch') return withWarnings(patch(scope, subresource), scope, warnings);

@@ -1,11 +1,11 @@
 import { deepEqual } from '../../api/groups/define.ts';
 import { invalid } from '../../api/meta/field-error.ts';
 import type { GroupVersionKind, KubernetesObject } from '../../api/meta/object.ts';
+import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/object-meta-validation.ts';
 import { badRequest, conflict, invalidObject, notFound, staleConflict } from '../../api/meta/status.ts';
 import type { Subresource } from '../../api/resource.ts';
 import type { Entry } from '../../store/collection.ts';
 import { PreconditionError } from '../../store/contract.ts';
-import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/object-meta-validation.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import type { AdmissionRecord } from './admission-chain.ts';
 import { mutate, validate } from './admission-chain.ts';
@@ -108,6 +108,7 @@ async function replaceOnce(
   live: KubernetesObject,
   wanted: KubernetesObject,
 ): Promise<RestResult> {
+  const { endpoint } = scope;
   const chain = scope.chain('UPDATE');
   let object = replacement.operation === 'apply' ? wanted : trackFields(scope, wanted, live);
   const record = admissionRecord(scope, replacement, deepFreeze(object), live);
@@ -118,16 +119,28 @@ async function replaceOnce(
       object = replacement.admitAs === undefined ? record.object : replacement.admitAs.apply(object, record.object);
     }
   }
-  const prepared = prepare(scope, replacement.subresource, object, live);
-  if (chain.validators.length > 0) {
-    record.object = replacement.admitAs === undefined ? prepared : deepFreeze(replacement.admitAs.view(prepared));
-    await validate(chain, record);
+  const shaped = shape(scope, replacement.subresource, object, live);
+  const reservation =
+    replacement.subresource === undefined
+      ? scope.core.guards.get(endpoint.id)?.update(endpoint.toStored(shaped), entry.object, scope.dryRun)
+      : undefined;
+  try {
+    const prepared = reservation === undefined ? shaped : deepFreeze(endpoint.fromStored(reservation.object));
+    check(scope, replacement.subresource, prepared, live);
+    if (chain.validators.length > 0) {
+      record.object = replacement.admitAs === undefined ? prepared : deepFreeze(replacement.admitAs.view(prepared));
+      await validate(chain, record);
+    }
+    const result = shouldDelete(scope, prepared, live)
+      ? await removeFinalized(scope, entry, prepared)
+      : await commitUpdate(scope, entry, live, prepared);
+    if (scope.dryRun) reservation?.rollback();
+    else reservation?.commit();
+    return result;
+  } catch (err) {
+    reservation?.rollback();
+    throw err;
   }
-  if (scope.endpoint.resource.warnings !== undefined && replacement.subresource === undefined) {
-    scope.warnings.push(...scope.endpoint.resource.warnings(prepared, live));
-  }
-  if (shouldDelete(scope, prepared, live)) return removeFinalized(scope, entry, prepared);
-  return commitUpdate(scope, entry, live, prepared);
 }
 
 async function commitUpdate(
@@ -138,29 +151,17 @@ async function commitUpdate(
 ): Promise<RestResult> {
   const { endpoint } = scope;
   // What changes nothing writes nothing: the revision stays.
-  if (sameButVersion(prepared, live)) return { code: 200, endpoint, entry, object: undefined };
-  const guard = scope.core.guards.get(endpoint.id);
-  const reservation = guard?.update(endpoint.toStored(prepared), entry.object, scope.dryRun);
-  const object = reservation?.object ?? endpoint.toStored(prepared);
-  if (scope.dryRun) {
-    reservation?.rollback();
-    return { code: 200, endpoint, entry: undefined, object: deepFreeze(endpoint.fromStored(object)) };
-  }
-  try {
-    const { ttlSeconds } = endpoint.resource;
-    const written = await endpoint.collection.write({
-      type: 'put',
-      key: entry.key,
-      object,
-      expectedRevision: entry.revision,
-      ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
-    });
-    reservation?.commit();
-    return { code: 200, endpoint, entry: written, object: undefined };
-  } catch (err) {
-    reservation?.rollback();
-    throw err;
-  }
+  if (deepEqual(prepared, live)) return { code: 200, endpoint, entry, object: undefined };
+  if (scope.dryRun) return { code: 200, endpoint, entry: undefined, object: prepared };
+  const { ttlSeconds } = endpoint.resource;
+  const written = await endpoint.collection.write({
+    type: 'put',
+    key: entry.key,
+    object: endpoint.toStored(prepared),
+    expectedRevision: entry.revision,
+    ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
+  });
+  return { code: 200, endpoint, entry: written, object: undefined };
 }
 
 function admissionRecord(
@@ -194,8 +195,8 @@ function trackFields(scope: Scope, object: KubernetesObject, live: KubernetesObj
   });
 }
 
-/** Upstream's BeforeUpdate: what an update may not touch, the strategy, validation. The result is frozen. */
-function prepare(
+/** The first half of upstream's BeforeUpdate: what an update may not touch, and the strategy. The result is frozen. */
+function shape(
   scope: Scope,
   subresource: Subresource | undefined,
   wanted: KubernetesObject,
@@ -214,7 +215,7 @@ function prepare(
   };
   const strategy = subresource?.strategy ?? resource.strategy;
   const shaped = strategy.prepareForUpdate(base, live, scope);
-  const prepared = deepFreeze({
+  return deepFreeze({
     ...shaped,
     metadata: {
       ...shaped.metadata,
@@ -228,6 +229,11 @@ function prepare(
       resourceVersion: old.resourceVersion,
     },
   } as KubernetesObject);
+}
+
+/** The second half: validation and warnings. */
+function check(scope: Scope, subresource: Subresource | undefined, prepared: KubernetesObject, live: KubernetesObject): void {
+  const { resource } = scope.endpoint;
   const errors = [
     ...validateObjectMeta(prepared.metadata ?? {}, resource),
     ...validateObjectMetaUpdate(prepared.metadata ?? {}, live.metadata ?? {}),
@@ -238,7 +244,7 @@ function prepare(
         : resource.validateUpdate(prepared, live, scope)),
   ];
   if (errors.length > 0) throw invalidObject(resource, scope.request.name, errors);
-  return prepared;
+  if (resource.warnings !== undefined && subresource === undefined) scope.warnings.push(...resource.warnings(prepared, live));
 }
 
 /** An update that takes away the last thing a deletion waits for is the deletion. */
@@ -259,8 +265,4 @@ async function removeFinalized(scope: Scope, entry: Entry<KubernetesObject>, obj
     scope.core.guards.get(endpoint.id)?.deleted(stored);
   }
   return { code: 200, endpoint, entry: undefined, object };
-}
-
-function sameButVersion(a: KubernetesObject, b: KubernetesObject): boolean {
-  return deepEqual(a, b);
 }

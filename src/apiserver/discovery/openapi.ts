@@ -1,0 +1,310 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { apiVersionOf, type GroupVersionKind } from '../../api/meta/object.ts';
+import { genericNotFound } from '../../api/meta/status.ts';
+import type { Resource } from '../../api/resource.ts';
+import { builtinSchema, hasBuiltinSchema } from '../../api/schema/builtin.ts';
+import { definitionRef, type OpenApiRoot, type OpenApiVersion, openApiDefinitions } from '../../api/schema/openapi.ts';
+import type { ObjectSchema } from '../../api/schema/schema.ts';
+import { encodeOpenApiV2 } from '../../api/wire/openapi-v2-protobuf.ts';
+import type { VirtualResource } from '../contract.ts';
+import { jsonAnswer, type RouteAnswer, type RouteRequest } from '../http/routes.ts';
+import type { ApiServer } from '../server.ts';
+import {
+  DELETE_OPTIONS_DEFINITION,
+  type Operation,
+  resourceOperations,
+  STATUS_DEFINITION,
+  virtualOperation,
+} from './operations.ts';
+
+const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
+const V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/** Clients that ask by hash may keep the answer for a year: another content has another hash. */
+const IMMUTABLE = 'public, immutable';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** What is served in one group version. */
+interface Served {
+  readonly group: string;
+  readonly version: string;
+  readonly resources: readonly Resource[];
+  readonly virtuals: readonly VirtualResource[];
+}
+
+/** Serves `/openapi/v2` and `/openapi/v3`. Documents are made when first asked for and kept until what is served changes. */
+export function addOpenApi(server: ApiServer, gitVersion: string): void {
+  const answers = new Map<string, RouteAnswer>();
+  // Custom types may change while built-in ones cannot: their documents' hashes must not outlive this process.
+  const nonce = randomUUID();
+  server.registry.onChange(() => answers.clear());
+  const cached = (key: string, make: () => RouteAnswer): RouteAnswer => {
+    let answer = answers.get(key);
+    if (answer === undefined) answers.set(key, (answer = make()));
+    return answer;
+  };
+  server.addRoute('/openapi/v2', (request) => {
+    const wantsProtobuf = (request.headers.accept ?? '').includes('com.github.proto-openapi.spec.v2');
+    const answer = cached(wantsProtobuf ? 'v2 protobuf' : 'v2', () => {
+      const document = v2Document(servedBy(server), gitVersion);
+      return wantsProtobuf
+        ? tagged(Buffer.from(encodeOpenApiV2(document)), V2_PROTOBUF)
+        : tagged(Buffer.from(JSON.stringify(document)), 'application/json');
+    });
+    return conditional(request, answer);
+  });
+  const hashes = (): Map<string, string> => {
+    const out = new Map<string, string>();
+    for (const served of servedBy(server)) {
+      const custom = served.resources.some((r) => r.schema.kind !== 'object' || r.schema.name === undefined);
+      const content = [
+        gitVersion,
+        ...served.resources.map((r) => `${r.plural} ${Object.keys(r.subresources).join()} ${r.verbs.join()}`),
+        ...served.virtuals.map((v) => v.plural),
+        ...(custom ? [nonce, String(server.registry.generation)] : []),
+      ];
+      const hash = createHash('sha512').update(content.join('\n')).digest('hex').toUpperCase();
+      out.set(pathOf(served), hash);
+    }
+    return out;
+  };
+  server.addRoute('/openapi/v3', () =>
+    cached('v3', () => {
+      const paths = [...hashes()].map(([path, hash]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }]);
+      return jsonAnswer(200, { paths: Object.fromEntries(paths) });
+    }),
+  );
+  server.addRoutePrefix('/openapi/v3/', (request) => {
+    const path = request.path.slice('/openapi/v3/'.length);
+    const served = servedBy(server).find((s) => pathOf(s) === path);
+    if (served === undefined) throw genericNotFound();
+    const hash = hashes().get(path)!;
+    const asked = request.query?.get('hash');
+    if (asked !== undefined && asked !== null && asked !== hash) {
+      return {
+        code: 301,
+        contentType: 'application/json',
+        body: Buffer.alloc(0),
+        headers: { location: `/openapi/v3/${path}?hash=${hash}` },
+      };
+    }
+    const answer = cached(`v3 ${path}`, () => ({
+      ...tagged(Buffer.from(JSON.stringify(v3Document(served, gitVersion))), 'application/json'),
+    }));
+    const headers = { ...answer.headers, etag: `"${hash}"`, ...(asked === hash ? { 'cache-control': IMMUTABLE } : {}) };
+    return conditional(request, { ...answer, headers });
+  });
+}
+
+const pathOf = (served: Served): string => (served.group === '' ? `api/${served.version}` : `apis/${apiVersionOf(served)}`);
+
+function servedBy(server: ApiServer): readonly Served[] {
+  const out = new Map<string, { group: string; version: string; resources: Resource[]; virtuals: VirtualResource[] }>();
+  const at = (group: string, version: string) => {
+    const key = `${group}/${version}`;
+    let served = out.get(key);
+    if (served === undefined) out.set(key, (served = { group, version, resources: [], virtuals: [] }));
+    return served;
+  };
+  for (const resource of server.registry.resources()) at(resource.group, resource.version).resources.push(resource);
+  for (const virtual of server.registry.virtuals()) at(virtual.group, virtual.version).virtuals.push(virtual);
+  return [...out.values()];
+}
+
+function tagged(body: Buffer, contentType: string): RouteAnswer {
+  const etag = `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"`;
+  return { code: 200, contentType, body, headers: { etag, vary: 'Accept' } };
+}
+
+function conditional(request: RouteRequest, answer: RouteAnswer): RouteAnswer {
+  if (request.headers['if-none-match'] !== answer.headers?.['etag']) return answer;
+  return { ...answer, code: 304, body: Buffer.alloc(0) };
+}
+
+/** A type's definition name: a custom type's is made of its group, reversed. */
+function definitionOf(resource: Resource): string {
+  if (resource.schema.kind === 'object' && resource.schema.name !== undefined) return resource.schema.name;
+  return `${resource.group.split('.').reverse().join('.')}.${resource.version}.${resource.kind}`;
+}
+
+function kindDefinition(kind: GroupVersionKind): string {
+  const short = kind.group === '' ? 'core' : kind.group.replace(/\.k8s\.io$/, '').split('.')[0]!;
+  return `io.k8s.api.${short}.${kind.version}.${kind.kind}`;
+}
+
+/** The schemas that the operations of some group versions speak of, and custom list types, which have none. */
+function rootsOf(
+  all: readonly Served[],
+  version: OpenApiVersion,
+): { readonly roots: OpenApiRoot[]; readonly lists: Record<string, Json> } {
+  const roots: OpenApiRoot[] = [];
+  const lists: Record<string, Json> = {};
+  const anyGroup: GroupVersionKind[] = all.map(({ group, version: v }) => ({ group, version: v, kind: 'DeleteOptions' }));
+  roots.push({ schema: builtinSchema(DELETE_OPTIONS_DEFINITION), kinds: anyGroup });
+  roots.push({ schema: builtinSchema(STATUS_DEFINITION), kinds: [{ group: '', version: 'v1', kind: 'Status' }] });
+  for (const served of all) {
+    for (const resource of served.resources) {
+      const { group, version: v, kind, listKind, schema } = resource;
+      const name = definitionOf(resource);
+      if (schema.kind !== 'object') continue;
+      const named = schema.name === undefined ? (Object.create(schema, { name: { value: name } }) as ObjectSchema) : schema;
+      roots.push({ schema: named, kinds: [{ group, version: v, kind }] });
+      const list = `${name}List`;
+      if (hasBuiltinSchema(list)) roots.push({ schema: builtinSchema(list), kinds: [{ group, version: v, kind: listKind }] });
+      else lists[list] = customList(resource, name, version);
+      for (const { kind: other } of Object.values(resource.subresources)) {
+        if (other === undefined) continue;
+        const type = kindDefinition(other);
+        if (hasBuiltinSchema(type)) roots.push({ schema: builtinSchema(type), kinds: [other] });
+      }
+    }
+    for (const { type, group, version: v, kind } of served.virtuals) {
+      roots.push({ schema: builtinSchema(type), kinds: [{ group, version: v, kind }] });
+    }
+  }
+  return { roots: mergeRoots(roots), lists };
+}
+
+/** One root for each type: kinds that were told twice once. */
+function mergeRoots(roots: readonly OpenApiRoot[]): OpenApiRoot[] {
+  const byName = new Map<string, { schema: OpenApiRoot['schema']; kinds: Map<string, GroupVersionKind> }>();
+  for (const { schema, kinds = [] } of roots) {
+    const name = (schema as ObjectSchema).name!;
+    let merged = byName.get(name);
+    if (merged === undefined) byName.set(name, (merged = { schema, kinds: new Map() }));
+    for (const k of kinds)
+      merged.kinds.set(`${k.group}/${k.version}/${k.kind}`, { group: k.group, version: k.version, kind: k.kind });
+  }
+  return [...byName.values()].map(({ schema, kinds }) => ({ schema, kinds: [...kinds.values()] }));
+}
+
+function customList(resource: Resource, item: string, version: OpenApiVersion): Json {
+  const { group, version: v, listKind } = resource;
+  return {
+    description: `${listKind} is a list of ${resource.kind}`,
+    type: 'object',
+    required: ['items'],
+    properties: {
+      apiVersion: { type: 'string' },
+      items: { type: 'array', items: { $ref: definitionRef(item, version) } },
+      kind: { type: 'string' },
+      metadata: { $ref: definitionRef(`${META}.ListMeta`, version) },
+    },
+    'x-kubernetes-group-version-kind': [{ group, kind: listKind, version: v }],
+  };
+}
+
+const patchSchema: Json = {
+  description: 'Patch is provided to give a concrete name and type to the Kubernetes PATCH request body.',
+  type: 'object',
+};
+
+function operationsOf(served: Served): Operation[] {
+  return [
+    ...served.resources.flatMap((r) => resourceOperations(r, definitionOf(r), `${definitionOf(r)}List`, kindDefinition)),
+    ...served.virtuals.map(virtualOperation),
+  ];
+}
+
+function byPath<T>(operations: readonly Operation[], render: (o: Operation) => T): Record<string, Record<string, T>> {
+  const paths: Record<string, Record<string, T>> = {};
+  for (const operation of operations) (paths[operation.path] ??= {})[operation.method] = render(operation);
+  return paths;
+}
+
+const common = (o: Operation): Json => ({
+  description: o.description,
+  operationId: o.id,
+  tags: [tagOf(o)],
+  'x-kubernetes-action': o.action,
+  'x-kubernetes-group-version-kind': { group: o.kind.group, kind: o.kind.kind, version: o.kind.version },
+});
+
+const tagOf = (o: Operation): string => {
+  const parts = o.path.split('/');
+  return parts[1] === 'api' ? `core_${parts[2]}` : `${parts[2]!.replace(/\.k8s\.io$/, '').replaceAll('.', '_')}_${parts[3]}`;
+};
+
+const produced = ['application/json', 'application/yaml'];
+
+function v2Document(all: readonly Served[], gitVersion: string): Json {
+  const { roots, lists } = rootsOf(all, 'v2');
+  return {
+    swagger: '2.0',
+    info: { title: 'Kubernetes', version: gitVersion },
+    paths: byPath(all.flatMap(operationsOf), v2Operation),
+    definitions: { ...openApiDefinitions(roots, 'v2'), ...lists, [`${META}.Patch`]: patchSchema },
+    securityDefinitions: {
+      BearerToken: { description: 'Bearer Token authentication', type: 'apiKey', name: 'authorization', in: 'header' },
+    },
+    security: [{ BearerToken: [] }],
+  };
+}
+
+function v2Operation(o: Operation): Json {
+  const ok = o.response === undefined ? { schema: { type: 'string' } } : { schema: { $ref: definitionRef(o.response, 'v2') } };
+  return {
+    ...common(o),
+    consumes: o.body === undefined ? ['*/*'] : o.bodyTypes,
+    produces: produced,
+    schemes: ['https'],
+    parameters: [
+      ...(o.body === undefined
+        ? []
+        : [{ name: 'body', in: 'body', required: o.method !== 'delete', schema: { $ref: definitionRef(o.body, 'v2') } }]),
+      ...o.parameters.map((p) => ({
+        name: p.name,
+        in: p.in,
+        type: p.type,
+        description: p.description,
+        ...(p.in === 'path' ? { required: true } : {}),
+        uniqueItems: true,
+      })),
+    ],
+    responses: {
+      ...Object.fromEntries(o.codes.map((c) => [String(c), { description: describe(c), ...ok }])),
+      '401': { description: 'Unauthorized' },
+    },
+  };
+}
+
+const describe = (code: number): string => (code === 201 ? 'Created' : code === 202 ? 'Accepted' : 'OK');
+
+function v3Document(served: Served, gitVersion: string): Json {
+  const { roots, lists } = rootsOf([served], 'v3');
+  return {
+    openapi: '3.0.0',
+    info: { title: 'Kubernetes', version: gitVersion },
+    paths: byPath(operationsOf(served), v3Operation),
+    components: {
+      schemas: { ...openApiDefinitions(roots, 'v3'), ...lists, [`${META}.Patch`]: patchSchema },
+      securitySchemes: {
+        BearerToken: { type: 'apiKey', description: 'Bearer Token authentication', name: 'authorization', in: 'header' },
+      },
+    },
+  };
+}
+
+function v3Operation(o: Operation): Json {
+  const content = (name: string, types: readonly string[]): Json =>
+    Object.fromEntries(types.map((t) => [t, { schema: { $ref: definitionRef(name, 'v3') } }]));
+  const { response } = o;
+  const body = response === undefined ? { '*/*': { schema: { type: 'string' } } } : content(response, produced);
+  return {
+    ...common(o),
+    parameters: o.parameters.map((p) => ({
+      name: p.name,
+      in: p.in,
+      description: p.description,
+      ...(p.in === 'path' ? { required: true } : {}),
+      schema: { type: p.type, uniqueItems: true },
+    })),
+    ...(o.body === undefined
+      ? {}
+      : { requestBody: { ...(o.method === 'delete' ? {} : { required: true }), content: content(o.body, o.bodyTypes) } }),
+    responses: {
+      ...Object.fromEntries(o.codes.map((c) => [String(c), { description: describe(c), content: body }])),
+      '401': { description: 'Unauthorized' },
+    },
+  };
+}
