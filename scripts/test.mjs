@@ -42,8 +42,10 @@ const debianPackages = {
 function installPackages() {
   if (process.platform !== 'linux' || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return;
   const missing = Object.keys(debianPackages).filter((name) => !existsSync(debianPackages[name]));
-  const apt = (...args) => run('apt-get', args, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, stdio: ['ignore', 'ignore', 'inherit'] });
-  const kubectl = existsSync('/usr/bin/kubectl') || (process.env.PATH ?? '').split(':').some((p) => existsSync(join(p, 'kubectl')));
+  const apt = (...args) =>
+    run('apt-get', args, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, stdio: ['ignore', 'ignore', 'inherit'] });
+  const kubectl =
+    existsSync('/usr/bin/kubectl') || (process.env.PATH ?? '').split(':').some((p) => existsSync(join(p, 'kubectl')));
   if (!kubectl) missing.push('kubernetes-client');
   if (missing.length === 0) return;
   console.log(`installing ${missing.join(' ')}`);
@@ -70,7 +72,14 @@ function tool(name, script, args) {
 function suite(name, ...args) {
   const directory = mkdtempSync(join(tmpdir(), 'k8ts-test-'));
   const file = join(directory, 'report.json');
-  const ok = run(node, ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args]);
+  const ok = run(node, [
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${file}`,
+    ...args,
+  ]);
   const report = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
   rmSync(directory, { recursive: true, force: true });
   const passed = report?.numPassedTests ?? 0;

@@ -11,7 +11,9 @@ export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export function realClusterObstacle(): string {
   if (process.platform !== 'linux') return 'needs Linux';
   if (process.getuid?.() !== 0) return 'needs root';
-  const missing = ['/usr/bin/containerd', '/usr/sbin/nft', '/usr/lib/cni/bridge', '/sbin/ip', '/bin/busybox'].filter((file) => !existsSync(file));
+  const missing = ['/usr/bin/containerd', '/usr/sbin/nft', '/usr/lib/cni/bridge', '/sbin/ip', '/bin/busybox'].filter(
+    (file) => !existsSync(file),
+  );
   if (missing.length > 0) return `needs ${missing.join(' ')}`;
   return kubectls().length === 0 ? 'needs a kubectl' : '';
 }
@@ -24,7 +26,12 @@ export interface Kubectl {
 
 /** Every kubectl on this machine, oldest first. */
 export function kubectls(): readonly Kubectl[] {
-  const directories = new Set([...(process.env['PATH'] ?? '').split(':'), '/usr/bin', '/usr/lib/google-cloud-sdk/bin', '/opt/kubectl-1.20/usr/bin']);
+  const directories = new Set([
+    ...(process.env['PATH'] ?? '').split(':'),
+    '/usr/bin',
+    '/usr/lib/google-cloud-sdk/bin',
+    '/opt/kubectl-1.20/usr/bin',
+  ]);
   const found = new Map<number, string>();
   for (const directory of directories) {
     if (!existsSync(directory)) continue;
@@ -84,7 +91,11 @@ export class Machine {
   }
 
   /** Runs a command to its end. */
-  run(command: string, args: readonly string[], options: { readonly input?: string; readonly timeoutMs?: number; readonly env?: NodeJS.ProcessEnv } = {}): Outcome {
+  run(
+    command: string,
+    args: readonly string[],
+    options: { readonly input?: string; readonly timeoutMs?: number; readonly env?: NodeJS.ProcessEnv } = {},
+  ): Outcome {
     const done: SpawnSyncReturns<string> = spawnSync('ip', ['netns', 'exec', this.netns, command, ...args], {
       cwd: root,
       encoding: 'utf8',
@@ -93,13 +104,18 @@ export class Machine {
       maxBuffer: 64 * 1024 * 1024,
       ...(options.input === undefined ? { stdio: ['ignore', 'pipe', 'pipe'] } : { input: options.input }),
     });
-    if (done.error !== undefined) throw new Error(`${command} ${args.join(' ')}: ${done.error.message}\n${done.stdout}\n${done.stderr}`);
+    if (done.error !== undefined)
+      throw new Error(`${command} ${args.join(' ')}: ${done.error.message}\n${done.stdout}\n${done.stderr}`);
     return { code: done.status ?? -1, stdout: done.stdout, stderr: done.stderr };
   }
 
   /** Starts a command and leaves it running. */
   start(command: string, args: readonly string[]): ReturnType<typeof spawn> {
-    return spawn('ip', ['netns', 'exec', this.netns, command, ...args], { cwd: root, env: this.#env, stdio: ['pipe', 'pipe', 'pipe'] });
+    return spawn('ip', ['netns', 'exec', this.netns, command, ...args], {
+      cwd: root,
+      env: this.#env,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
   }
 
   remove(): void {

@@ -1,0 +1,117 @@
+import { builtinResources } from '../api/groups/index.ts';
+import type { UserInfo } from '../api/request.ts';
+import { anonymousAuthenticator } from '../apiserver/authn/anonymous.ts';
+import { jsonWebKeySet, openIdConfiguration, serviceAccountKeys } from '../apiserver/authn/service-account-keys.ts';
+import { serviceAccountAuthenticator } from '../apiserver/authn/service-account-token.ts';
+import { x509Authenticator } from '../apiserver/authn/x509.ts';
+import { ensureBootstrapPolicy } from '../apiserver/authz/bootstrap.ts';
+import { mastersAuthorizer, unionAuthorizer } from '../apiserver/authz/chain.ts';
+import { nodeAuthorizer } from '../apiserver/authz/node.ts';
+import { rbacAuthorizer } from '../apiserver/authz/rbac.ts';
+import { type ApiServer, createApiServer, type Listener } from '../apiserver/index.ts';
+import { accessReviews } from '../apiserver/reviews/access-reviews.ts';
+import { tokenRequestHandler } from '../apiserver/reviews/token-request.ts';
+import { authenticationReviews } from '../apiserver/reviews/token-reviews.ts';
+import {
+  type Client,
+  type ControllerContext,
+  createClient,
+  createControllerContext,
+  inProcessTransport,
+  runControllers,
+} from '../client/index.ts';
+import { controllers } from '../controllers/index.ts';
+import type { Store } from '../store/contract.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/logger.ts';
+import type { Random } from '../util/random.ts';
+import type { ClusterConfig } from './config.ts';
+import { publishApiServer } from './kubernetes-service.ts';
+import { UserError } from './layout.ts';
+import type { ClusterPki } from './pki.ts';
+import { KUBERNETES_VERSION } from './version.ts';
+
+/** The issuer of service account tokens, as kubeadm has it. */
+const TOKEN_ISSUER = 'https://kubernetes.default.svc.cluster.local';
+
+export interface ControlPlaneOptions {
+  readonly store: Store;
+  readonly config: ClusterConfig;
+  readonly pki: ClusterPki;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** A running control plane. */
+export interface ControlPlane {
+  readonly server: ApiServer;
+  readonly listener: Listener;
+  /** A client in this process that acts as `user`. */
+  clientFor(user: UserInfo): Client;
+  /** What components in this process share; informers included. */
+  contextFor(user: UserInfo, component: string): ControllerContext;
+  close(): Promise<void>;
+}
+
+/** Everything that the control plane's own loops may do: they are the cluster. */
+const controllerManager: UserInfo = {
+  name: 'system:kube-controller-manager',
+  groups: ['system:masters', 'system:authenticated'],
+};
+
+/**
+ * Starts API server, controllers and scheduler in this process. Resolves when the API answers over HTTPS with its bootstrap policy in place.
+ * Throws `UserError` when the port is taken.
+ */
+export async function startControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<ControlPlane> {
+  const { store, config, pki, clock, random, logger } = options;
+  const keys = serviceAccountKeys({
+    issuer: TOKEN_ISSUER,
+    privateKey: pki.serviceAccount.privateKey,
+    publicKeys: [pki.serviceAccount.publicKey],
+  });
+  const tokens = serviceAccountAuthenticator(keys);
+  const rbac = rbacAuthorizer();
+  const nodes = nodeAuthorizer();
+  const authorizer = unionAuthorizer([mastersAuthorizer, nodes, rbac]);
+  const server = await createApiServer({
+    store,
+    resources: builtinResources,
+    virtualResources: [...accessReviews(authorizer), ...authenticationReviews(tokens)],
+    subresourceHandlers: [tokenRequestHandler(keys)],
+    authenticators: [x509Authenticator(clock), tokens, anonymousAuthenticator],
+    authorizer,
+    admission: [],
+    clock,
+    random,
+    logger: logger.child({ component: 'apiserver' }),
+    version: { gitVersion: `${KUBERNETES_VERSION}+k8ts` },
+  });
+  for (const part of [tokens, rbac, nodes]) part.initialize(server.access);
+  const url = `https://${config.nodeIp}:${config.port}`;
+  const json = (body: unknown): { code: number; contentType: string; body: Buffer } => ({
+    code: 200,
+    contentType: 'application/json',
+    body: Buffer.from(JSON.stringify(body)),
+  });
+  server.addRoute('/.well-known/openid-configuration', () => json(openIdConfiguration(keys, url)));
+  server.addRoute('/openid/v1/jwks', async () => json(await jsonWebKeySet(keys)));
+  await ensureBootstrapPolicy(server.access);
+  const clientFor = (user: UserInfo): Client => createClient(inProcessTransport(server, user));
+  const contextFor = (user: UserInfo, component: string): ControllerContext =>
+    createControllerContext({ client: clientFor(user), clock, random, logger: logger.child({ component }) });
+  await publishApiServer(clientFor(controllerManager), config, pki);
+  const listener = await listen(server, config, pki);
+  runControllers(controllers({ rootCa: pki.ca.cert }), contextFor(controllerManager, 'controllers'), signal);
+  return { server, listener, clientFor, contextFor, close: () => server.close() };
+}
+
+async function listen(server: ApiServer, config: ClusterConfig, pki: ClusterPki): Promise<Listener> {
+  try {
+    return await server.listen({ port: config.port, host: config.bindAddress, tls: { ...pki.apiserver, clientCa: pki.ca.cert } });
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw err;
+    throw new UserError(`Port ${config.port} is in use by another program. Stop that one, or choose another port with --port.`);
+  }
+}
