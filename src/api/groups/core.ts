@@ -8,6 +8,9 @@ import { namespace } from './core/namespace.ts';
 import { node } from './core/node.ts';
 import { persistentVolume } from './core/persistent-volume.ts';
 import { persistentVolumeClaim } from './core/persistent-volume-claim.ts';
+import { pod } from './core/pod.ts';
+import { podTemplate } from './core/pod-template.ts';
+import { replicationController } from './core/replication-controller.ts';
 import { resourceQuota } from './core/resource-quota.ts';
 import { secret } from './core/secret.ts';
 import { service } from './core/service.ts';
@@ -23,6 +26,9 @@ export const coreResources: readonly Resource[] = [
   node,
   persistentVolumeClaim,
   persistentVolume,
+  pod,
+  podTemplate,
+  replicationController,
   resourceQuota,
   secret,
   serviceAccount,

@@ -3,6 +3,7 @@ import type { Resource } from '../resource.ts';
 import { admissionregistrationResources } from './admissionregistration.ts';
 import { apiextensionsResources } from './apiextensions.ts';
 import { apiregistrationResources } from './apiregistration.ts';
+import { appsResources } from './apps.ts';
 import { authenticationResources } from './authentication.ts';
 import { authorizationResources } from './authorization.ts';
 import { autoscalingResources } from './autoscaling.ts';
@@ -25,6 +26,7 @@ export const builtinResources: readonly Resource[] = [
   ...admissionregistrationResources,
   ...apiextensionsResources,
   ...apiregistrationResources,
+  ...appsResources,
   ...authenticationResources,
   ...authorizationResources,
   ...autoscalingResources,
