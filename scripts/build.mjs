@@ -16,6 +16,8 @@ await build({
   splitting: true,
   format: 'esm',
   platform: 'node',
+  // Packages that bring both: the ES module can be bundled leaner, and its named exports are there.
+  mainFields: ['module', 'main'],
   target: 'node26',
   sourcemap: 'linked',
   legalComments: 'none',

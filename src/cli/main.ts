@@ -70,7 +70,7 @@ withDataDirectory(program.command('run', { hidden: true }))
 try {
   await program.parseAsync();
 } catch (err) {
-  if (!(err instanceof UserError)) throw err;
-  console.error(`k8ts: ${err.message}`);
+  // What the user cannot put right is a fault of k8ts: the way to it belongs in a report.
+  console.error(`k8ts: ${err instanceof UserError ? err.message : ((err as Error).stack ?? String(err))}`);
   process.exitCode = 1;
 }

@@ -8,7 +8,7 @@ import { ensureBootstrapPolicy } from '../apiserver/authz/bootstrap.ts';
 import { mastersAuthorizer, unionAuthorizer } from '../apiserver/authz/chain.ts';
 import { nodeAuthorizer } from '../apiserver/authz/node.ts';
 import { rbacAuthorizer } from '../apiserver/authz/rbac.ts';
-import { type ApiServer, createApiServer, type Listener } from '../apiserver/index.ts';
+import { type ApiServer, createApiServer, type Listener, loopbackUser } from '../apiserver/index.ts';
 import { accessReviews } from '../apiserver/reviews/access-reviews.ts';
 import { tokenRequestHandler } from '../apiserver/reviews/token-request.ts';
 import { authenticationReviews } from '../apiserver/reviews/token-reviews.ts';
@@ -26,6 +26,7 @@ import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Random } from '../util/random.ts';
 import type { ClusterConfig } from './config.ts';
+import type { ComponentStatus } from './control.ts';
 import { publishApiServer } from './kubernetes-service.ts';
 import { UserError } from './layout.ts';
 import type { ClusterPki } from './pki.ts';
@@ -51,11 +52,13 @@ export interface ControlPlane {
   clientFor(user: UserInfo): Client;
   /** What components in this process share; informers included. */
   contextFor(user: UserInfo, component: string): ControllerContext;
+  /** How the parts of the control plane are. */
+  health(): Promise<readonly ComponentStatus[]>;
   close(): Promise<void>;
 }
 
 /** Everything that the control plane's own loops may do: they are the cluster. */
-const controllerManager: UserInfo = {
+export const controllerManager: UserInfo = {
   name: 'system:kube-controller-manager',
   groups: ['system:masters', 'system:authenticated'],
 };
@@ -104,7 +107,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   await publishApiServer(clientFor(controllerManager), config, pki);
   const listener = await listen(server, config, pki);
   runControllers(controllers({ rootCa: pki.ca.cert }), contextFor(controllerManager, 'controllers'), signal);
-  return { server, listener, clientFor, contextFor, close: () => server.close() };
+  return { server, listener, clientFor, contextFor, health: () => health(server, config), close: () => server.close() };
 }
 
 async function listen(server: ApiServer, config: ClusterConfig, pki: ClusterPki): Promise<Listener> {
@@ -114,4 +117,19 @@ async function listen(server: ApiServer, config: ClusterConfig, pki: ClusterPki)
     if ((err as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw err;
     throw new UserError(`Port ${config.port} is in use by another program. Stop that one, or choose another port with --port.`);
   }
+}
+
+async function health(server: ApiServer, config: ClusterConfig): Promise<readonly ComponentStatus[]> {
+  const check = async (name: string, path: string, message: string): Promise<ComponentStatus> => {
+    try {
+      await server.raw(path, loopbackUser);
+      return { name, healthy: true, message };
+    } catch (err) {
+      return { name, healthy: false, message: (err as Error).message };
+    }
+  };
+  return Promise.all([
+    check('apiserver', '/livez/ping', `https://${config.bindAddress}:${config.port}`),
+    check('store', '/readyz/etcd', 'embedded'),
+  ]);
 }

@@ -27,6 +27,6 @@ export async function run(options: { readonly dataDir?: string }): Promise<void>
     process.exitCode = 1;
   }
   // Native handles of a failed start must not keep a dead process.
-  if (process.connected) process.disconnect();
+  if (process.connected) process.disconnect?.();
   process.exit();
 }
