@@ -46,6 +46,8 @@ export async function runCluster(
   const running = AbortSignal.any([signal, stop.signal]);
   const real = config.simulatedNodes === 0;
   logger.info({ version: VERSION, config }, 'k8ts starts');
+  // A promise that nobody awaited is a fault in one place; it must not end the whole cluster.
+  process.on('unhandledRejection', (err) => running.aborted || logger.error({ err }, 'a promise was rejected and nobody cared'));
   // The runtime takes longest and needs nothing of the rest.
   const runtimeReady = real ? watch.during('container runtime', () => startRuntime(layout, clock, logger, running)) : undefined;
   // Awaited further down; until then a failure must not count as unhandled.

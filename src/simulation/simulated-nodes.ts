@@ -75,10 +75,14 @@ class SimulatedNodes {
       onUpdate: seen,
       onDelete: (pod) => this.#release(pod.metadata?.uid ?? ''),
     });
-    void this.#register(signal).then(
-      () => this.#beat(signal),
-      (err: unknown) => signal.aborted || this.#context.logger.error({ err }, 'the simulated nodes could not be registered'),
-    );
+    this.#live(signal).catch((err: unknown) => {
+      if (!signal.aborted) this.#context.logger.error({ err }, 'the simulated nodes could not be registered');
+    });
+  }
+
+  async #live(signal: AbortSignal): Promise<void> {
+    await this.#register(signal);
+    await this.#beat(signal);
   }
 
   /** Which of our nodes a name means. */
