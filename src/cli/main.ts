@@ -67,10 +67,14 @@ withDataDirectory(program.command('run', { hidden: true }))
   .description('run the cluster in the foreground; what up starts in the background')
   .action(async (options) => (await import('./commands/run.ts')).run(options));
 
+// The clock's timers do not keep a process alive; a command that waits on nothing else must still come to its end.
+const alive = setInterval(() => {}, 2 ** 31 - 1);
 try {
   await program.parseAsync();
 } catch (err) {
   // What the user cannot put right is a fault of k8ts: the way to it belongs in a report.
   console.error(`k8ts: ${err instanceof UserError ? err.message : ((err as Error).stack ?? String(err))}`);
   process.exitCode = 1;
+} finally {
+  clearInterval(alive);
 }
