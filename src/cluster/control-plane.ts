@@ -1,5 +1,6 @@
 import { builtinResources } from '../api/groups/index.ts';
 import type { UserInfo } from '../api/request.ts';
+import { defaultAdmission, ensurePriorityClasses } from '../apiserver/admission/index.ts';
 import { anonymousAuthenticator } from '../apiserver/authn/anonymous.ts';
 import { jsonWebKeySet, openIdConfiguration, serviceAccountKeys } from '../apiserver/authn/service-account-keys.ts';
 import { serviceAccountAuthenticator } from '../apiserver/authn/service-account-token.ts';
@@ -85,7 +86,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     subresourceHandlers: [tokenRequestHandler(keys)],
     authenticators: [x509Authenticator(clock), tokens, anonymousAuthenticator],
     authorizer,
-    admission: [],
+    admission: defaultAdmission({ authorizer }),
     clock,
     random,
     logger: logger.child({ component: 'apiserver' }),
@@ -101,6 +102,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   server.addRoute('/.well-known/openid-configuration', () => json(openIdConfiguration(keys, url)));
   server.addRoute('/openid/v1/jwks', async () => json(await jsonWebKeySet(keys)));
   await ensureBootstrapPolicy(server.access);
+  await ensurePriorityClasses(server.access);
   const clientFor = (user: UserInfo): Client => createClient(inProcessTransport(server, user));
   const contextFor = (user: UserInfo, component: string): ControllerContext =>
     createControllerContext({ client: clientFor(user), clock, random, logger: logger.child({ component }) });

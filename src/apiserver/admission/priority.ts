@@ -1,0 +1,140 @@
+import { systemPriorities } from '../../api/groups/scheduling.ts';
+import { isAlreadyExists } from '../../api/meta/status.ts';
+import type { Pod, PodSpec } from '../../api/types/core-v1.ts';
+import type { PriorityClass } from '../../api/types/scheduling-v1.ts';
+import { type AdmissionAttributes, type AdmissionPlugin, type ApiAccess, loopbackUser, type ResourceView } from '../contract.ts';
+import { refuse } from './refusal.ts';
+import { isWriteOf } from './targets.ts';
+
+const GROUP = 'scheduling.k8s.io';
+
+const descriptions: Readonly<Record<string, string>> = {
+  'system-node-critical': 'Used for system critical pods that must not be moved from their current node.',
+  'system-cluster-critical':
+    'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+};
+
+/** Gives pods the number that their PriorityClass stands for, and keeps the default class the only one. */
+export function priority(): AdmissionPlugin {
+  return new PriorityPlugin();
+}
+
+/** Makes the two system priority classes that are missing. */
+export async function ensurePriorityClasses(access: ApiAccess): Promise<void> {
+  const view = access.view<PriorityClass>(GROUP, 'priorityclasses');
+  for (const [name, value] of Object.entries(systemPriorities)) {
+    if (view?.get('', name) !== undefined) continue;
+    const body: PriorityClass = {
+      apiVersion: `${GROUP}/v1`,
+      kind: 'PriorityClass',
+      metadata: { name },
+      value,
+      description: descriptions[name] ?? '',
+    };
+    try {
+      await access.handler.handle(
+        {
+          ...{ verb: 'create', group: GROUP, version: 'v1', resource: 'priorityclasses', namespace: '', name: '' },
+          options: { fieldManager: 'kube-apiserver' },
+          body,
+        },
+        loopbackUser,
+      );
+    } catch (err) {
+      // Another API server on the same store was faster.
+      if (!isAlreadyExists(err)) throw err;
+    }
+  }
+}
+
+class PriorityPlugin implements AdmissionPlugin {
+  readonly name = 'Priority';
+  #view: ResourceView<PriorityClass> | undefined;
+  /** The default class; null when it has not been looked for since the last change. */
+  #default: PriorityClass | undefined | null = null;
+
+  initialize(access: ApiAccess): void {
+    this.#view = access.view<PriorityClass>(GROUP, 'priorityclasses');
+    this.#view?.watch(() => {
+      this.#default = null;
+    }, new AbortController().signal);
+  }
+
+  handles(target: Parameters<AdmissionPlugin['handles']>[0]): boolean {
+    return isWriteOf(target, '', 'pods', 'CREATE', 'UPDATE') || isWriteOf(target, GROUP, 'priorityclasses', 'CREATE', 'UPDATE');
+  }
+
+  mutate(attributes: AdmissionAttributes): AdmissionAttributes['object'] {
+    if (attributes.resource.resource !== 'pods') return attributes.object;
+    const pod = attributes.object as Pod;
+    if (pod.spec === undefined) return pod;
+    const spec =
+      attributes.operation === 'CREATE'
+        ? this.#resolve(attributes, pod.spec)
+        : keepPriority(pod.spec, (attributes.oldObject as Pod | undefined)?.spec);
+    return spec === pod.spec ? pod : ({ ...pod, spec } as Pod);
+  }
+
+  validate(attributes: AdmissionAttributes): void {
+    if (attributes.resource.resource !== 'priorityclasses') return;
+    const object = attributes.object as PriorityClass;
+    if (object.globalDefault !== true) return;
+    const standing = this.#defaultClass();
+    if (standing === undefined) return;
+    if (attributes.operation === 'UPDATE' && standing.metadata?.name === object.metadata?.name) return;
+    throw refuse(attributes, `PriorityClass ${standing.metadata?.name} is already marked as default. Only one default can exist`);
+  }
+
+  #resolve(attributes: AdmissionAttributes, spec: PodSpec): PodSpec {
+    const named = spec.priorityClassName || undefined;
+    const found = named === undefined ? this.#defaultClass() : this.#view?.get('', named);
+    if (found === undefined && named !== undefined) {
+      throw refuse(attributes, `no PriorityClass with name ${named} was found`);
+    }
+    const value = found?.value ?? 0;
+    if (spec.priority !== undefined && spec.priority !== value) {
+      throw refuse(
+        attributes,
+        `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`,
+      );
+    }
+    const policy = found === undefined ? 'PreemptLowerPriority' : found.preemptionPolicy;
+    if (policy !== undefined && spec.preemptionPolicy !== undefined && spec.preemptionPolicy !== policy) {
+      throw refuse(
+        attributes,
+        `the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec; priority admission controller computed ${policy} from the given PriorityClass name`,
+      );
+    }
+    const name = named ?? found?.metadata?.name;
+    return {
+      ...spec,
+      ...(name === undefined ? {} : { priorityClassName: name }),
+      priority: value,
+      ...(policy === undefined ? {} : { preemptionPolicy: policy }),
+    };
+  }
+
+  /** The class that pods without one get: of several, made by a race, the one with the least value. */
+  #defaultClass(): PriorityClass | undefined {
+    if (this.#default === null) {
+      this.#default = undefined;
+      for (const candidate of this.#view?.list() ?? []) {
+        if (candidate.globalDefault !== true) continue;
+        if (this.#default === undefined || (candidate.value ?? 0) < (this.#default.value ?? 0)) this.#default = candidate;
+      }
+    }
+    return this.#default;
+  }
+}
+
+/** An update that leaves the resolved fields out keeps them. */
+function keepPriority(spec: PodSpec, old: PodSpec | undefined): PodSpec {
+  const lost = spec.priority === undefined && old?.priority !== undefined;
+  const lostPolicy = spec.preemptionPolicy === undefined && old?.preemptionPolicy !== undefined;
+  if (!lost && !lostPolicy) return spec;
+  return {
+    ...spec,
+    ...(lost ? { priority: old.priority } : {}),
+    ...(lostPolicy ? { preemptionPolicy: old.preemptionPolicy } : {}),
+  };
+}
