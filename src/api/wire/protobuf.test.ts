@@ -6,7 +6,14 @@ import { builtinSchema } from '../schema/builtin.ts';
 import { decode } from '../schema/decode.ts';
 import { realisticPod } from '../schema/realistic-pod.fixture.ts';
 import type { ObjectSchema, Schema } from '../schema/schema.ts';
-import { decodeProtobuf, encodeProtobuf, encodeProtobufWatchEvent, openProtobuf } from './protobuf.ts';
+import {
+  decodeProtobuf,
+  encodeMessage,
+  encodeProtobuf,
+  encodeProtobufWatchEvent,
+  openProtobuf,
+  wrapProtobuf,
+} from './protobuf.ts';
 
 const pod = builtinSchema('io.k8s.api.core.v1.Pod');
 
@@ -137,9 +144,13 @@ describe('protobuf', () => {
 
   it('wraps watch events', () => {
     const object = encodeProtobuf(pod, { metadata: { name: 'a' } }, 'v1', 'Pod');
-    const event = openProtobuf(encodeProtobufWatchEvent('ADDED', object));
-    expect(event.kind).toBe('WatchEvent');
-    expect(Buffer.from(event.raw).subarray(0, 7).toString('latin1')).toBe('\n\x05ADDED');
-    expect(Buffer.from(event.raw).includes(object)).toBe(true);
+    const event = Buffer.from(encodeProtobufWatchEvent('ADDED', object));
+    expect(event.subarray(0, 8).toString('latin1')).toBe('\n\x05ADDED\x12');
+    expect(event.subarray(event.length - object.length)).toEqual(Buffer.from(object));
+  });
+
+  it('wraps ready messages', () => {
+    const message = encodeMessage(pod, { metadata: { name: 'a' } });
+    expect(wrapProtobuf(message, 'v1', 'Pod')).toEqual(encodeProtobuf(pod, { metadata: { name: 'a' } }, 'v1', 'Pod'));
   });
 });

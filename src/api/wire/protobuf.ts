@@ -52,19 +52,40 @@ export function encodeMessage(schema: Schema, object: unknown): Uint8Array {
   return writer.finish();
 }
 
-/** A watch event around an object's own protobuf, in its envelope. Frames of a stream each have four bytes of length before them. */
+/** A message that `encodeMessage` made, in its envelope. */
+export const wrapProtobuf = (message: Uint8Array, apiVersion: string, kind: string): Uint8Array =>
+  Buffer.concat([protobufHead(message.length, apiVersion, kind), message]);
+
+/** The envelope up to its message, which is `length` bytes and comes last. */
+export function protobufHead(length: number, apiVersion: string, kind: string): Uint8Array {
+  const writer = new ReverseWriter();
+  writer.varint(length);
+  writer.tag(2, WIRE_BYTES);
+  writeTypeMeta(writer, apiVersion, kind);
+  writer.bytes(MAGIC);
+  return writer.finish();
+}
+
+/** What stands before a message that is field `field` of another: tag and length. */
+export function protobufFieldHead(field: number, length: number): Uint8Array {
+  const writer = new ReverseWriter();
+  writer.varint(length);
+  writer.tag(field, WIRE_BYTES);
+  return writer.finish();
+}
+
+/**
+ * A watch event around an object in its envelope. The event itself has none: streams are written by upstream's raw serializer,
+ * each event after four bytes of its length, big-endian, which are not part of this.
+ */
 export function encodeProtobufWatchEvent(type: string, object: Uint8Array): Uint8Array {
   const writer = new ReverseWriter();
-  const start = writer.length;
   writer.bytes(object);
-  writer.delimit(1, start);
-  writer.delimit(2, start);
+  writer.delimit(1, 0);
+  writer.delimit(2, 0);
   const name = writer.length;
   writer.string(type);
   writer.delimit(1, name);
-  writer.delimit(2, start);
-  writeTypeMeta(writer, 'v1', 'WatchEvent');
-  writer.bytes(MAGIC);
   return writer.finish();
 }
 

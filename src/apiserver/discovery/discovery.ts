@@ -1,16 +1,23 @@
 import { createHash } from 'node:crypto';
 import { genericNotFound } from '../../api/meta/status.ts';
-import { Negotiator } from '../http/negotiation.ts';
-import { jsonAnswer, type RouteAnswer, type RouteRequest } from '../http/routes.ts';
+import { encodeObject } from '../http/encode-object.ts';
+import { type Encoding, type MediaType, mediaName, Negotiator, type Offer, plainOffer } from '../http/negotiation.ts';
+import type { RouteAnswer, RouteRequest } from '../http/routes.ts';
 import type { ApiServer } from '../server.ts';
 import { DiscoveryDocuments, type ServerAddress } from './documents.ts';
 
-const offer = {
-  encodings: ['json'] as const,
-  transforms: ['apidiscovery.k8s.io/v2/APIGroupDiscoveryList', 'apidiscovery.k8s.io/v2beta1/APIGroupDiscoveryList'],
+const all: readonly Encoding[] = ['json', 'yaml', 'protobuf'];
+
+/** The roots, which know the aggregated form too (KEP-3352). */
+const rootOffer: Offer = {
+  encodings: all,
+  transforms: new Map([
+    ['apidiscovery.k8s.io/v2/APIGroupDiscoveryList', all],
+    ['apidiscovery.k8s.io/v2beta1/APIGroupDiscoveryList', all],
+  ]),
 };
 
-/** Serves `/api`, `/apis` and below, plain and aggregated. */
+/** Serves `/api`, `/apis` and below, plain and aggregated. Documents are made when first asked for and kept until what is served changes. */
 export function addDiscovery(server: ApiServer, addresses: readonly ServerAddress[]): void {
   const negotiator = new Negotiator();
   let documents: DiscoveryDocuments | undefined;
@@ -20,54 +27,57 @@ export function addDiscovery(server: ApiServer, addresses: readonly ServerAddres
     answers.clear();
   });
   const current = (): DiscoveryDocuments => (documents ??= new DiscoveryDocuments(server.registry, addresses));
-  const cached = (key: string, make: () => RouteAnswer): RouteAnswer => {
-    let answer = answers.get(key);
-    if (answer === undefined) answers.set(key, (answer = make()));
-    return answer;
+  const answer = (key: string, media: MediaType, make: () => object | undefined): RouteAnswer => {
+    const full = `${key} ${media.encoding} ${media.version}`;
+    let known = answers.get(full);
+    if (known === undefined) {
+      const document = make();
+      if (document === undefined) throw genericNotFound();
+      known = media.as === '' ? plain(document, media.encoding) : aggregated(document, media);
+      answers.set(full, known);
+    }
+    return known;
   };
   const root = (core: boolean) => (request: RouteRequest) => {
-    const media = negotiator.choose(request.headers.accept, offer);
+    const media = negotiator.choose(request.headers.accept, rootOffer);
     if (media.as === '') {
-      return cached(`plain ${core}`, () => jsonAnswer(200, core ? current().coreVersions() : current().groupList()));
+      return answer(`root ${core}`, media, () => (core ? current().coreVersions() : current().groupList()));
     }
-    const answer = cached(`aggregated ${core} ${media.version}`, () =>
-      withTag(current().aggregated(core, media.version), media.version),
-    );
-    return request.headers['if-none-match'] === answer.headers?.['etag'] ? notModified(answer) : answer;
+    const found = answer(`aggregated ${core}`, media, () => current().aggregated(core, media.version));
+    return request.headers['if-none-match'] === found.headers?.['etag'] ? notModified(found) : found;
+  };
+  const below = (request: RouteRequest): RouteAnswer => {
+    const media = negotiator.choose(request.headers.accept, plainOffer);
+    const [first, group = '', version = '', ...rest] = request.path.split('/').filter((part) => part !== '');
+    const core = first === 'api';
+    if (rest.length > 0 || (core && version !== '')) throw genericNotFound();
+    if (core) return answer(`list /${group}`, media, () => current().resourceList('', group));
+    if (version !== '') return answer(`list ${group}/${version}`, media, () => current().resourceList(group, version));
+    return answer(`group ${group}`, media, () => current().group(group));
   };
   server.addRoute('/api', root(true));
   server.addRoute('/apis', root(false));
-  server.addRoutePrefix('/api/', (request) => list(cached, current, '', request.path.split('/')[2] ?? '', request.path));
-  server.addRoutePrefix('/apis/', (request) => {
-    const [, , group = '', version = ''] = request.path.split('/');
-    if (version !== '') return list(cached, current, group, version, request.path);
-    const document = current().group(group);
-    if (document === undefined) throw genericNotFound();
-    return cached(`group ${group}`, () => jsonAnswer(200, document));
-  });
+  server.addRoutePrefix('/api/', below);
+  server.addRoutePrefix('/apis/', below);
 }
 
-function list(
-  cached: (key: string, make: () => RouteAnswer) => RouteAnswer,
-  current: () => DiscoveryDocuments,
-  group: string,
-  version: string,
-  path: string,
-): RouteAnswer {
-  if (path.replace(/\/+$/, '').split('/').length > (group === '' ? 3 : 4)) throw genericNotFound();
-  const document = current().resourceList(group, version);
-  if (document === undefined) throw genericNotFound();
-  return cached(`list ${group}/${version}`, () => jsonAnswer(200, document));
-}
+const encoded = (document: object, encoding: Encoding): Uint8Array =>
+  encodeObject(document, encoding) ?? Buffer.from(JSON.stringify(document));
 
-function withTag(document: object, version: string): RouteAnswer {
-  const body = Buffer.from(JSON.stringify(document));
+const plain = (document: object, encoding: Encoding): RouteAnswer => ({
+  code: 200,
+  contentType: mediaName(encoding),
+  body: encoded(document, encoding),
+});
+
+function aggregated(document: object, media: MediaType): RouteAnswer {
   return {
     code: 200,
-    contentType: `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
-    body,
+    contentType: `${mediaName(media.encoding)};g=apidiscovery.k8s.io;v=${media.version};as=APIGroupDiscoveryList`,
+    body: encoded(document, media.encoding),
     headers: {
-      etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"`,
+      // The hash is of the document, whatever it is written in.
+      etag: `"${createHash('sha512').update(JSON.stringify(document)).digest('hex').toUpperCase()}"`,
       vary: 'Accept',
       'cache-control': 'public',
     },

@@ -140,7 +140,7 @@ function resourceEntries(type: Shown): object[] {
 
 function aggregatedGroup(group: Group): object {
   return {
-    metadata: { name: group.name, creationTimestamp: null },
+    metadata: { name: group.name },
     versions: group.versions.map((v) => ({
       version: v.version,
       freshness: 'Current',

@@ -8,6 +8,7 @@ import type { ObjectSchema } from '../../api/schema/schema.ts';
 import { encodeOpenApiV2 } from '../../api/wire/openapi-v2-protobuf.ts';
 import type { VirtualResource } from '../contract.ts';
 import { jsonAnswer, type RouteAnswer, type RouteRequest } from '../http/routes.ts';
+import { builtinTypeName } from '../rest/kind-schema.ts';
 import type { ApiServer } from '../server.ts';
 import {
   DELETE_OPTIONS_DEFINITION,
@@ -127,11 +128,6 @@ function definitionOf(resource: Resource): string {
   return `${resource.group.split('.').reverse().join('.')}.${resource.version}.${resource.kind}`;
 }
 
-function kindDefinition(kind: GroupVersionKind): string {
-  const short = kind.group === '' ? 'core' : kind.group.replace(/\.k8s\.io$/, '').split('.')[0]!;
-  return `io.k8s.api.${short}.${kind.version}.${kind.kind}`;
-}
-
 /** The schemas that the operations of some group versions speak of, and custom list types, which have none. */
 function rootsOf(
   all: readonly Served[],
@@ -154,7 +150,7 @@ function rootsOf(
       else lists[list] = customList(resource, name, version);
       for (const { kind: other } of Object.values(resource.subresources)) {
         if (other === undefined) continue;
-        const type = kindDefinition(other);
+        const type = builtinTypeName(other);
         if (hasBuiltinSchema(type)) roots.push({ schema: builtinSchema(type), kinds: [other] });
       }
     }
@@ -201,7 +197,7 @@ const patchSchema: Json = {
 
 function operationsOf(served: Served): Operation[] {
   return [
-    ...served.resources.flatMap((r) => resourceOperations(r, definitionOf(r), `${definitionOf(r)}List`, kindDefinition)),
+    ...served.resources.flatMap((r) => resourceOperations(r, definitionOf(r), `${definitionOf(r)}List`, builtinTypeName)),
     ...served.virtuals.map(virtualOperation),
   ];
 }

@@ -18,8 +18,14 @@ export function readBody(
 ): void {
   const declared = req.headers['content-length'];
   if (declared !== undefined) {
-    if (Number(declared) > MAX_BODY_BYTES) return done(tooLarge(), nothing);
-    if (declared === '0') return done(undefined, nothing);
+    if (Number(declared) > MAX_BODY_BYTES) {
+      done(tooLarge(), nothing);
+      return;
+    }
+    if (declared === '0') {
+      done(undefined, nothing);
+      return;
+    }
   }
   let first: Buffer | undefined;
   let rest: Buffer[] | undefined;
@@ -38,7 +44,10 @@ export function readBody(
   });
   req.on('data', (chunk: Buffer) => {
     size += chunk.length;
-    if (size > MAX_BODY_BYTES) return finish(tooLarge());
+    if (size > MAX_BODY_BYTES) {
+      finish(tooLarge());
+      return;
+    }
     if (first === undefined) first = chunk;
     else (rest ??= []).push(chunk);
   });

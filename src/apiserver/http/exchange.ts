@@ -39,6 +39,8 @@ export class Exchange {
   counted: 'mutating' | 'read-only' | undefined;
   /** Called once, when the answer has been handed to the socket. */
   onDone: ((exchange: Exchange, code: number, bytes: number) => void) | undefined;
+  /** Told of a fault after the answer's head has been sent, when no Status can be given any more. */
+  onFault: ((exchange: Exchange, err: unknown) => void) | undefined;
   #gone: AbortController | undefined;
 
   constructor(
@@ -105,13 +107,22 @@ export class Exchange {
   /** Answers with a whole body. Compresses it when it is large and the client can take it. */
   send(code: number, contentType: string, body: Uint8Array, more?: OutgoingHttpHeaders): void {
     const { res } = this;
-    if (res === undefined) return this.#sendOnSocket(code, contentType, body);
-    if (res.headersSent || res.destroyed) return this.done(code, 0);
+    if (res === undefined) {
+      this.#sendOnSocket(code, contentType, body);
+      return;
+    }
+    if (res.headersSent || res.destroyed) {
+      this.done(code, 0);
+      return;
+    }
     const headers = this.responseHeaders(contentType);
     if (more !== undefined) Object.assign(headers, more);
     if (body.length >= GZIP_MIN_BYTES && acceptsGzip(this.headers)) {
       gzip(body, { level: GZIP_LEVEL }, (err, compressed) => {
-        if (err !== null) return this.#write(res, code, headers, body);
+        if (err !== null) {
+          this.#write(res, code, headers, body);
+          return;
+        }
         headers['content-encoding'] = 'gzip';
         headers['vary'] = 'Accept-Encoding';
         this.#write(res, code, headers, compressed);
@@ -133,7 +144,10 @@ export class Exchange {
 
   #sendOnSocket(code: number, contentType: string, body: Uint8Array): void {
     const socket = this.upgrade?.socket;
-    if (socket === undefined || socket.destroyed) return this.done(code, 0);
+    if (socket === undefined || socket.destroyed) {
+      this.done(code, 0);
+      return;
+    }
     const lines = [
       `HTTP/1.1 ${code} ${code >= 400 ? 'Error' : 'OK'}`,
       `Audit-Id: ${this.auditId}`,

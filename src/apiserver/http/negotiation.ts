@@ -1,7 +1,7 @@
 import { notAcceptable, unsupportedMediaType } from '../../api/meta/status.ts';
 
 /** How an answer is written. */
-export type Encoding = 'json' | 'yaml' | 'protobuf' | 'cbor';
+export type Encoding = 'json' | 'yaml' | 'protobuf';
 
 /** What a client wants an answer to be. */
 export interface MediaType {
@@ -14,9 +14,10 @@ export interface MediaType {
 
 /** What an endpoint can give. */
 export interface Offer {
+  /** Of objects as they are; the first is what a client gets that does not mind. */
   readonly encodings: readonly Encoding[];
-  /** Which transformations it knows: `meta.k8s.io/v1/Table`. */
-  readonly transforms: readonly string[];
+  /** Of transformations: `meta.k8s.io/v1/Table`. */
+  readonly transforms: ReadonlyMap<string, readonly Encoding[]>;
 }
 
 const json: MediaType = { encoding: 'json', as: '', group: '', version: '' };
@@ -27,8 +28,26 @@ const names: Readonly<Record<Encoding, string>> = {
   json: 'application/json',
   yaml: 'application/yaml',
   protobuf: 'application/vnd.kubernetes.protobuf',
-  cbor: 'application/cbor',
 };
+
+const text: readonly Encoding[] = ['json', 'yaml'];
+const all: readonly Encoding[] = ['json', 'yaml', 'protobuf'];
+
+const transforms: Offer['transforms'] = new Map<string, readonly Encoding[]>([
+  ['meta.k8s.io/v1/Table', text],
+  ['meta.k8s.io/v1beta1/Table', text],
+  ['meta.k8s.io/v1/PartialObjectMetadata', all],
+  ['meta.k8s.io/v1beta1/PartialObjectMetadata', text],
+  ['meta.k8s.io/v1/PartialObjectMetadataList', all],
+  ['meta.k8s.io/v1beta1/PartialObjectMetadataList', text],
+]);
+
+/** What stored built-in types, and everything else with a schema of ours, can be shown as. */
+export const builtinOffer: Offer = { encodings: all, transforms };
+/** Custom resources have no protobuf; their metadata alone does. */
+export const customOffer: Offer = { encodings: text, transforms };
+/** Plain objects: reviews, errors, discovery documents. */
+export const plainOffer: Offer = { encodings: all, transforms: new Map() };
 
 /** Chooses answers' media types, remembering the headers it has read. */
 export class Negotiator {
@@ -36,6 +55,13 @@ export class Negotiator {
 
   /** The best clause of an Accept header that the offer has. Throws 406. */
   choose(accept: string | undefined, offer: Offer): MediaType {
+    const chosen = this.tryChoose(accept, offer);
+    if (chosen === undefined) throw notAcceptable(offer.encodings.map((e) => names[e]));
+    return chosen;
+  }
+
+  /** As `choose`; undefined when nothing fits. */
+  tryChoose(accept: string | undefined, offer: Offer): MediaType | undefined {
     if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json') return json;
     let clauses = this.#clauses.get(accept);
     if (clauses === undefined) {
@@ -44,12 +70,14 @@ export class Negotiator {
       this.#clauses.set(accept, clauses);
     }
     for (const clause of clauses) {
-      if (!offer.encodings.includes(clause.encoding)) continue;
-      if (clause.as === '' || offer.transforms.includes(`${clause.group}/${clause.version}/${clause.as}`)) return clause;
+      const encodings = clause.as === '' ? offer.encodings : offer.transforms.get(transformOf(clause));
+      if (encodings?.includes(clause.encoding) === true) return clause;
     }
-    throw notAcceptable(offer.encodings.map((e) => names[e]));
+    return undefined;
   }
 }
+
+const transformOf = (type: MediaType): string => `${type.group}/${type.version}/${type.as}`;
 
 function parseAccept(header: string): readonly MediaType[] {
   const clauses: { readonly type: MediaType; readonly quality: number }[] = [];
@@ -58,9 +86,10 @@ function parseAccept(header: string): readonly MediaType[] {
     const encoding = encodingOf(name.toLowerCase());
     if (encoding === undefined) continue;
     const values = new Map(parameters.map((p) => p.split('=', 2) as [string, string]));
+    const quality = Number(values.get('q') ?? 1);
     clauses.push({
       type: { encoding, as: values.get('as') ?? '', group: values.get('g') ?? '', version: values.get('v') ?? '' },
-      quality: Number(values.get('q') ?? 1),
+      quality: Number.isNaN(quality) ? 1 : quality,
     });
   }
   return clauses.sort((a, b) => b.quality - a.quality).map((c) => c.type);

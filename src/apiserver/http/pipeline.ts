@@ -1,8 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { genericNotFound } from '../../api/meta/status.ts';
-import { type ApiRequest, type PatchType, patchTypes, type UserInfo, type Verb } from '../../api/request.ts';
-import { parseJson } from '../../api/wire/json.ts';
+import { genericNotFound, notAcceptable } from '../../api/meta/status.ts';
+import type { ApiRequest, UserInfo, Verb } from '../../api/request.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { Random } from '../../util/random.ts';
@@ -16,17 +15,17 @@ import { methodNotAllowed } from '../rest/scope.ts';
 import { prepareWatch } from '../rest/watch.ts';
 import { authenticate, authorize } from './authorize.ts';
 import { readBody } from './body.ts';
-import { decodeDeleteOptions } from './delete-options.ts';
 import { Exchange, type Incoming, type Outgoing } from './exchange.ts';
 import type { Inflight } from './inflight.ts';
 import type { Metrics } from './metrics.ts';
-import { bodyEncoding, bodyType, type MediaType, Negotiator } from './negotiation.ts';
+import { builtinOffer, customOffer, type MediaType, mediaName, Negotiator, plainOffer } from './negotiation.ts';
 import { parseOptions } from './query.ts';
-import { includeObject, objectOffer, respond, respondError } from './respond.ts';
+import { objectEncoding, type RequestBody, readObject, readPatch, withDeleteOptions } from './request-body.ts';
+import { respond, respondError } from './respond.ts';
 import type { Routes } from './routes.ts';
-import { partialObject, table } from './table.ts';
-import { JsonWatchEncoder, TransformingWatchEncoder, type WatchEncoder, WatchStream } from './watch-stream.ts';
-import { parseYaml } from './yaml.ts';
+import { includeObject, partialObject, tableHead, tableRow } from './table.ts';
+import { JsonWatchEncoder, ProtobufWatchEncoder, TransformingWatchEncoder, type WatchEncoder } from './watch-encoders.ts';
+import { WatchStream } from './watch-stream.ts';
 
 /** What the stages of a request are made of. */
 export interface PipelineParts {
@@ -55,7 +54,8 @@ const noDuplicates: readonly string[] = [];
 export class Pipeline {
   readonly #parts: PipelineParts;
   readonly #negotiator = new Negotiator();
-  readonly #watchEncoders = new WeakMap<Endpoint, JsonWatchEncoder>();
+  readonly #jsonWatches = new WeakMap<Endpoint, WatchEncoder>();
+  readonly #protobufWatches = new WeakMap<Endpoint, WatchEncoder>();
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
@@ -89,6 +89,7 @@ export class Pipeline {
     const auditId = typeof given === 'string' && given !== '' ? given.slice(0, 64) : random.uuid();
     const exchange = new Exchange(req, res, auditId, certificate, remoteAddress, clock.monotonic(), upgrade);
     exchange.onDone = this.#done;
+    exchange.onFault = this.#fault;
     return exchange;
   }
 
@@ -97,6 +98,11 @@ export class Pipeline {
     if (exchange.counted !== undefined) inflight.leave(exchange.counted === 'mutating');
     metrics.observe(exchange, code, bytes, clock.monotonic() - exchange.startedAt);
     if (exchange.attributes !== undefined) this.#audit(exchange, exchange.attributes, 'ResponseComplete', code);
+  };
+
+  readonly #fault = (exchange: Exchange, err: unknown): void => {
+    const { method, path, auditId } = exchange;
+    this.#parts.logger.error({ err, method, path, auditId }, 'answer broke off');
   };
 
   #begin(exchange: Exchange): void {
@@ -111,11 +117,14 @@ export class Pipeline {
   }
 
   #fail(exchange: Exchange, err: unknown): void {
-    respondError(exchange, err, this.#parts.logger);
+    respondError(exchange, err, this.#parts.logger, this.#negotiator);
   }
 
   #authenticated(exchange: Exchange, user: UserInfo): void {
-    if (!asksToImpersonate(exchange.headers)) return this.#known(exchange, user);
+    if (!asksToImpersonate(exchange.headers)) {
+      this.#known(exchange, user);
+      return;
+    }
     impersonate(user, exchange.headers, this.#parts.authorizer)
       .then((other) => this.#known(exchange, other))
       .catch((err: unknown) => this.#fail(exchange, err));
@@ -193,41 +202,62 @@ export class Pipeline {
     const request = toApiRequest(exchange);
     switch (request.verb) {
       case 'watch':
-        return this.#watch(exchange, request);
+        this.#watch(exchange, request);
+        break;
       case 'get':
       case 'list':
-        return this.#finish(exchange, request, noDuplicates, this.#media(exchange));
+        this.#finish(exchange, request, noDuplicates, this.#media(exchange, request));
+        break;
+      case 'delete':
+      case 'deletecollection':
+        this.#delete(exchange, request, this.#media(exchange, request));
+        break;
       default:
-        return this.#withBody(exchange, request, this.#media(exchange));
+        this.#write(exchange, request, this.#media(exchange, request));
     }
   }
 
-  #media(exchange: Exchange): MediaType {
-    return this.#negotiator.choose(exchange.headers.accept, objectOffer);
+  #media(exchange: Exchange, request: ApiRequest): MediaType {
+    const { accept } = exchange.headers;
+    const endpoint = this.#parts.registry.find(request.group, request.version, request.resource);
+    const offer = endpoint === undefined ? plainOffer : endpoint.protobuf === undefined ? customOffer : builtinOffer;
+    return this.#negotiator.choose(accept, offer);
   }
 
-  #withBody(exchange: Exchange, request: ApiRequest, media: MediaType): void {
+  #delete(exchange: Exchange, request: ApiRequest, media: MediaType): void {
+    this.#body(exchange, (body) => {
+      const complete = withDeleteOptions(request, body, exchange.headers['content-type']);
+      this.#finish(exchange, complete, noDuplicates, media);
+    });
+  }
+
+  #write(exchange: Exchange, request: ApiRequest, media: MediaType): void {
+    const contentType = exchange.headers['content-type'];
+    const duplicates = request.options.fieldValidation !== 'Ignore';
+    if (request.verb === 'patch') {
+      this.#body(exchange, (body) => {
+        const { patchType, value, duplicateFields } = readPatch(body, contentType, duplicates);
+        this.#finish(exchange, { ...request, patchType, body: value }, duplicateFields, media);
+      });
+      return;
+    }
+    const type = this.#parts.dispatcher.bodyType(request);
+    const encoding = objectEncoding(contentType, type);
+    this.#body(exchange, (body) => {
+      const { value, duplicateFields }: RequestBody = readObject(body, encoding, type, duplicates);
+      this.#finish(exchange, { ...request, body: value }, duplicateFields, media);
+    });
+  }
+
+  /** Reads the whole body, then goes on with `use`; what it throws is answered. */
+  #body(exchange: Exchange, use: (body: Buffer) => void): void {
     readBody(exchange.req, this.#parts.clock, (err, body) => {
-      if (err !== undefined) return this.#fail(exchange, err);
+      if (err !== undefined) {
+        this.#fail(exchange, err);
+        return;
+      }
       try {
-        if (request.verb === 'delete' || request.verb === 'deletecollection') {
-          return this.#finish(
-            exchange,
-            decodeDeleteOptions(request, body, exchange.headers['content-type']),
-            noDuplicates,
-            media,
-          );
-        }
-        const type = bodyType(exchange.headers['content-type']);
-        const isPatch = request.verb === 'patch';
-        const encoding = isPatch ? patchEncoding(type) : bodyEncoding(type, ['json', 'yaml']);
-        const patchType = isPatch ? { patchType: type as PatchType } : {};
-        if (encoding === 'yaml') {
-          return this.#finish(exchange, { ...request, ...patchType, body: parseYaml(body) }, noDuplicates, media);
-        }
-        const ignore = request.options.fieldValidation === 'Ignore';
-        const { value, duplicateFields } = parseJson(body, { duplicates: !ignore });
-        this.#finish(exchange, { ...request, ...patchType, body: value }, duplicateFields, media);
+        use(body);
       } catch (failure) {
         this.#fail(exchange, failure);
       }
@@ -247,7 +277,7 @@ export class Pipeline {
     const endpoint = registry.find(request.group, request.version, request.resource);
     if (endpoint === undefined || request.subresource !== undefined) throw genericNotFound();
     if (!endpoint.resource.verbs.includes('watch')) throw methodNotAllowed();
-    const media = this.#media(exchange);
+    const media = this.#media(exchange, request);
     const prepared = prepareWatch(endpoint, request, clock, random);
     const encoder = this.#watchEncoder(exchange, endpoint, media);
     const stream = new WatchStream(exchange, endpoint, encoder, (count, bytes) =>
@@ -257,27 +287,31 @@ export class Pipeline {
   }
 
   #watchEncoder(exchange: Exchange, endpoint: Endpoint, media: MediaType): WatchEncoder {
-    const { clock } = this.#parts;
-    if (media.as === 'Table') {
-      const include = includeObject(exchange);
-      let headers = true;
-      return new TransformingWatchEncoder(endpoint, 'application/json', (object) => {
-        const metadata = { resourceVersion: object.metadata?.resourceVersion ?? '' };
-        const shown = table(endpoint.resource, [object], metadata, clock.now(), include, media.version, headers);
-        headers = false;
-        return shown;
-      });
-    }
-    if (media.as !== '') {
-      const apiVersion = `meta.k8s.io/${media.version}`;
-      return new TransformingWatchEncoder(endpoint, 'application/json', (object) => ({ ...partialObject(object), apiVersion }));
-    }
-    let encoder = this.#watchEncoders.get(endpoint);
+    const { encoding, version } = media;
+    // YAML has no form for streams.
+    if (encoding === 'yaml') throw notAcceptable(plainOffer.encodings.map(mediaName));
+    if (media.as === 'Table') return this.#tableEncoder(exchange, endpoint, version);
+    if (media.as !== '') return new TransformingWatchEncoder(endpoint, encoding, (object) => partialObject(object, version));
+    const known = encoding === 'json' ? this.#jsonWatches : this.#protobufWatches;
+    let encoder = known.get(endpoint);
     if (encoder === undefined) {
-      encoder = new JsonWatchEncoder(endpoint);
-      this.#watchEncoders.set(endpoint, encoder);
+      encoder = encoding === 'json' ? new JsonWatchEncoder(endpoint) : new ProtobufWatchEncoder(endpoint);
+      known.set(endpoint, encoder);
     }
     return encoder;
+  }
+
+  #tableEncoder(exchange: Exchange, endpoint: Endpoint, version: string): WatchEncoder {
+    const { clock } = this.#parts;
+    const include = includeObject(exchange.query);
+    // Columns are told once.
+    let headers = true;
+    return new TransformingWatchEncoder(endpoint, 'json', (object) => {
+      const metadata = { resourceVersion: object.metadata?.resourceVersion ?? '' };
+      const head = tableHead(endpoint.resource, metadata, version, headers);
+      headers = false;
+      return { ...head, rows: [tableRow(endpoint.resource, object, clock.now(), include, version)] };
+    });
   }
 }
 
@@ -287,10 +321,6 @@ const streams: ReadonlySet<string> = new Set(['proxy', 'exec', 'attach', 'portfo
 export function isLongRunning(exchange: Exchange): boolean {
   const { info } = exchange;
   return info.isResourceRequest && (info.verb === 'watch' || streams.has(info.subresource));
-}
-
-function patchEncoding(type: string): 'json' | 'yaml' {
-  return type === patchTypes.apply ? 'yaml' : 'json';
 }
 
 function attributesOf(exchange: Exchange, user: UserInfo): RequestAttributes {

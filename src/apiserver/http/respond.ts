@@ -1,162 +1,153 @@
-import type { ServerResponse } from 'node:http';
-import { createGzip } from 'node:zlib';
-import { stringify } from 'yaml';
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import { customError, internalStatus, StatusError } from '../../api/meta/status.ts';
+import { builtinSchema } from '../../api/schema/builtin.ts';
+import { encodeMessage, wrapProtobuf } from '../../api/wire/protobuf.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import { isList, type Outcome, toObject } from '../rest/dispatch.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
 import type { ListResult } from '../rest/read.ts';
 import type { RestResult } from '../rest/scope.ts';
-import { acceptsGzip, type Exchange, GZIP_LEVEL, GZIP_MIN_BYTES } from './exchange.ts';
-import { listMetadata, listPieces } from './list-bytes.ts';
-import { type MediaType, mediaName, type Offer } from './negotiation.ts';
-import { type IncludeObject, parseIncludeObject, partialObject, table } from './table.ts';
+import { encodeObject } from './encode-object.ts';
+import type { Exchange } from './exchange.ts';
+import { listMetadata, listPieces, madePieces, protobufPieces } from './list-pieces.ts';
+import { type Encoding, type MediaType, mediaName, type Negotiator, plainOffer } from './negotiation.ts';
+import { sendPieces } from './stream-pieces.ts';
+import { includeObject, partialObject, tableHead, tableRow } from './table.ts';
 
-/** What stored types can be shown as. */
-export const objectOffer: Offer = {
-  encodings: ['json', 'yaml'],
-  transforms: [
-    'meta.k8s.io/v1/Table',
-    'meta.k8s.io/v1beta1/Table',
-    'meta.k8s.io/v1/PartialObjectMetadata',
-    'meta.k8s.io/v1beta1/PartialObjectMetadata',
-    'meta.k8s.io/v1/PartialObjectMetadataList',
-    'meta.k8s.io/v1beta1/PartialObjectMetadataList',
-  ],
-};
-
-/** Plain objects: reviews, discovery documents. */
-export const plainOffer: Offer = { encodings: ['json', 'yaml'], transforms: [] };
-
-/** Entries beyond which a list is streamed rather than sent as one body. */
-const STREAM_ENTRIES = 500;
+const PARTIAL = 'io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadata';
 
 /** Answers a request with what it came to. */
 export function respond(exchange: Exchange, outcome: Outcome, media: MediaType, clock: Clock): void {
-  if (media.as !== '' && outcome.endpoint !== undefined) {
-    return sendObject(exchange, codeOf(outcome), transform(exchange, outcome, outcome.endpoint, media, clock), media);
-  }
-  if (media.encoding !== 'json' || wantsPretty(exchange)) {
-    return sendObject(exchange, codeOf(outcome), toObject(outcome), media);
-  }
-  if (isList(outcome)) return sendList(exchange, outcome);
-  sendResult(exchange, outcome);
+  if (isList(outcome)) sendList(exchange, outcome, media, clock);
+  else sendOne(exchange, outcome, media, clock);
 }
 
-const codeOf = (outcome: Outcome): number => (isList(outcome) ? 200 : outcome.code);
-
-function sendResult(exchange: Exchange, result: RestResult): void {
-  const { entry, endpoint } = result;
-  const body = entry !== undefined && endpoint !== undefined ? endpoint.bytes(entry) : Buffer.from(JSON.stringify(result.object));
-  exchange.send(result.code, 'application/json', body);
+function sendOne(exchange: Exchange, result: RestResult, media: MediaType, clock: Clock): void {
+  const { code, entry, endpoint } = result;
+  const { encoding } = media;
+  if (endpoint === undefined) {
+    sendObject(exchange, code, result.object ?? {}, encoding);
+    return;
+  }
+  if (media.as !== '') {
+    const object = entry === undefined ? (result.object ?? {}) : endpoint.object(entry);
+    sendObject(exchange, code, transformed(exchange, endpoint, object, media, clock), encoding);
+    return;
+  }
+  if (entry !== undefined) {
+    if (encoding === 'json' && !wantsPretty(exchange)) {
+      exchange.send(code, 'application/json', endpoint.bytes(entry));
+      return;
+    }
+    if (encoding === 'protobuf') {
+      const body = wrapProtobuf(endpoint.message(entry), endpoint.apiVersion, endpoint.resource.kind);
+      exchange.send(code, mediaName(encoding), body);
+      return;
+    }
+  }
+  sendObject(exchange, code, toObject(result), encoding);
 }
 
-/** Any object in the encoding asked for. */
-export function sendObject(exchange: Exchange, code: number, object: unknown, media: Pick<MediaType, 'encoding'>): void {
-  const text =
-    media.encoding === 'yaml'
-      ? stringify(object, { aliasDuplicateObjects: false })
-      : wantsPretty(exchange)
-        ? `${JSON.stringify(object, null, 2)}\n`
-        : `${JSON.stringify(object)}\n`;
-  exchange.send(code, mediaName(media.encoding), Buffer.from(text));
+/** An object as a Table or as its metadata. */
+function transformed(exchange: Exchange, endpoint: Endpoint, object: KubernetesObject, media: MediaType, clock: Clock): object {
+  const { resource } = endpoint;
+  switch (media.as) {
+    case 'Table': {
+      const { resourceVersion } = object.metadata ?? {};
+      const metadata = resourceVersion === undefined ? {} : { resourceVersion };
+      const row = tableRow(resource, object, clock.now(), includeObject(exchange.query), media.version);
+      return { ...tableHead(resource, metadata, media.version), rows: [row] };
+    }
+    case 'PartialObjectMetadata':
+      return partialObject(object, media.version);
+    default:
+      throw notThatKind(media.as, 'is not a list', `${resource.version}.${resource.kind}`);
+  }
+}
+
+function sendList(exchange: Exchange, result: ListResult, media: MediaType, clock: Clock): void {
+  const { endpoint } = result;
+  const { resource } = endpoint;
+  const { encoding, version } = media;
+  const type = mediaName(encoding);
+  if (media.as === '') {
+    if (encoding === 'protobuf') {
+      const pieces = protobufPieces(result, endpoint.apiVersion, resource.listKind, (entry) => endpoint.message(entry));
+      sendPieces(exchange, type, pieces);
+    } else if (encoding === 'json' && !wantsPretty(exchange)) sendPieces(exchange, type, listPieces(result));
+    else sendObject(exchange, 200, wholeList(result), encoding);
+    return;
+  }
+  if (media.as === 'PartialObjectMetadata') {
+    throw notThatKind(media.as, 'is a list', `${resource.version}.${resource.listKind}`);
+  }
+  const now = clock.now();
+  if (media.as === 'Table') {
+    const include = includeObject(exchange.query);
+    const head = tableHead(resource, listMetadata(result), version);
+    sendMade(exchange, result, encoding, head, 'rows', (object) => tableRow(resource, object, now, include, version));
+    return;
+  }
+  const kind = 'PartialObjectMetadataList';
+  const apiVersion = `meta.k8s.io/${version}`;
+  if (encoding === 'protobuf') {
+    const message = (entry: (typeof result.entries)[number]): Uint8Array =>
+      encodeMessage(builtinSchema(PARTIAL), { metadata: endpoint.object(entry).metadata });
+    sendPieces(exchange, type, protobufPieces(result, apiVersion, kind, message));
+    return;
+  }
+  const head = { kind, apiVersion, metadata: listMetadata(result) };
+  sendMade(exchange, result, encoding, head, 'items', (object) => partialObject(object, version));
+}
+
+/** A list as an object. Items of built-in types do not say what they are. */
+function wholeList(result: ListResult): object {
+  const list = toObject(result) as { readonly items?: readonly KubernetesObject[] };
+  if (result.endpoint.itemHead.length === 0) return list;
+  return { ...list, items: list.items?.map(({ kind: _kind, apiVersion: _apiVersion, ...item }) => item) };
+}
+
+function sendMade(
+  exchange: Exchange,
+  result: ListResult,
+  encoding: Encoding,
+  head: object,
+  list: string,
+  item: (object: KubernetesObject) => object,
+): void {
+  if (encoding === 'json' && !wantsPretty(exchange)) {
+    sendPieces(exchange, 'application/json', madePieces(result, head, list, item));
+    return;
+  }
+  const { endpoint, entries } = result;
+  sendObject(exchange, 200, { ...head, [list]: entries.map((entry) => item(endpoint.object(entry))) }, encoding);
+}
+
+function notThatKind(as: string, why: string, type: string): StatusError {
+  return customError(406, 'NotAcceptable', `you requested ${as}, but the requested object ${why} (*${type})`);
+}
+
+/** Any object in the encoding asked for; JSON when it has no protobuf. */
+export function sendObject(exchange: Exchange, code: number, object: object, encoding: Encoding): void {
+  const body = encodeObject(object, encoding, wantsPretty(exchange));
+  if (body === undefined) {
+    sendObject(exchange, code, object, 'json');
+    return;
+  }
+  exchange.send(code, mediaName(encoding), body);
 }
 
 /** Indented JSON: asked for, or for eyes (curl and browsers), as upstream guesses. */
 function wantsPretty(exchange: Exchange): boolean {
   const asked = exchange.query?.get('pretty');
-  if (asked !== undefined && asked !== null) return asked !== 'false' && asked !== '0';
+  if (asked !== undefined && asked !== null && asked !== '') return asked !== 'false' && asked !== '0';
   const agent = exchange.userAgent;
   return agent.startsWith('curl') || agent.startsWith('Wget') || agent.startsWith('Mozilla/5.0');
 }
 
-function sendList(exchange: Exchange, result: ListResult): void {
-  const pieces = listPieces(result);
-  const first = pieces.next();
-  if (result.entries.length <= STREAM_ENTRIES) {
-    // One piece unless the objects are large.
-    const second = pieces.next();
-    if (second.done === true) return exchange.send(200, 'application/json', first.value as Buffer);
-    return streamPieces(exchange, [first.value as Buffer, second.value], pieces);
-  }
-  streamPieces(exchange, [first.value as Buffer], pieces);
-}
-
-/** Writes pieces as the client takes them, a turn of the loop between two. */
-function streamPieces(exchange: Exchange, made: readonly Buffer[], rest: Generator<Buffer, void, undefined>): void {
-  const res = exchange.res as ServerResponse;
-  const headers = exchange.responseHeaders('application/json');
-  const size = made.reduce((sum, b) => sum + b.length, 0);
-  const compress = size >= GZIP_MIN_BYTES && acceptsGzip(exchange.headers);
-  if (compress) {
-    headers['content-encoding'] = 'gzip';
-    headers['vary'] = 'Accept-Encoding';
-  }
-  res.writeHead(200, headers);
-  const target = compress ? createGzip({ level: GZIP_LEVEL }) : res;
-  if (target !== res) target.pipe(res);
-  let bytes = 0;
-  const queue = [...made];
-  const step = (): void => {
-    if (res.destroyed) return exchange.done(200, bytes);
-    const piece = queue.shift() ?? rest.next().value;
-    if (piece === undefined) {
-      target.end();
-      return exchange.done(200, bytes);
-    }
-    bytes += piece.length;
-    if (target.write(piece)) setImmediate(step);
-    else {
-      const go = (): void => {
-        target.off('drain', go);
-        res.off('close', go);
-        step();
-      };
-      target.on('drain', go);
-      res.on('close', go);
-    }
-  };
-  step();
-}
-
-function transform(exchange: Exchange, outcome: Outcome, endpoint: Endpoint, media: MediaType, clock: Clock): object {
-  const objects = isList(outcome)
-    ? outcome.entries.map((entry) => endpoint.object(entry))
-    : [outcome.entry === undefined ? (outcome.object ?? {}) : endpoint.object(outcome.entry)];
-  const apiVersion = `meta.k8s.io/${media.version}`;
-  if (media.as === 'Table') {
-    const include = includeObject(exchange);
-    const first: KubernetesObject = objects[0] ?? {};
-    const metadata = isList(outcome)
-      ? listMetadata(outcome)
-      : first.metadata?.resourceVersion === undefined
-        ? {}
-        : { resourceVersion: first.metadata.resourceVersion };
-    return table(endpoint.resource, objects, metadata, clock.now(), include, media.version);
-  }
-  if (isList(outcome)) {
-    return {
-      kind: 'PartialObjectMetadataList',
-      apiVersion,
-      metadata: listMetadata(outcome),
-      items: objects.map((object) => ({ ...partialObject(object), apiVersion })),
-    };
-  }
-  return { ...partialObject(objects[0] ?? {}), apiVersion };
-}
-
-/** Throws a 400 for a value that does not exist. */
-export function includeObject(exchange: Exchange): IncludeObject {
-  const value = exchange.query?.get('includeObject');
-  const include = parseIncludeObject(value);
-  if (include === undefined) throw customError(400, 'BadRequest', `invalid includeObject value: ${JSON.stringify(value)}`);
-  return include;
-}
-
 /** Answers with an error: a StatusError as it stands, anything else as a 500, logged once here. */
-export function respondError(exchange: Exchange, err: unknown, logger: Logger): void {
+export function respondError(exchange: Exchange, err: unknown, logger: Logger, negotiator: Negotiator): void {
   const error = err instanceof StatusError ? err : unexpected(exchange, err, logger);
   const { retryAfterSeconds } = error.status.details ?? {};
   const more =
@@ -165,7 +156,9 @@ export function respondError(exchange: Exchange, err: unknown, logger: Logger): 
       : error.code === 401
         ? { 'www-authenticate': 'Bearer, X509' }
         : undefined;
-  exchange.send(error.code, 'application/json', Buffer.from(`${JSON.stringify(error.status)}\n`), more);
+  const encoding = negotiator.tryChoose(exchange.headers.accept, plainOffer)?.encoding ?? 'json';
+  const body = encodeObject(error.status, encoding, wantsPretty(exchange)) ?? Buffer.from(JSON.stringify(error.status));
+  exchange.send(error.code, mediaName(encoding), body, more);
 }
 
 function unexpected(exchange: Exchange, err: unknown, logger: Logger): StatusError {

@@ -1,47 +1,50 @@
 import type { KubernetesObject } from '../../api/meta/object.ts';
+import { badRequest } from '../../api/meta/status.ts';
 import type { Resource } from '../../api/resource.ts';
 
 /** What rows carry of their objects: the `includeObject` parameter. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
-/** The parameter's value; `Metadata` when it was not given. Undefined for one that does not exist. */
-export function parseIncludeObject(value: string | null | undefined): IncludeObject | undefined {
+/** The parameter's value; `Metadata` when it was not given. Throws a 400 for one that does not exist. */
+export function includeObject(query: URLSearchParams | undefined): IncludeObject {
+  const value = query?.get('includeObject');
   if (value === null || value === undefined || value === '') return 'Metadata';
-  return value === 'None' || value === 'Metadata' || value === 'Object' ? value : undefined;
+  if (value === 'None' || value === 'Metadata' || value === 'Object') return value;
+  throw badRequest(
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(value)}: must be 'Metadata', 'Object', 'None', or empty`,
+  );
 }
 
-/** An object stripped to its metadata. */
-export const partialObject = (object: KubernetesObject): KubernetesObject => ({
+/** An object stripped to its metadata. `version` is that of meta.k8s.io. */
+export const partialObject = (object: KubernetesObject, version = 'v1'): KubernetesObject => ({
   kind: 'PartialObjectMetadata',
-  apiVersion: 'meta.k8s.io/v1',
+  apiVersion: `meta.k8s.io/${version}`,
   metadata: object.metadata ?? {},
 });
 
+/** A Table's fields but its rows. `headers` false leaves the columns out, as later events of a watch do. */
+export const tableHead = (resource: Resource, metadata: object, version: string, headers = true): object => ({
+  kind: 'Table',
+  apiVersion: `meta.k8s.io/${version}`,
+  metadata,
+  columnDefinitions: headers ? columnDefinitions(resource) : null,
+});
+
 /** The columns of a type as metav1.TableColumnDefinitions. */
-export const columnDefinitions = (resource: Resource): readonly object[] =>
+const columnDefinitions = (resource: Resource): readonly object[] =>
   resource.columns.map(({ name, type, format, description, priority }) => ({ name, type, format, description, priority }));
 
-export function tableRow(resource: Resource, object: KubernetesObject, now: number, include: IncludeObject): object {
-  const cells = resource.row(object, now);
-  if (include === 'None') return { cells, object: null };
-  return { cells, object: include === 'Object' ? object : partialObject(object) };
-}
+const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
-/** A meta.k8s.io Table of some objects. `headers` false leaves the columns out, as later events of a watch do. */
-export function table(
+/** One row. The bookmark that ends initial events keeps its metadata in any case: it says nothing without. */
+export function tableRow(
   resource: Resource,
-  objects: readonly KubernetesObject[],
-  metadata: object,
+  object: KubernetesObject,
   now: number,
   include: IncludeObject,
   version: string,
-  headers = true,
 ): object {
-  return {
-    kind: 'Table',
-    apiVersion: `meta.k8s.io/${version}`,
-    metadata,
-    columnDefinitions: headers ? columnDefinitions(resource) : null,
-    rows: objects.map((object) => tableRow(resource, object, now, include)),
-  };
+  const cells = resource.row(object, now);
+  if (include === 'None' && object.metadata?.annotations?.[INITIAL_EVENTS_END] === undefined) return { cells, object: null };
+  return { cells, object: include === 'Object' ? object : partialObject(object, version) };
 }

@@ -5,79 +5,12 @@ import type { Entry } from '../../store/collection.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
 import type { ObjectEventType, PreparedWatch, WatchSink } from '../rest/watch.ts';
 import type { Exchange } from './exchange.ts';
+import type { WatchEncoder } from './watch-encoders.ts';
 
 /** A watcher that has this much waiting is dropped: it reads too slowly, and comes back with its last revision. */
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 /** Initial events are written in pieces of about this size. */
 const PIECE_BYTES = 256 * 1024;
-
-/** How events become bytes. */
-export interface WatchEncoder {
-  readonly contentType: string;
-  event(type: ObjectEventType, entry: Entry<KubernetesObject>): Uint8Array;
-  /** Any object under an event type: bookmarks, errors, objects that left the selection. */
-  other(type: string, object: object): Uint8Array;
-}
-
-const newline = Buffer.from('}\n');
-const heads: Readonly<Record<ObjectEventType, Buffer>> = {
-  ADDED: Buffer.from('{"type":"ADDED","object":'),
-  MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
-  DELETED: Buffer.from('{"type":"DELETED","object":'),
-};
-
-/** JSON events of whole objects: ready bytes in a small frame. The last frame of a type is kept, as all its watchers ask for it in a row. */
-export class JsonWatchEncoder implements WatchEncoder {
-  readonly contentType = 'application/json';
-  readonly #endpoint: Endpoint;
-  #lastEntry: Entry<KubernetesObject> | undefined;
-  #lastType: ObjectEventType | undefined;
-  #lastFrame: Uint8Array = newline;
-
-  constructor(endpoint: Endpoint) {
-    this.#endpoint = endpoint;
-  }
-
-  event(type: ObjectEventType, entry: Entry<KubernetesObject>): Uint8Array {
-    if (entry === this.#lastEntry && type === this.#lastType) return this.#lastFrame;
-    const bytes = this.#endpoint.bytes(entry);
-    const head = heads[type];
-    const frame = Buffer.allocUnsafe(head.length + bytes.length + newline.length);
-    frame.set(head, 0);
-    frame.set(bytes, head.length);
-    frame.set(newline, head.length + bytes.length);
-    this.#lastEntry = entry;
-    this.#lastType = type;
-    this.#lastFrame = frame;
-    return frame;
-  }
-
-  other(type: string, object: object): Uint8Array {
-    return Buffer.from(`{"type":"${type}","object":${JSON.stringify(object)}}\n`);
-  }
-}
-
-/** JSON events of objects that are made into something else first: Table, PartialObjectMetadata. */
-export class TransformingWatchEncoder implements WatchEncoder {
-  readonly contentType: string;
-  readonly #endpoint: Endpoint;
-  readonly #transform: (object: KubernetesObject) => object;
-
-  constructor(endpoint: Endpoint, contentType: string, transform: (object: KubernetesObject) => object) {
-    this.#endpoint = endpoint;
-    this.contentType = contentType;
-    this.#transform = transform;
-  }
-
-  event(type: ObjectEventType, entry: Entry<KubernetesObject>): Uint8Array {
-    return Buffer.from(`{"type":"${type}","object":${JSON.stringify(this.#transform(this.#endpoint.object(entry)))}}\n`);
-  }
-
-  other(type: string, object: object): Uint8Array {
-    const shown = type === 'ERROR' || type === 'BOOKMARK' ? object : this.#transform(object as KubernetesObject);
-    return Buffer.from(`{"type":"${type}","object":${JSON.stringify(shown)}}\n`);
-  }
-}
 
 /** An object without content that tells a revision. */
 export function bookmarkObject(endpoint: Endpoint, revision: number, initialEventsEnd: boolean): object {
@@ -86,7 +19,6 @@ export function bookmarkObject(endpoint: Endpoint, revision: number, initialEven
     apiVersion: endpoint.apiVersion,
     metadata: {
       resourceVersion: String(revision),
-      creationTimestamp: null,
       ...(initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
     },
   };
@@ -131,7 +63,10 @@ export class WatchStream implements WatchSink {
       this.#exchange.done(200, this.#sent);
     });
     prepared.start(this, this.#stop.signal);
-    void this.#sendInitial(prepared).catch((err: unknown) => res.destroy(err as Error));
+    this.#sendInitial(prepared).catch((err: unknown) => {
+      this.#exchange.onFault?.(this.#exchange, err);
+      res.destroy();
+    });
   }
 
   async #sendInitial(prepared: PreparedWatch): Promise<void> {

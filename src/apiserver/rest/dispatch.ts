@@ -11,6 +11,7 @@ import { create } from './create.ts';
 import { type BodyType, decodeAs } from './decode-body.ts';
 import { remove, removeAll } from './delete.ts';
 import type { Endpoint } from './endpoint.ts';
+import { builtinTypeName } from './kind-schema.ts';
 import { patch } from './patch.ts';
 import { get, type ListResult, list } from './read.ts';
 import { scale } from './scale.ts';
@@ -37,6 +38,19 @@ export class Dispatcher {
 
   hasHandler(group: string, resource: string, subresource: string): boolean {
     return this.#handlers.has(`${group}/${resource}/${subresource}`);
+  }
+
+  /** What the body of a create or update is an object of; undefined when nothing is served there. */
+  bodyType(request: ApiRequest): BodyType | undefined {
+    const { group, version, resource, subresource } = request;
+    const endpoint = this.#core.registry.find(group, version, resource);
+    if (endpoint === undefined) {
+      const virtual = this.#core.registry.findVirtual(group, version, resource);
+      return virtual === undefined ? undefined : { ...virtual, schema: builtinSchema(virtual.type) };
+    }
+    if (subresource === undefined) return endpoint.resource;
+    const described = endpoint.resource.subresources[subresource] as Subresource | undefined;
+    return described === undefined ? undefined : subresourceType(endpoint.resource, described);
   }
 
   /** Synchronous for reads of what is there. `warnings` is filled by writes. */
@@ -228,9 +242,7 @@ const fromResponse = (response: ApiResponse): RestResult => ({
 /** What a subresource's body is decoded as: the kind it names, or its parent's. */
 function subresourceType(resource: Resource, subresource: Subresource): BodyType {
   const { kind } = subresource;
-  if (kind === undefined) return resource;
-  const group = kind.group === '' ? 'core' : kind.group.replace(/\.k8s\.io$/, '').split('.')[0]!;
-  return { ...kind, schema: builtinSchema(`io.k8s.api.${group}.${kind.version}.${kind.kind}`) };
+  return kind === undefined ? resource : { ...kind, schema: builtinSchema(builtinTypeName(kind)) };
 }
 
 /** An outcome as in-process callers get it: frozen objects. */

@@ -1,6 +1,8 @@
 import { apiVersionOf, type KubernetesObject } from '../../api/meta/object.ts';
 import type { ErrorSubject } from '../../api/meta/status.ts';
 import type { Resource } from '../../api/resource.ts';
+import type { ObjectSchema } from '../../api/schema/schema.ts';
+import { encodeMessage } from '../../api/wire/protobuf.ts';
 import type { Collection, Entry } from '../../store/collection.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import { ObjectCodec } from './codec.ts';
@@ -28,11 +30,14 @@ export class Endpoint {
   readonly itemHead: Uint8Array;
   /** `group/plural`: a key for per-type tables. */
   readonly id: string;
+  /** What its protobuf is written by; undefined for custom resources, which have none. */
+  readonly protobuf: ObjectSchema | undefined;
   /** Whether objects are stored as this version shows them, so that stored bytes are the answer. */
   readonly #native: boolean;
   readonly #codec: ObjectCodec;
   readonly #converted = new WeakMap<KubernetesObject, KubernetesObject>();
   readonly #convertedBytes = new WeakMap<Entry<KubernetesObject>, Uint8Array>();
+  readonly #messages = new WeakMap<Entry<KubernetesObject>, Uint8Array>();
 
   constructor(resource: Resource, stored: StoredType) {
     this.resource = resource;
@@ -46,7 +51,9 @@ export class Endpoint {
       resource.storage.group === resource.group &&
       resource.conversion === undefined;
     this.#codec = this.#native ? stored.codec : new ObjectCodec(resource, (object) => object);
-    this.itemHead = isCustom(resource) ? new Uint8Array(0) : this.#codec.head;
+    const custom = isCustom(resource);
+    this.itemHead = custom ? new Uint8Array(0) : this.#codec.head;
+    this.protobuf = custom || resource.schema.kind !== 'object' ? undefined : resource.schema;
   }
 
   key(namespace: string, name: string): string {
@@ -94,6 +101,17 @@ export class Endpoint {
       this.#convertedBytes.set(entry, bytes);
     }
     return bytes;
+  }
+
+  /** The protobuf message of an entry, without an envelope: what single answers, list items and watch events are made of. */
+  message(entry: Entry<KubernetesObject>): Uint8Array {
+    let message = this.#messages.get(entry);
+    if (message === undefined) {
+      if (this.protobuf === undefined) throw new Error(`${this.id} has no protobuf`);
+      message = encodeMessage(this.protobuf, this.object(entry));
+      this.#messages.set(entry, message);
+    }
+    return message;
   }
 }
 

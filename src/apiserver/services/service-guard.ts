@@ -150,13 +150,19 @@ export class ServiceGuard implements WriteGuard {
     }
   }
 
+  #takePort(asked: number | undefined): number {
+    if (asked === undefined || asked === 0) return this.#ports.next();
+    this.#ports.take(asked);
+    return asked;
+  }
+
   #withPorts(service: Service, held: ReadonlySet<number>, undo: (() => void)[]): Service {
     const spec = specOf(service);
     const mine = new Set(held);
     const take = (asked: number | undefined, path: string): number => {
       if (asked !== undefined && asked !== 0 && mine.has(asked)) return asked;
       try {
-        const port = asked === undefined || asked === 0 ? this.#ports.next() : (this.#ports.take(asked), asked);
+        const port = this.#takePort(asked);
         undo.push(() => this.#ports.release(port));
         mine.add(port);
         return port;

@@ -1,0 +1,122 @@
+import type { KubernetesObject } from '../../api/meta/object.ts';
+import { builtinSchema } from '../../api/schema/builtin.ts';
+import { encodeMessage, protobufFieldHead, protobufHead } from '../../api/wire/protobuf.ts';
+import type { Entry } from '../../store/collection.ts';
+import { copyItem, itemLength } from '../rest/codec.ts';
+import type { ListResult } from '../rest/read.ts';
+
+/**
+ * Lists are written in pieces of about this size, so that a large one neither blocks the loop nor doubles in memory. Whoever writes
+ * them takes a turn of the loop between two; an empty piece is no more than that.
+ */
+const PIECE_BYTES = 512 * 1024;
+/** Entries whose ready bytes are put into one piece at most: making them may cost a stringify each. */
+const PIECE_ENTRIES = 500;
+/** Entries that have to be made into something first. */
+const MADE_ENTRIES = 100;
+
+const COMMA = 0x2c;
+const tail = Buffer.from(']}\n');
+const nothing = Buffer.alloc(0);
+
+export type Pieces = Generator<Buffer, void, undefined>;
+
+/** The JSON of a list, piece by piece, made of the ready bytes of its items. */
+export function* listPieces(result: ListResult): Pieces {
+  const { entries, endpoint } = result;
+  const head = listHead(result);
+  let index = 0;
+  let lead: Buffer | undefined = head;
+  do {
+    let size = lead?.length ?? 0;
+    const from = index;
+    const parts: Uint8Array[] = [];
+    while (index < entries.length && index - from < PIECE_ENTRIES && size < PIECE_BYTES) {
+      const bytes = endpoint.bytes(entries[index]!);
+      size += 1 + (endpoint.itemHead.length === 0 ? bytes.length : itemLength(bytes, endpoint.itemHead));
+      parts.push(bytes);
+      index++;
+    }
+    const last = index === entries.length;
+    const piece = Buffer.allocUnsafe(size + (last ? tail.length : 0));
+    let at = 0;
+    if (lead !== undefined) {
+      piece.set(lead, 0);
+      at = lead.length;
+      lead = undefined;
+    }
+    for (let i = 0; i < parts.length; i++) {
+      if (from + i > 0) piece[at++] = COMMA;
+      const bytes = parts[i]!;
+      if (endpoint.itemHead.length === 0) {
+        piece.set(bytes, at);
+        at += bytes.length;
+      } else at = copyItem(bytes, endpoint.itemHead, piece, at);
+    }
+    if (last) {
+      piece.set(tail, at);
+      at += tail.length;
+    }
+    yield at === piece.length ? piece : piece.subarray(0, at);
+  } while (index < entries.length);
+}
+
+/** JSON whose items are made one by one: `head`, then the items of a list, then its end. */
+export function* madePieces(result: ListResult, head: object, list: string, item: (object: KubernetesObject) => object): Pieces {
+  const { entries, endpoint } = result;
+  let text = `${JSON.stringify(head).slice(0, -1)},"${list}":[`;
+  for (let i = 0; i < entries.length; i++) {
+    if (i > 0) text += ',';
+    text += JSON.stringify(item(endpoint.object(entries[i]!)));
+    if (i % MADE_ENTRIES === MADE_ENTRIES - 1 || text.length > PIECE_BYTES) {
+      yield Buffer.from(text);
+      text = '';
+    }
+  }
+  yield Buffer.from(`${text}]}\n`);
+}
+
+/** The protobuf of a list. Its length comes first, so that all items are made before anything is written. */
+export function* protobufPieces(
+  result: ListResult,
+  apiVersion: string,
+  kind: string,
+  message: (entry: Entry<KubernetesObject>) => Uint8Array,
+): Pieces {
+  const { entries } = result;
+  const metadata = encodeMessage(builtinSchema('io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta'), listMetadata(result));
+  const parts: Uint8Array[] = [protobufFieldHead(1, metadata.length), metadata];
+  for (let i = 0; i < entries.length; i++) {
+    const item = message(entries[i]!);
+    parts.push(protobufFieldHead(2, item.length), item);
+    if (i % MADE_ENTRIES === MADE_ENTRIES - 1) yield nothing;
+  }
+  const total = parts.reduce((sum, part) => sum + part.length, 0);
+  let piece: Uint8Array[] = [protobufHead(total, apiVersion, kind)];
+  let size = 0;
+  for (const part of parts) {
+    piece.push(part);
+    size += part.length;
+    if (size < PIECE_BYTES) continue;
+    yield Buffer.concat(piece);
+    piece = [];
+    size = 0;
+  }
+  if (piece.length > 0) yield Buffer.concat(piece);
+}
+
+/** List metadata as upstream writes it. */
+export function listMetadata(result: ListResult): Record<string, unknown> {
+  return {
+    resourceVersion: String(result.revision),
+    ...(result.continue === '' ? {} : { continue: result.continue }),
+    ...(result.remaining === undefined ? {} : { remainingItemCount: result.remaining }),
+  };
+}
+
+function listHead(result: ListResult): Buffer {
+  const { resource, apiVersion } = result.endpoint;
+  const kind = JSON.stringify(resource.listKind);
+  const metadata = JSON.stringify(listMetadata(result));
+  return Buffer.from(`{"kind":${kind},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${metadata},"items":[`);
+}

@@ -1,0 +1,108 @@
+import { apiVersionOf } from '../../api/meta/object.ts';
+import { badRequest } from '../../api/meta/status.ts';
+import { type ApiRequest, type PatchType, patchTypes, type RequestOptions } from '../../api/request.ts';
+import { builtinSchema } from '../../api/schema/builtin.ts';
+import { parseJson } from '../../api/wire/json.ts';
+import { decodeProtobuf, openProtobuf } from '../../api/wire/protobuf.ts';
+import { parseYaml } from '../../api/wire/yaml.ts';
+import type { BodyType } from '../rest/decode-body.ts';
+import { bodyEncoding, bodyType, type Encoding } from './negotiation.ts';
+
+/** A body as the operations take it: a JSON value, whatever it was written in. */
+export interface RequestBody {
+  readonly value: unknown;
+  /** Fields that it had twice, as strict decoding tells them. */
+  readonly duplicateFields: readonly string[];
+}
+
+const none: readonly string[] = [];
+const builtinEncodings: readonly Encoding[] = ['json', 'yaml', 'protobuf'];
+const customEncodings: readonly Encoding[] = ['json', 'yaml'];
+const DELETE_OPTIONS: BodyType = {
+  group: 'meta.k8s.io',
+  version: 'v1',
+  kind: 'DeleteOptions',
+  get schema() {
+    return builtinSchema('io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions');
+  },
+};
+
+/** The encoding of an object that is to be created or updated. Throws 415. `type` is what it is for, where that is known. */
+export function objectEncoding(contentType: string | undefined, type: BodyType | undefined): Encoding {
+  const builtin = type?.schema.kind === 'object' && type.schema.name !== undefined;
+  return bodyEncoding(bodyType(contentType), builtin ? builtinEncodings : customEncodings);
+}
+
+/** Reads an object. `duplicates` false does not look for fields given twice. Throws 400 for what cannot be read. */
+export function readObject(body: Buffer, encoding: Encoding, type: BodyType | undefined, duplicates: boolean): RequestBody {
+  switch (encoding) {
+    case 'json':
+      return parseJson(body, { duplicates });
+    case 'yaml': {
+      const parsed = parseYaml(body.toString('utf8'));
+      return duplicates ? parsed : { value: parsed.value, duplicateFields: none };
+    }
+    case 'protobuf':
+      return { value: readProtobuf(body, type), duplicateFields: none };
+  }
+}
+
+function readProtobuf(body: Buffer, type: BodyType | undefined): unknown {
+  const envelope = openProtobuf(body);
+  const { apiVersion, kind } = envelope;
+  // What says that it is something else is refused by whoever decodes it further; its fields mean nothing here.
+  const other =
+    (kind !== '' && kind !== type?.kind) || (apiVersion !== '' && type !== undefined && apiVersion !== apiVersionOf(type));
+  return type === undefined || other ? { apiVersion, kind } : decodeProtobuf(type.schema, envelope);
+}
+
+/** The body of a PATCH, by the request's content type. */
+export function readPatch(
+  body: Buffer,
+  contentType: string | undefined,
+  duplicates: boolean,
+): RequestBody & { readonly patchType: PatchType } {
+  const patchType = bodyType(contentType) as PatchType;
+  if (patchType === patchTypes.apply) return { patchType, ...readObject(body, 'yaml', undefined, duplicates) };
+  return { patchType, ...parseJson(body, { duplicates }) };
+}
+
+/** The DeleteOptions of a body, which take the place of those in the query; the request as it is when there is no body. */
+export function withDeleteOptions(request: ApiRequest, body: Buffer, contentType: string | undefined): ApiRequest {
+  if (body.length === 0) return request;
+  const encoding = objectEncoding(contentType, DELETE_OPTIONS);
+  const { value } =
+    encoding === 'protobuf'
+      ? { value: decodeProtobuf(DELETE_OPTIONS.schema, openProtobuf(body)) }
+      : readObject(body, encoding, DELETE_OPTIONS, false);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badRequest('DeleteOptions must be an object');
+  const { kind, gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun } = value as Record<
+    string,
+    unknown
+  >;
+  if (kind !== undefined && kind !== '' && kind !== 'DeleteOptions') {
+    throw badRequest(`decoded object cannot be converted to DeleteOptions: ${String(kind)}`);
+  }
+  const list = request.options;
+  const options: RequestOptions = {
+    ...(list.labelSelector === undefined ? {} : { labelSelector: list.labelSelector }),
+    ...(list.fieldSelector === undefined ? {} : { fieldSelector: list.fieldSelector }),
+    ...(list.resourceVersion === undefined ? {} : { resourceVersion: list.resourceVersion }),
+    ...(list.limit === undefined ? {} : { limit: list.limit }),
+    ...(list.continue === undefined ? {} : { continue: list.continue }),
+    ...optional('gracePeriodSeconds', gracePeriodSeconds, (v) => typeof v === 'number'),
+    ...optional('propagationPolicy', propagationPolicy, (v) => typeof v === 'string'),
+    ...optional('orphanDependents', orphanDependents, (v) => typeof v === 'boolean'),
+    ...(Array.isArray(dryRun) && dryRun.length > 0 ? { dryRun: dryRun.map(String) } : {}),
+    ...(typeof preconditions === 'object' && preconditions !== null
+      ? { preconditions: preconditions as NonNullable<RequestOptions['preconditions']> }
+      : {}),
+  };
+  return { ...request, options };
+}
+
+function optional(name: string, value: unknown, fits: (value: unknown) => boolean): Record<string, unknown> {
+  if (value === undefined || value === null) return {};
+  if (!fits(value)) throw badRequest(`DeleteOptions.${name}: wrong type`);
+  return { [name]: value };
+}

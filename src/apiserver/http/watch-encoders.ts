@@ -1,0 +1,131 @@
+import type { KubernetesObject } from '../../api/meta/object.ts';
+import { encodeProtobufWatchEvent, wrapProtobuf } from '../../api/wire/protobuf.ts';
+import type { Entry } from '../../store/collection.ts';
+import type { Endpoint } from '../rest/endpoint.ts';
+import type { ObjectEventType } from '../rest/watch.ts';
+import { encodeObject } from './encode-object.ts';
+
+/** How events become bytes. */
+export interface WatchEncoder {
+  readonly contentType: string;
+  event(type: ObjectEventType, entry: Entry<KubernetesObject>): Uint8Array;
+  /** Any object under an event type: bookmarks, errors, objects that left the selection. */
+  other(type: string, object: object): Uint8Array;
+}
+
+const newline = Buffer.from('}\n');
+const heads: Readonly<Record<ObjectEventType, Buffer>> = {
+  ADDED: Buffer.from('{"type":"ADDED","object":'),
+  MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
+  DELETED: Buffer.from('{"type":"DELETED","object":'),
+};
+
+/** The last frame made, as all watchers of a type ask for it in a row. */
+class LastFrame {
+  #entry: Entry<KubernetesObject> | undefined;
+  #type: ObjectEventType | undefined;
+  #frame: Uint8Array = newline;
+
+  get(type: ObjectEventType, entry: Entry<KubernetesObject>): Uint8Array | undefined {
+    return entry === this.#entry && type === this.#type ? this.#frame : undefined;
+  }
+
+  keep(type: ObjectEventType, entry: Entry<KubernetesObject>, frame: Uint8Array): Uint8Array {
+    this.#entry = entry;
+    this.#type = type;
+    this.#frame = frame;
+    return frame;
+  }
+}
+
+/** JSON events of whole objects: ready bytes in a small frame. Shared by all watchers of an endpoint. */
+export class JsonWatchEncoder implements WatchEncoder {
+  readonly contentType = 'application/json';
+  readonly #endpoint: Endpoint;
+  readonly #last = new LastFrame();
+
+  constructor(endpoint: Endpoint) {
+    this.#endpoint = endpoint;
+  }
+
+  event(type: ObjectEventType, entry: Entry<KubernetesObject>): Uint8Array {
+    const last = this.#last.get(type, entry);
+    if (last !== undefined) return last;
+    const bytes = this.#endpoint.bytes(entry);
+    const head = heads[type];
+    const frame = Buffer.allocUnsafe(head.length + bytes.length + newline.length);
+    frame.set(head, 0);
+    frame.set(bytes, head.length);
+    frame.set(newline, head.length + bytes.length);
+    return this.#last.keep(type, entry, frame);
+  }
+
+  other(type: string, object: object): Uint8Array {
+    return jsonFrame(type, object);
+  }
+}
+
+const PROTOBUF_STREAM = 'application/vnd.kubernetes.protobuf;stream=watch';
+
+/** Protobuf events of whole objects, each after four bytes of its length. Shared by all watchers of an endpoint. */
+export class ProtobufWatchEncoder implements WatchEncoder {
+  readonly contentType = PROTOBUF_STREAM;
+  readonly #endpoint: Endpoint;
+  readonly #last = new LastFrame();
+
+  constructor(endpoint: Endpoint) {
+    this.#endpoint = endpoint;
+  }
+
+  event(type: ObjectEventType, entry: Entry<KubernetesObject>): Uint8Array {
+    const last = this.#last.get(type, entry);
+    if (last !== undefined) return last;
+    const { apiVersion, resource } = this.#endpoint;
+    const object = wrapProtobuf(this.#endpoint.message(entry), apiVersion, resource.kind);
+    return this.#last.keep(type, entry, delimited(encodeProtobufWatchEvent(type, object)));
+  }
+
+  other(type: string, object: object): Uint8Array {
+    return protobufFrame(type, object);
+  }
+}
+
+/** Events of objects that are made into something else first: Table, PartialObjectMetadata. One for each watcher. */
+export class TransformingWatchEncoder implements WatchEncoder {
+  readonly contentType: string;
+  readonly #endpoint: Endpoint;
+  readonly #transform: (object: KubernetesObject) => object;
+  readonly #frame: (type: string, object: object) => Uint8Array;
+
+  constructor(endpoint: Endpoint, encoding: 'json' | 'protobuf', transform: (object: KubernetesObject) => object) {
+    this.#endpoint = endpoint;
+    this.#transform = transform;
+    this.contentType = encoding === 'json' ? 'application/json' : PROTOBUF_STREAM;
+    this.#frame = encoding === 'json' ? jsonFrame : protobufFrame;
+  }
+
+  event(type: ObjectEventType, entry: Entry<KubernetesObject>): Uint8Array {
+    return this.#frame(type, this.#transform(this.#endpoint.object(entry)));
+  }
+
+  /** A Status stays what it is. */
+  other(type: string, object: object): Uint8Array {
+    return this.#frame(type, type === 'ERROR' ? object : this.#transform(object as KubernetesObject));
+  }
+}
+
+const jsonFrame = (type: string, object: object): Uint8Array =>
+  Buffer.from(`{"type":"${type}","object":${JSON.stringify(object)}}\n`);
+
+function protobufFrame(type: string, object: object): Uint8Array {
+  const bytes = encodeObject(object, 'protobuf');
+  if (bytes === undefined) throw new Error('an object of a watch in protobuf has no protobuf');
+  return delimited(encodeProtobufWatchEvent(type, bytes));
+}
+
+function delimited(event: Uint8Array): Uint8Array {
+  const frame = Buffer.allocUnsafe(4 + event.length);
+  frame.writeUInt32BE(event.length, 0);
+  frame.set(event, 4);
+  return frame;
+}
