@@ -26,7 +26,7 @@ module.exports = {
       name: `room-${room}`,
       comment: `src/${room} may import only: ${allowed.join(', ') || 'nothing of ours'}`,
       severity: 'error',
-      from: { path: `^src/${room}/`, pathNot: '\\.test\\.ts$' },
+      from: { path: `^src/${room}/`, pathNot: '\\.test\\.ts$|test-support' },
       to: { path: '^src/', pathNot: `^src/(${[room, ...allowed].join('|')})/` },
     })),
   ],

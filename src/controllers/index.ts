@@ -4,6 +4,9 @@
  */
 import type { Controller } from '../client/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
+import { endpointSliceController } from './endpoint-slice/controller.ts';
+import { endpointSliceMirroringController } from './endpoint-slice-mirroring/controller.ts';
+import { endpointsController } from './endpoints/controller.ts';
 import { namespaceController } from './namespace.ts';
 import { replicaSetController, replicationControllerController } from './replica-set.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
@@ -26,5 +29,8 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     replicaSetController(),
     replicationControllerController(),
     deploymentController(),
+    endpointsController(),
+    endpointSliceController(),
+    endpointSliceMirroringController(),
   ];
 }
