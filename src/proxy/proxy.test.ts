@@ -205,4 +205,15 @@ describe.skipIf(!canNft)('the kernel (needs root, nft and ip on Linux)', () => {
   it("tells nft's own words when it refuses", async () => {
     await expect(createNft({ netns }).apply('add rule ip nowhere x y\n')).rejects.toThrow(/nft refused the rules/);
   });
+
+  it('leaves programs on loopback addresses alone', async () => {
+    inside('ip', 'link', 'set', 'lo', 'up');
+    inside('ip', 'addr', 'add', '192.0.2.7/32', 'dev', 'lo');
+    inside('sysctl', '-qw', 'net.ipv4.conf.all.route_localnet=1');
+    await createNft({ netns }).apply(rulesetCommands('ip', 't', undefined, rulesets.at(-1)![1]));
+    const script = `require('net').createServer((c) => c.end('hello')).listen(9000, '127.0.0.1', () =>
+      require('net').connect(9000, '127.0.0.1').on('data', (d) => { console.log(String(d)); process.exit(); }))
+      .unref(); setTimeout(() => process.exit(1), 3000);`;
+    expect(inside(process.execPath, '-e', script).trim()).toBe('hello');
+  });
 });

@@ -176,13 +176,10 @@ export function buildRuleset(services: readonly ServicePort[], hosts: readonly H
     rules: [
       'ip daddr . meta l4proto . th dport vmap @service-ips',
       'ip daddr . meta l4proto . th dport vmap @host-ip-ports',
-      // Reaching a port of the node over its loopback address: the reply must find its way back out of the pod.
-      `fib daddr type local ip daddr 127.0.0.0/8 jump loopback`,
       nodeTraffic('', 'service-nodeports'),
       nodeTraffic('', 'host-ports'),
     ],
   });
-  chains.set('loopback', { rules: [markForMasquerade] });
   chains.set('no-endpoints', {
     rules: ['ip daddr . meta l4proto . th dport vmap @no-endpoint-ips', nodeTraffic('', 'no-endpoint-nodeports')],
   });
