@@ -7,6 +7,7 @@ import { deploymentController } from './deployment/controller.ts';
 import { endpointSliceController } from './endpoint-slice/controller.ts';
 import { endpointSliceMirroringController } from './endpoint-slice-mirroring/controller.ts';
 import { endpointsController } from './endpoints/controller.ts';
+import { garbageCollector } from './garbage-collector/controller.ts';
 import { namespaceController } from './namespace.ts';
 import { replicaSetController, replicationControllerController } from './replica-set.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
@@ -32,5 +33,6 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     endpointsController(),
     endpointSliceController(),
     endpointSliceMirroringController(),
+    garbageCollector(),
   ];
 }
