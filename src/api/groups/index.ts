@@ -7,6 +7,7 @@ import { appsResources } from './apps.ts';
 import { authenticationResources } from './authentication.ts';
 import { authorizationResources } from './authorization.ts';
 import { autoscalingResources } from './autoscaling.ts';
+import { batchResources } from './batch.ts';
 import { certificatesResources } from './certificates.ts';
 import { coordinationResources } from './coordination.ts';
 import { coreResources } from './core.ts';
@@ -30,6 +31,7 @@ export const builtinResources: readonly Resource[] = [
   ...authenticationResources,
   ...authorizationResources,
   ...autoscalingResources,
+  ...batchResources,
   ...certificatesResources,
   ...coordinationResources,
   ...discoveryResources,

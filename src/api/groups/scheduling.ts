@@ -33,7 +33,7 @@ function validate(object: PriorityClass): readonly FieldError[] {
   } else if ((object.value ?? 0) > highestUserPriority) {
     errors.push(forbidden('value', `maximum allowed value of a user defined priority is ${highestUserPriority}`));
   }
-  const known = ['Never', 'PreemptLowerPriority'];
+  const known = ['PreemptLowerPriority', 'Never'];
   if (object.preemptionPolicy !== undefined && !known.includes(object.preemptionPolicy)) {
     errors.push(notSupported('preemptionPolicy', object.preemptionPolicy, known));
   }

@@ -73,7 +73,7 @@ export const internalError = (path: At, detail: string): FieldError => ({ type: 
 export const tooLong = (path: At, maxLength: number): FieldError => ({
   type: 'FieldValueTooLong',
   path: String(path),
-  detail: maxLength >= 0 ? `may not be more than ${maxLength} bytes` : 'value is too long',
+  detail: maxLength >= 0 ? `may not be more than ${maxLength} byte${maxLength === 1 ? '' : 's'}` : 'value is too long',
 });
 /** `actual` may be negative when it was not counted. */
 export const tooMany = (path: At, actual: number, max: number): FieldError => ({
@@ -82,17 +82,12 @@ export const tooMany = (path: At, actual: number, max: number): FieldError => ({
   value: actual >= 0 ? actual : undefined,
   detail: `must have at most ${max} item${max === 1 ? '' : 's'}`,
 });
+/** `supported` in the order in which the message lists them. */
 export const notSupported = (path: At, value: unknown, supported: readonly string[]): FieldError => ({
   type: 'FieldValueNotSupported',
   path: String(path),
   value,
-  detail:
-    supported.length === 0
-      ? ''
-      : `supported values: ${[...supported]
-          .sort()
-          .map((s) => JSON.stringify(s))
-          .join(', ')}`,
+  detail: supported.length === 0 ? '' : `supported values: ${supported.map((s) => JSON.stringify(s)).join(', ')}`,
 });
 
 const prefixes: Readonly<Record<FieldErrorType, string>> = {

@@ -79,7 +79,7 @@ function extensionFaults(schema: JSONSchemaProps, path: FieldPath, errors: Field
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
   if (listType !== undefined) {
     if (type !== 'array') errors.push(invalid(at('type'), type, 'must be array if x-kubernetes-list-type is specified'));
-    const known = ['atomic', 'map', 'set'];
+    const known = ['atomic', 'set', 'map'];
     if (!known.includes(listType)) errors.push(notSupported(at('x-kubernetes-list-type'), listType, known));
   }
   if (keys.length > 0 && listType !== 'map') {

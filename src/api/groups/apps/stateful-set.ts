@@ -30,7 +30,7 @@ import {
 const define = groupVersion('apps', 'v1');
 const noSpec: StatefulSetSpec = Object.freeze({ template: {} });
 const noStatus: StatefulSetStatus = Object.freeze({ replicas: 0, availableReplicas: 0 });
-const retentionPolicies = ['Delete', 'Retain'];
+const retentionPolicies = ['Retain', 'Delete'];
 
 function defaults(object: StatefulSet): StatefulSet {
   const spec = withMissing(object.spec ?? noSpec, {

@@ -7,7 +7,7 @@ import { parseCIDR, validateLegacyCIDR } from '../ip.ts';
 import { quantityFaults } from './resource-faults.ts';
 
 const define = groupVersion('', 'v1');
-const taintEffects = ['NoExecute', 'NoSchedule', 'PreferNoSchedule'];
+const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
 /** podCIDR and podCIDRs[0] are one thing; a client may give either. */
 function syncPodCIDRs(spec: NodeSpec): NodeSpec {

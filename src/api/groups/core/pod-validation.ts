@@ -35,9 +35,9 @@ const maxSearchPaths = 32;
 const maxSearchCharacters = 2048;
 
 const noSpec: PodSpec = Object.freeze({ containers: [] });
-const restartPolicies = ['Always', 'Never', 'OnFailure'];
-const dnsPolicies = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'];
-const preemptionPolicies = ['Never', 'PreemptLowerPriority'];
+const restartPolicies = ['Always', 'OnFailure', 'Never'];
+const dnsPolicies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
+const preemptionPolicies = ['PreemptLowerPriority', 'Never'];
 
 /** Everything wrong with a new pod but its metadata (ValidatePodCreate). */
 export function validatePodCreate(pod: Pod, options: PodValidationOptions = {}): readonly FieldError[] {

@@ -54,7 +54,7 @@ function wildcardFaults(values: readonly string[], path: FieldPath, detail: stri
 function verbFaults(given: readonly string[], known: readonly string[], path: FieldPath): readonly FieldError[] {
   if (given.length === 0) return [required(path, 'verbs must contain at least one value')];
   if (given.includes('*')) return wildcardFaults(given, path, "if '*' is present, must not specify other verbs");
-  return given.some((verb) => !known.includes(verb)) ? [notSupported(path, given, [...known, '*'])] : [];
+  return given.some((verb) => !known.includes(verb)) ? [notSupported(path, given, ['*', ...known])] : [];
 }
 
 function nonResourceFaults(rule: NonResourcePolicyRule, path: FieldPath): readonly FieldError[] {

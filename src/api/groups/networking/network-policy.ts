@@ -15,7 +15,7 @@ import { portFaults, portOrNameFaults } from '../port.ts';
 
 const define = groupVersion('networking.k8s.io', 'v1');
 const spec = new FieldPath('spec');
-const protocols = ['SCTP', 'TCP', 'UDP'];
+const protocols = ['TCP', 'UDP', 'SCTP'];
 
 function policyPortFaults(item: NetworkPolicyPort, path: FieldPath): readonly FieldError[] {
   const { protocol, port, endPort } = item;

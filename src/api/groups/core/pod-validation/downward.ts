@@ -20,10 +20,10 @@ export const envFieldPaths: readonly string[] = [
 ];
 /** Fields for files in volumes: those that may change while the pod runs, too. */
 export const volumeFieldPaths: readonly string[] = [
+  'metadata.annotations',
+  'metadata.labels',
   'metadata.name',
   'metadata.namespace',
-  'metadata.labels',
-  'metadata.annotations',
   'metadata.uid',
 ];
 
@@ -74,11 +74,11 @@ export function validateFieldRef(ref: ObjectFieldSelector, supported: readonly s
 
 const resourcePaths: readonly string[] = [
   'limits.cpu',
-  'limits.memory',
   'limits.ephemeral-storage',
+  'limits.memory',
   'requests.cpu',
-  'requests.memory',
   'requests.ephemeral-storage',
+  'requests.memory',
 ];
 const hugePagePrefixes = ['limits.hugepages-', 'requests.hugepages-'];
 

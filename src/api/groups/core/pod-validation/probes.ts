@@ -81,7 +81,7 @@ function linuxSignals(): readonly string[] {
   signals.push('SIGRTMIN', 'SIGRTMAX');
   for (let i = 1; i <= 15; i++) signals.push(`SIGRTMIN+${i}`);
   for (let i = 1; i <= 14; i++) signals.push(`SIGRTMAX-${i}`);
-  return signals;
+  return signals.sort();
 }
 
 /** Exactly one of the ways to ask a container something. */

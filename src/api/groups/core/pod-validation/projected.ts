@@ -130,7 +130,7 @@ function validateTrustBundle(source: ClusterTrustBundleProjection, at: string, e
 }
 
 const certificatePaths = ['credentialBundlePath', 'keyPath', 'certificateChainPath'] as const;
-const keyTypes = ['RSA3072', 'RSA4096', 'ECDSAP256', 'ECDSAP384', 'ECDSAP521', 'ED25519'];
+const keyTypes = ['ECDSAP256', 'ECDSAP384', 'ECDSAP521', 'ED25519', 'RSA3072', 'RSA4096'];
 
 function validatePodCertificate(source: PodCertificateProjection, at: string, errors: Errors): void {
   if (!source.signerName) errors.push(required(`${at}.signerName`, ''));

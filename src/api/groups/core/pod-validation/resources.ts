@@ -197,7 +197,7 @@ export function validatePodResources(
   }
 }
 
-const podResources = ['cpu', 'memory', 'hugepages-'];
+const podResources = ['cpu', 'hugepages-', 'memory'];
 
 function validatePodResourceName(name: string, at: string, errors: Errors): void {
   const messages = isQualifiedName(name);

@@ -179,7 +179,7 @@ function reportRepeatedKeys(
   }
 }
 
-const taintEffects = ['NoExecute', 'NoSchedule', 'PreferNoSchedule'];
+const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 const integer = /^(?:0|-?[1-9][0-9]*)$/;
 
 export function validateTolerations(tolerations: readonly Toleration[], at: string, errors: Errors): void {
@@ -219,7 +219,7 @@ export function validateTolerations(tolerations: readonly Toleration[], at: stri
         }
         break;
       default:
-        errors.push(notSupported(`${here}.operator`, operator, ['Equal', 'Exists', 'Gt', 'Lt']));
+        errors.push(notSupported(`${here}.operator`, operator, ['Equal', 'Exists', 'Lt', 'Gt']));
     }
     if (effect !== '' && !taintEffects.includes(effect)) {
       errors.push(notSupported(`${here}.effect`, effect, taintEffects));

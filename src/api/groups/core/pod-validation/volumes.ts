@@ -163,7 +163,7 @@ function validateOneSource(
   }
 }
 
-const hostPathTypes = ['', 'DirectoryOrCreate', 'Directory', 'FileOrCreate', 'File', 'Socket', 'CharDevice', 'BlockDevice'];
+const hostPathTypes = ['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket'];
 
 function validateHostPath(source: HostPathVolumeSource, at: string, errors: Errors): void {
   if (!source.path) {
