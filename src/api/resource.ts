@@ -40,6 +40,8 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
    * `requested` is the option's gracePeriodSeconds.
    */
   gracePeriod?(object: T, requested: number | undefined): number;
+  /** What is written on an object when its deletion begins (finalizers, conditions); the same object when that is nothing. */
+  prepareForDelete?(object: T, context: RequestContext): T;
 }
 
 /** A subresource: `status`, `scale`, and the like. Those without a strategy here (log, exec, binding, token) are handled by the apiserver by name. */
@@ -87,7 +89,7 @@ export interface Resource<T extends KubernetesObject = KubernetesObject> {
   readonly schema: Schema;
   /** Where objects live: the storage key prefix (`/registry/pods`) and the version they are written in. */
   readonly storage: { readonly prefix: string; readonly group: string; readonly version: string };
-  /** To and from the stored version, when that is not this one. */
+  /** To and from the stored version, when that is not this one. `fromStorage` gives the same object back when nothing changes. */
   readonly conversion?: { toStorage(object: T): KubernetesObject; fromStorage(object: KubernetesObject): T };
   /** Fills in defaults that the schema's own (`default`) do not tell; runs after decoding, on every write and on objects read from storage. */
   defaults(object: T): T;

@@ -2,6 +2,7 @@
  * The API server: everything between a request and the store. One pipeline with two doors, HTTP and calls in the same process; what is
  * plugged into it is described in `contract.ts`.
  */
+import { addCustomResources } from './crd/custom-resources.ts';
 import { addDiscovery } from './discovery/discovery.ts';
 import { addHealth } from './discovery/health.ts';
 import { addOpenApi } from './discovery/openapi.ts';
@@ -42,6 +43,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     check: async () => void (await options.store.list('/registry/health', { limit: 1 })),
   };
   addHealth(server, { live: [storage], ready: [] }, version);
+  await addCustomResources(server, server.shutdown);
   return server;
 }
 

@@ -108,7 +108,12 @@ export class ApiServer implements RequestHandler {
     };
     this.#dispatcher = new Dispatcher(core);
     for (const handler of options.subresourceHandlers ?? []) this.#dispatcher.addHandler(handler);
-    for (const virtual of options.virtualResources ?? []) registry.addVirtual(virtual);
+    for (const virtual of options.virtualResources ?? []) {
+      registry.addVirtual(
+        virtual,
+        options.resources.find((r) => r.group === virtual.group && r.version === virtual.version && r.plural === virtual.plural),
+      );
+    }
     const inflight = new Inflight(options.inflight ?? defaultInflightLimits);
     this.metrics = new Metrics(inflight);
     this.#pipeline = new Pipeline({
@@ -220,6 +225,11 @@ export class ApiServer implements RequestHandler {
     this.#pipeline.handleUpgrade(req, socket, head, certificate, remoteAddress);
   }
 
+  /** Aborts when the server closes. */
+  get shutdown(): AbortSignal {
+    return this.#shutdown.signal;
+  }
+
   /** Whether `close` has been called: `/readyz` says so first. */
   get closing(): boolean {
     return this.#shutdown.signal.aborted;
@@ -252,12 +262,15 @@ function attributesOf(request: ApiRequest, user: UserInfo): RequestAttributes {
   };
 }
 
+/** What can only be created is answered and forgotten: the reviews. Somebody has to answer them (`virtualResources`). */
+const isStored = (resource: Resource): boolean => resource.verbs.length > 1 || resource.verbs[0] !== 'create';
+
 /** Opens every collection and puts the server together; it serves from here on. */
 export async function createCore(options: ApiServerOptions, guards: Map<string, WriteGuard>): Promise<ApiServer> {
   const { store, clock, logger } = options;
   const registry = new Registry((prefix, codec) =>
     openCollection<KubernetesObject>({ store, prefix, codec, clock, logger: logger.child({ collection: prefix }) }),
   );
-  await registry.add(options.resources);
+  await registry.add(options.resources.filter(isStored));
   return new ApiServer(options, registry, guards);
 }

@@ -1,4 +1,5 @@
 import type { GroupVersionKind } from '../meta/object.ts';
+import { builtinSchema } from './builtin.ts';
 import type { Field, ListSchema, MapSchema, ObjectSchema, ScalarSchema, ScalarType, Schema } from './schema.ts';
 
 export type OpenApiVersion = 'v2' | 'v3';
@@ -115,6 +116,10 @@ class Emitter {
   }
 
   #struct(schema: ObjectSchema): Json {
+    if (schema.published !== undefined) {
+      this.#need(builtinSchema(`${META}.ObjectMeta`));
+      return schema.published(this.#version);
+    }
     const names = [...schema.fields.keys()].sort();
     const properties = Object.fromEntries(names.map((name) => [name, this.#property(schema.fields.get(name)!)]));
     const required = [...schema.fields.values()].filter((f) => f.required).map((f) => f.name);

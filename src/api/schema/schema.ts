@@ -34,6 +34,8 @@ export interface ObjectSchema extends SchemaBase {
   /** Server-side apply owns it as one value (structType/mapType: atomic). */
   readonly atomic?: boolean;
   readonly required?: readonly string[];
+  /** For the root of a custom resource: what OpenAPI says of it, as its definition has it. References in it are to ObjectMeta only. */
+  readonly published?: (version: 'v2' | 'v3') => Readonly<Record<string, unknown>>;
 }
 
 /** A field of a struct, with what the facts table says of it. */

@@ -13,6 +13,8 @@ export class ObjectCodec implements Codec<KubernetesObject> {
   readonly #kind: string;
   readonly #apiVersion: string;
   readonly #withDefaults: (object: KubernetesObject) => KubernetesObject;
+  /** Whether objects are kept in the version that they say they are in: the storage version of custom types may change. */
+  readonly #mixed: boolean;
   /** `{"kind":"Pod","apiVersion":"v1",`: what a list item leaves out. */
   readonly head: Buffer;
   /** Where in stored bytes the metadata's first field begins. */
@@ -23,7 +25,9 @@ export class ObjectCodec implements Codec<KubernetesObject> {
   constructor(
     type: { readonly group: string; readonly version: string; readonly kind: string },
     withDefaults: (object: KubernetesObject) => KubernetesObject,
+    mixed = false,
   ) {
+    this.#mixed = mixed;
     this.#kind = type.kind;
     this.#apiVersion = apiVersionOf(type);
     this.#withDefaults = withDefaults;
@@ -32,9 +36,10 @@ export class ObjectCodec implements Codec<KubernetesObject> {
   }
 
   encode(object: KubernetesObject): Buffer {
-    const { kind: _kind, apiVersion: _apiVersion, metadata, ...rest } = object;
+    const { kind: _kind, apiVersion: given, metadata, ...rest } = object;
     const { resourceVersion: _resourceVersion, ...stored } = metadata ?? {};
-    const bytes = Buffer.from(JSON.stringify({ kind: this.#kind, apiVersion: this.#apiVersion, metadata: stored, ...rest }));
+    const apiVersion = this.#mixed ? (given ?? this.#apiVersion) : this.#apiVersion;
+    const bytes = Buffer.from(JSON.stringify({ kind: this.#kind, apiVersion, metadata: stored, ...rest }));
     this.#encoded.set(object, bytes);
     return bytes;
   }
@@ -61,7 +66,7 @@ export class ObjectCodec implements Codec<KubernetesObject> {
     let bytes = this.#encoded.get(object);
     if (bytes === undefined) bytes = this.encode(object);
     this.#encoded.delete(object);
-    const at = this.#metadataAt;
+    const at = this.#metadataAt + (this.#mixed ? (object.apiVersion ?? this.#apiVersion).length - this.#apiVersion.length : 0);
     // Latin-1 writes are the cheap way in for ASCII. An object has at least a name, so a field follows.
     const revision = `"resourceVersion":"${object.metadata?.resourceVersion ?? ''}",`;
     const out = Buffer.allocUnsafe(bytes.length + revision.length);

@@ -4,7 +4,6 @@ import type { ApiRequest } from '../../api/request.ts';
 import type { Resource } from '../../api/resource.ts';
 import { cannotBeHandled, decode, strictDecodingMessage, strictProblems } from '../../api/schema/decode.ts';
 import { applyDefaults } from '../../api/schema/defaults.ts';
-import { prune } from '../../api/schema/prune.ts';
 import type { Schema } from '../../api/schema/schema.ts';
 
 /** What decoding needs of a request; a `Scope` fits. */
@@ -63,12 +62,8 @@ export function decodeValue<T>(
   type: BodyType,
   value: unknown,
 ): { readonly object: T; readonly unknownFields: readonly string[] } {
-  if (isBuiltin(type.schema)) return decode<T>(type.schema, value, { kind: type.kind, version: type.version });
-  const { object, unknownPaths } = prune<T>(type.schema, value as T);
-  return { object, unknownFields: unknownPaths.map((path) => `unknown field ${JSON.stringify(path)}`) };
+  return decode<T>(type.schema, value, { kind: type.kind, version: type.version });
 }
-
-const isBuiltin = (schema: Schema): boolean => schema.kind === 'object' && schema.name !== undefined;
 
 /** Strict: throws `failure`. Warn, which is the default: Warning headers. Ignore: nothing. */
 export function reportUnknown(

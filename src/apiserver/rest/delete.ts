@@ -22,6 +22,8 @@ const returnsObject: ReadonlySet<string> = new Set([
 
 /** Types that leave no dependents behind on purpose: no finalizer of the garbage collector is put on them (rest.Unsupported). */
 const noGarbageCollection: ReadonlySet<string> = new Set(['/events', 'events.k8s.io/events']);
+/** Types whose dependents a delete that does not say otherwise leaves alone, as it always has in these versions. */
+const orphaning: ReadonlySet<string> = new Set(['batch/jobs', '/replicationcontrollers']);
 
 const ORPHAN = 'orphan';
 const FOREGROUND = 'foregroundDeletion';
@@ -29,6 +31,7 @@ const FOREGROUND = 'foregroundDeletion';
 /** DELETE of one object. */
 export async function remove(scope: Scope): Promise<RestResult> {
   validateWriteOptions(scope.request);
+  warnOfOrphans(scope);
   const { endpoint } = scope;
   const { key } = scope;
   const { options } = scope.request;
@@ -45,6 +48,15 @@ export async function remove(scope: Scope): Promise<RestResult> {
   }
 }
 
+/** Jobs are deleted for their pods to go, most of the time. */
+function warnOfOrphans({ endpoint, request, warnings }: Scope): void {
+  const { propagationPolicy, orphanDependents } = request.options;
+  if (endpoint.id !== 'batch/jobs' || propagationPolicy !== undefined || orphanDependents !== undefined) return;
+  warnings.push(
+    'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
+  );
+}
+
 function preconditionFailed(scope: Scope, entry: Entry<KubernetesObject> | undefined): Error {
   if (entry === undefined) return notFound(scope.endpoint.subject, scope.request.name);
   return conflict(
@@ -56,14 +68,15 @@ function preconditionFailed(scope: Scope, entry: Entry<KubernetesObject> | undef
 
 async function removeOnce(scope: Scope, entry: Entry<KubernetesObject>): Promise<RestResult> {
   const { endpoint } = scope;
-  const live = endpoint.object(entry);
-  checkPreconditions(scope, live);
+  const found = endpoint.object(entry);
+  checkPreconditions(scope, found);
   const chain = scope.chain('DELETE');
   if (chain.mutators.length + chain.validators.length > 0) {
-    const record = scope.admission('DELETE', scope.request.name, undefined, live);
+    const record = scope.admission('DELETE', scope.request.name, undefined, found);
     await mutate(chain, record);
     await validate(chain, record);
   }
+  const live = endpoint.resource.strategy.prepareForDelete?.(found, scope) ?? found;
   const step = decideDeletion(scope, live);
   switch (step.type) {
     case 'pending':
@@ -247,7 +260,7 @@ function collectorFinalizers(scope: Scope, live: KubernetesObject): readonly str
     foreground = propagationPolicy === 'Foreground';
   } else {
     const first = old.find((f) => f === ORPHAN || f === FOREGROUND);
-    orphan = first === ORPHAN;
+    orphan = first === undefined ? orphaning.has(scope.endpoint.id) : first === ORPHAN;
     foreground = first === FOREGROUND;
   }
   if (orphan === old.includes(ORPHAN) && foreground === old.includes(FOREGROUND)) return old;
@@ -261,6 +274,7 @@ const COLLECTION_CONCURRENCY = 32;
 /** DELETE of a collection: each of `entries` as if deleted alone. Those that are gone already do not matter. */
 export async function removeAll(scope: Scope, entries: readonly Entry<KubernetesObject>[]): Promise<void> {
   validateWriteOptions(scope.request);
+  warnOfOrphans(scope);
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < entries.length) {

@@ -1,5 +1,5 @@
 import type { KubernetesList, KubernetesObject } from '../../api/meta/object.ts';
-import { genericNotFound, notFound } from '../../api/meta/status.ts';
+import { genericNotFound, invalidObject, notFound } from '../../api/meta/status.ts';
 import type { ApiRequest, ApiResponse, UserInfo } from '../../api/request.ts';
 import type { Resource, Subresource } from '../../api/resource.ts';
 import { builtinSchema } from '../../api/schema/builtin.ts';
@@ -184,7 +184,7 @@ export class Dispatcher {
     const record = new AdmissionRecord(
       {
         operation: 'CREATE',
-        resource: undefined,
+        resource: this.#core.registry.definitionOf(virtual),
         group,
         version,
         plural,
@@ -202,6 +202,11 @@ export class Dispatcher {
       undefined,
     );
     await mutate(chain, record);
+    const definition = this.#core.registry.definitionOf(virtual);
+    if (definition !== undefined && record.object !== undefined) {
+      const errors = definition.validate(record.object, { user, now: this.#core.clock.now(), dryRun, warnings: found });
+      if (errors.length > 0) throw invalidObject(virtual, '', errors);
+    }
     await validate(chain, record);
     const scope = { dryRun, now: this.#core.clock.now(), warnings: found };
     const response = await virtual.handle(this.#handlerScope({ ...request, body: record.object }, user, undefined, scope));

@@ -11,7 +11,7 @@ import { ObjectCodec } from './codec.ts';
 export interface StoredType {
   readonly prefix: string;
   readonly collection: Collection<KubernetesObject>;
-  /** The version it is written in. */
+  /** The version it is written in: another one when a custom type's definition says so. */
   readonly resource: Resource;
   readonly codec: ObjectCodec;
   /** Ends the collection with the type (a CRD that is deleted). */
@@ -34,6 +34,7 @@ export class Endpoint {
   readonly protobuf: ObjectSchema | undefined;
   /** Whether objects are stored as this version shows them, so that stored bytes are the answer. */
   readonly #native: boolean;
+  readonly #ended = new AbortController();
   readonly #codec: ObjectCodec;
   readonly #converted = new WeakMap<KubernetesObject, KubernetesObject>();
   readonly #convertedBytes = new WeakMap<Entry<KubernetesObject>, Uint8Array>();
@@ -54,6 +55,15 @@ export class Endpoint {
     const custom = isCustom(resource);
     this.itemHead = custom ? new Uint8Array(0) : this.#codec.head;
     this.protobuf = custom || resource.schema.kind !== 'object' ? undefined : resource.schema;
+  }
+
+  /** Aborts when this version is served no more, or by another endpoint: its watches end. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  end(): void {
+    this.#ended.abort();
   }
 
   key(namespace: string, name: string): string {
@@ -77,7 +87,8 @@ export class Endpoint {
     if (converted === undefined) {
       const { conversion, kind } = this.resource;
       const plain = conversion === undefined ? object : conversion.fromStorage(object);
-      converted = deepFreeze({ ...plain, kind, apiVersion: this.apiVersion });
+      const asItIs = plain === object && object.kind === kind && object.apiVersion === this.apiVersion;
+      converted = asItIs ? object : deepFreeze({ ...plain, kind, apiVersion: this.apiVersion });
       this.#converted.set(object, converted);
     }
     return converted;
@@ -88,8 +99,9 @@ export class Endpoint {
     if (this.#native) return object;
     const { conversion } = this.resource;
     const plain = conversion === undefined ? object : conversion.toStorage(object);
-    const { resource } = this.stored;
-    return { ...plain, kind: resource.kind, apiVersion: apiVersionOf(resource) };
+    const apiVersion = apiVersionOf(this.resource.storage);
+    if (plain === object && object.apiVersion === apiVersion) return object;
+    return { ...plain, kind: this.stored.resource.kind, apiVersion };
   }
 
   /** The wire JSON of an entry. */
@@ -97,7 +109,9 @@ export class Endpoint {
     if (this.#native) return entry.bytes;
     let bytes = this.#convertedBytes.get(entry);
     if (bytes === undefined) {
-      bytes = this.#codec.wire(this.object(entry));
+      const object = this.object(entry);
+      // Most custom objects are stored as they are shown, whatever the conversion might have done.
+      bytes = object === entry.object ? entry.bytes : this.#codec.wire(object);
       this.#convertedBytes.set(entry, bytes);
     }
     return bytes;
@@ -116,4 +130,4 @@ export class Endpoint {
 }
 
 /** Custom resources have no OpenAPI name: their schema comes from their definition. */
-const isCustom = (resource: Resource): boolean => resource.schema.kind === 'object' && resource.schema.name === undefined;
+export const isCustom = (resource: Resource): boolean => resource.schema.kind === 'object' && resource.schema.name === undefined;

@@ -4,12 +4,13 @@ import type { Resource } from '../../api/resource.ts';
 import type { Collection } from '../../store/collection.ts';
 import type { ResourceView, VirtualResource } from '../contract.ts';
 import { ObjectCodec } from './codec.ts';
-import { Endpoint, type StoredType } from './endpoint.ts';
+import { Endpoint, isCustom, type StoredType } from './endpoint.ts';
 
 /** Opens the collection of everything under a prefix; it ends with the signal. */
 export type OpenCollection = (prefix: string, codec: ObjectCodec, signal: AbortSignal) => Promise<Collection<KubernetesObject>>;
 
 interface OpenType extends StoredType {
+  resource: Resource;
   users: number;
 }
 
@@ -18,6 +19,7 @@ export class Registry {
   readonly #open: OpenCollection;
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #virtual = new Map<string, VirtualResource>();
+  readonly #definitions = new Map<VirtualResource, Resource>();
   readonly #stored = new Map<string, Promise<OpenType>>();
   readonly #views = new Map<string, ResourceView>();
   readonly #listeners: (() => void)[] = [];
@@ -43,8 +45,10 @@ export class Registry {
         return new Endpoint(resource, await this.#openType(writer));
       }),
     );
+    const replaced = made.map((endpoint) => this.#endpoints.get(keyOf(endpoint.resource)));
     for (const endpoint of made) this.#endpoints.set(keyOf(endpoint.resource), endpoint);
     this.#changed();
+    for (const endpoint of replaced) endpoint?.end();
   }
 
   /** Replaces the definitions of types whose objects stay where they are (a CRD that changed). */
@@ -52,7 +56,7 @@ export class Registry {
     await this.add(after);
     const kept = new Set(after.map(keyOf));
     for (const resource of before) {
-      if (!kept.has(keyOf(resource))) this.#endpoints.delete(keyOf(resource));
+      if (!kept.has(keyOf(resource))) this.#forget(resource);
       await this.#release(resource.storage.prefix);
     }
     this.#changed();
@@ -61,15 +65,22 @@ export class Registry {
   /** Stops serving types. Their objects stay in the store. */
   async remove(resources: readonly Resource[]): Promise<void> {
     for (const resource of resources) {
-      this.#endpoints.delete(keyOf(resource));
+      this.#forget(resource);
       await this.#release(resource.storage.prefix);
     }
     this.#changed();
   }
 
-  addVirtual(resource: VirtualResource): void {
+  /** Serves a type that is never stored. `definition` knows its defaults and validation. */
+  addVirtual(resource: VirtualResource, definition?: Resource): void {
     this.#virtual.set(keyOf(resource), resource);
+    if (definition !== undefined) this.#definitions.set(resource, definition);
     this.#changed();
+  }
+
+  /** How the objects of a virtual type are defined, where that is known. */
+  definitionOf(virtual: VirtualResource): Resource | undefined {
+    return this.#definitions.get(virtual);
   }
 
   find(group: string, version: string, plural: string): Endpoint | undefined {
@@ -124,6 +135,12 @@ export class Registry {
     this.#stored.clear();
   }
 
+  #forget(resource: Resource): void {
+    const key = keyOf(resource);
+    this.#endpoints.get(key)?.end();
+    this.#endpoints.delete(key);
+  }
+
   #writerOf(resource: Resource): Resource | undefined {
     for (const { resource: r } of this.#endpoints.values()) {
       if (r.storage.prefix === resource.storage.prefix && isStorageVersion(r)) return r;
@@ -140,11 +157,12 @@ export class Registry {
     }
     const stored = await opening;
     stored.users++;
+    stored.resource = writer;
     return stored;
   }
 
   async #openNew(writer: Resource): Promise<OpenType> {
-    const codec = new ObjectCodec(writer, (object) => writer.defaults(object));
+    const codec = new ObjectCodec(writer, (object) => writer.defaults(object), isCustom(writer));
     const end = new AbortController();
     const { prefix } = writer.storage;
     const collection = await this.#open(`${prefix}/`, codec, end.signal);

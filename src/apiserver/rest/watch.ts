@@ -65,6 +65,8 @@ export function prepareWatch(endpoint: Endpoint, request: ApiRequest, clock: Clo
         return;
       }
       runTimers(endpoint, request, clock, random, sink, signal);
+      endpoint.ended.addEventListener('abort', () => sink.end(), { once: true, signal });
+      if (endpoint.ended.aborted) sink.end();
     },
   };
 }

@@ -1,4 +1,6 @@
 import { nameIsDNSSubdomain } from '../../meta/names.ts';
+import { formatTime } from '../../meta/time.ts';
+import type { RequestContext } from '../../resource.ts';
 import type { CustomResourceDefinition } from '../../types/apiextensions-v1.ts';
 import { deepEqual, groupVersion, plainColumns, plainRow, withGeneration } from '../define.ts';
 import { defaultClientConfig } from '../webhook-client.ts';
@@ -34,6 +36,32 @@ function withStoredVersion(object: Definition, always: boolean): Definition {
   return { ...object, status: { ...object.status, storedVersions: [...stored, version] } };
 }
 
+export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
+
+/** A deleted definition waits until its objects are gone. */
+function prepareForDelete(object: Definition, context: RequestContext): Definition {
+  if (object.metadata?.deletionTimestamp !== undefined) return object;
+  const finalizers = object.metadata?.finalizers ?? [];
+  const now = formatTime(context.now);
+  const terminating = {
+    type: 'Terminating',
+    status: 'True',
+    lastTransitionTime: now,
+    reason: 'InstanceDeletionPending',
+    message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+  };
+  const conditions = (object.status?.conditions ?? []).filter((c) => c.type !== 'Terminating');
+  return {
+    ...object,
+    metadata: {
+      ...object.metadata,
+      deletionTimestamp: now,
+      finalizers: finalizers.includes(CLEANUP_FINALIZER) ? finalizers : [...finalizers, CLEANUP_FINALIZER],
+    },
+    status: { ...object.status, conditions: [...conditions, terminating] },
+  };
+}
+
 /** The names are spoken for and the type is served: set by the controllers of the API server. */
 const nothingAccepted = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: [] } as const;
 
@@ -49,6 +77,7 @@ export const customResourceDefinition = define<Definition>({
   defaults,
   strategy: {
     allowUnconditionalUpdate: false,
+    prepareForDelete,
     prepareForCreate: (object) => withStoredVersion(withGeneration({ ...object, status: nothingAccepted }, 1), true),
     prepareForUpdate: (object, old) => {
       const { status: _status, ...rest } = object;
