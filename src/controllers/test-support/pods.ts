@@ -33,3 +33,33 @@ export function instantKubelet(f: Fixture, accepts: (pod: Pod) => boolean = () =
     },
   };
 }
+
+/**
+ * Scheduler and kubelet through the API itself: every pod that `accepts` runs and is ready after `delayMs`, and every pod being deleted is gone.
+ */
+export function quickKubelet(accepts: (pod: Pod) => boolean = () => true, delayMs = 0): Controller {
+  return {
+    name: 'quick-kubelet',
+    start(context, signal) {
+      const client = context.client.resource(pods);
+      const ignore = (): void => {};
+      const seen = (pod: Pod): void => {
+        const { name = '', namespace = '', uid, deletionTimestamp } = pod.metadata ?? {};
+        if (deletionTimestamp !== undefined) {
+          client.delete(name, namespace, { gracePeriodSeconds: 0, preconditions: { uid: uid! } }).catch(ignore);
+          return;
+        }
+        if (pod.status?.phase === 'Running' || !accepts(pod)) return;
+        context.clock.setTimer(delayMs, () => {
+          if (signal.aborted) return;
+          const { clock } = context;
+          client
+            .get(name, namespace)
+            .then((now) => client.updateStatus({ ...now, status: { ...now.status, ...readyStatus(clock.now()) } }))
+            .catch(ignore);
+        });
+      };
+      context.informers.informer(pods).addHandler({ onAdd: seen, onUpdate: seen });
+    },
+  };
+}
