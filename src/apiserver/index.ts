@@ -6,7 +6,7 @@ import { addCustomResources } from './crd/custom-resources.ts';
 import { addDiscovery } from './discovery/discovery.ts';
 import { addHealth } from './discovery/health.ts';
 import { addOpenApi } from './discovery/openapi.ts';
-import { podBinding } from './rest/pod-binding.ts';
+import { legacyBindings, podBinding } from './rest/pod-binding.ts';
 import { podEviction } from './rest/pod-eviction.ts';
 import { type ApiServer, type ApiServerOptions, createCore } from './server.ts';
 import { ServiceGuard } from './services/service-guard.ts';
@@ -33,6 +33,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const server = await createCore(options, new Map([['/services', services]]));
   services.load(server.access.view('', 'services')?.list() ?? []);
   server.addSubresourceHandler(podBinding(server.registry));
+  server.registry.addVirtual(legacyBindings(server.registry));
   server.addSubresourceHandler(podEviction(server.registry));
   const version = { ...defaultVersion(), ...options.version };
   addDiscovery(server, [{ clientCIDR: '0.0.0.0/0', serverAddress: options.advertiseAddress ?? '' }]);

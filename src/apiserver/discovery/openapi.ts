@@ -19,7 +19,8 @@ import {
 } from './operations.ts';
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
-const V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/** What is asked for with an `@` in it is answered without: Go's parser of media types does not take one. */
+const V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 /** Clients that ask by hash may keep the answer for a year: another content has another hash. */
 const IMMUTABLE = 'public, immutable';
 

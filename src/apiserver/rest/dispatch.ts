@@ -184,7 +184,7 @@ export class Dispatcher {
     const record = new AdmissionRecord(
       {
         operation: 'CREATE',
-        resource: this.#core.registry.definitionOf(virtual),
+        resource: undefined,
         group,
         version,
         plural,

@@ -5,7 +5,7 @@ import type { ApiResponse } from '../../api/request.ts';
 import type { Binding, Pod, PodCondition } from '../../api/types/core-v1.ts';
 import { PreconditionError } from '../../store/contract.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
-import type { HandlerScope, SubresourceHandler } from '../contract.ts';
+import type { HandlerScope, SubresourceHandler, VirtualResource } from '../contract.ts';
 import type { Registry } from './registry.ts';
 import { timestamp } from './scope.ts';
 
@@ -31,6 +31,28 @@ export function podBinding(registry: Registry): SubresourceHandler {
       checkBinding(scope, binding);
       await bind(registry, scope, binding);
       return { code: 201, object: success, warnings: [] } satisfies ApiResponse;
+    },
+  };
+}
+
+/** `bindings`: the same write by the binding's own name. What schedulers used before the subresource. */
+export function legacyBindings(registry: Registry): VirtualResource {
+  return {
+    group: '',
+    version: 'v1',
+    kind: 'Binding',
+    plural: 'bindings',
+    singular: 'binding',
+    namespaced: true,
+    verbs: ['create'],
+    type: 'io.k8s.api.core.v1.Binding',
+    handle: async (scope) => {
+      const binding = scope.request.body as Binding;
+      const name = binding.metadata?.name ?? '';
+      const named = { ...scope, request: { ...scope.request, name } };
+      checkBinding(named, binding);
+      await bind(registry, named, binding);
+      return { code: 201, object: success, warnings: [] };
     },
   };
 }
