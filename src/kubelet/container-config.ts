@@ -134,8 +134,8 @@ export function containerResources(pod: Pod, container: AnyContainer, memoryCapa
   return {
     cpuShares: milliCpuToShares(request),
     cpuPeriod: QUOTA_PERIOD,
-    // -1 lifts a limit; 0 would leave the runtime's default.
-    cpuQuota: cpuLimit === 0 ? -1 : milliCpuToQuota(cpuLimit),
+    // 0 is no limit for a container that is made; -1, which would say so too, crun writes as a huge number that the kernel refuses.
+    cpuQuota: milliCpuToQuota(cpuLimit),
     ...(memory > 0 ? { memoryLimitInBytes: memory } : {}),
     oomScoreAdj: oomScoreAdj(pod, container, memoryCapacity),
     ...(hugepages.length > 0 ? { hugepageLimits: hugepages } : {}),

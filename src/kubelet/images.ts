@@ -66,7 +66,6 @@ export function credentialsFor(image: string, secrets: readonly Secret[]): reado
             ...(password === undefined ? {} : { password }),
             ...(entry.identitytoken === undefined ? {} : { identityToken: entry.identitytoken }),
             ...(entry.registrytoken === undefined ? {} : { registryToken: entry.registrytoken }),
-            serverAddress: server,
           },
         });
       }

@@ -42,6 +42,10 @@ const RELIST_MS = 1000;
 const IDLE_RELIST_MS = 10_000;
 /** With events from the runtime a look is only insurance. Milliseconds. */
 const EVENTED_RELIST_MS = 60_000;
+/** A stream of events that has lived this long works. Milliseconds. */
+const EVENTS_TRUSTED_MS = 1000;
+/** Waits before each look for a container whose end was told: containerd tells of it before its CRI has taken note. Milliseconds. */
+const END_LOOKS_MS = [0, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 const RUNTIME_RETRY = { initial: 100, max: 5000 } as const;
 /** How often logs are looked at for rotation. Milliseconds. */
 const LOG_CHECK_MS = 10_000;
@@ -358,6 +362,7 @@ export class KubeletCore {
   async #relist(signal: AbortSignal): Promise<void> {
     if (this.#relisting || signal.aborted) return;
     this.#relisting = true;
+    this.#relistTimer?.cancel();
     let failed = false;
     try {
       await this.cache.relist(signal);
@@ -382,23 +387,43 @@ export class KubeletCore {
   async #followEvents(signal: AbortSignal): Promise<void> {
     const { runtime, clock, logger } = this.options;
     for (let failures = 0; !signal.aborted; ) {
+      // A stream says nothing when it opens: one that has not failed by now is believed, and the next relist covers what came before.
+      const trust = clock.setTimer(EVENTS_TRUSTED_MS, () => {
+        this.#evented = true;
+      });
       try {
-        const events = runtime.containerEvents(signal);
-        for await (const event of events) {
+        for await (const event of runtime.containerEvents(signal)) {
           failures = 0;
-          this.#evented = true;
-          void this.cache
-            .refresh(event.podUid, signal)
-            .catch((err: unknown) => logger.debug({ err }, 'refresh after an event failed'));
+          // What this kubelet starts it looks at itself.
+          if (event.type === 'STOPPED') void this.#sawEnd(event.containerId, event.podUid, signal);
         }
       } catch (err) {
         if (signal.aborted) return;
         if (err instanceof RuntimeError && err.code === runtimeErrorCodes.unimplemented) return;
         logger.debug({ err }, 'container events ended');
+      } finally {
+        trust.cancel();
+        this.#evented = false;
       }
-      this.#evented = false;
       failures++;
       await clock.sleep(backoffDelay(RUNTIME_RETRY, failures), signal).catch(() => undefined);
+      void this.#relist(signal);
+    }
+  }
+
+  /** A container or sandbox has ended: looks until the runtime's lists say so too. */
+  async #sawEnd(id: string, podUid: string, signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.options;
+    try {
+      for (const wait of END_LOOKS_MS) {
+        await clock.sleep(wait, signal);
+        const uid = this.cache.ownerOf(id) ?? podUid;
+        if (uid === '') continue;
+        if (this.cache.ownerOf(id) === undefined || this.cache.runs(id)) await this.cache.refresh(uid, signal);
+        if (this.cache.ownerOf(id) !== undefined && !this.cache.runs(id)) return;
+      }
+    } catch (err) {
+      if (!signal.aborted) logger.debug({ err, id }, 'refresh after an event failed');
     }
   }
 

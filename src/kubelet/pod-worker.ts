@@ -403,6 +403,7 @@ export class PodWorker {
     }
     try {
       await services.prepare(this.#pod);
+      this.#tellMissingPullSecrets();
       await startContainer(services, this.#pod, container, {
         sandboxId,
         sandboxConfig: config,
@@ -435,6 +436,21 @@ export class PodWorker {
     }
     await services.cache.refresh(this.uid, signal);
     this.#report();
+  }
+
+  #tellMissingPullSecrets(): void {
+    const services = this.#services;
+    const wanted = (this.#pod.spec?.imagePullSecrets ?? []).map((ref) => ref.name ?? '').filter((name) => name !== '');
+    if (wanted.length === 0) return;
+    const found = new Set(services.pullSecrets(this.#pod).map((s) => s.metadata?.name));
+    const missing = wanted.filter((name) => !found.has(name));
+    if (missing.length === 0) return;
+    services.record(
+      this.#pod,
+      'Warning',
+      'FailedToRetrieveImagePullSecret',
+      `Unable to retrieve some image pull secrets (${missing.join(', ')}); attempting to pull the image may not succeed.`,
+    );
   }
 
   /** Keeps one dead container of each name, and no dead sandbox that holds nothing. */

@@ -47,6 +47,16 @@ export class RuntimeCache {
     return [...this.#pods.keys()];
   }
 
+  /** Uid of the pod that a container or sandbox is of; undefined for one never seen. */
+  ownerOf(id: string): string | undefined {
+    return this.#containers.get(id)?.labels[keys.podUid] ?? this.#sandboxes.get(id)?.labels[keys.podUid];
+  }
+
+  /** Whether a container or sandbox is known to run. */
+  runs(id: string): boolean {
+    return this.#containers.get(id)?.state === 'running' || this.#sandboxes.get(id)?.ready === true;
+  }
+
   /** Number of containers and sandboxes that run: what a relist may find changed by itself. */
   get alive(): number {
     let n = 0;

@@ -52,8 +52,15 @@ export function effectiveSecurity(pod: Pod, container: AnyContainer): SecurityCo
   };
 }
 
-/** What the image says of its user, or undefined when it is not known. */
+/** What the image says of its user. */
 type ImageUser = Pick<Image, 'uid' | 'username'> | undefined;
+
+/** The user an image runs as: its number, or else its name. An image that says nothing runs as root. */
+function userOf(image: ImageUser): { readonly uid: number | undefined; readonly username: string } {
+  if (image?.uid !== undefined) return { uid: image.uid, username: '' };
+  const username = image?.username ?? '';
+  return username === '' ? { uid: 0, username } : { uid: undefined, username };
+}
 
 /** Throws ConfigError when a container must not run as root and would, or might (kuberuntime verifyRunAsNonRoot). */
 export function verifyRunAsNonRoot(pod: Pod, container: AnyContainer, image: ImageUser): void {
@@ -64,10 +71,11 @@ export function verifyRunAsNonRoot(pod: Pod, container: AnyContainer, image: Ima
     if (effective.runAsUser === 0) throw new ConfigError(`container's runAsUser breaks non-root policy ${where}`);
     return;
   }
-  if (image?.uid === 0) throw new ConfigError(`container has runAsNonRoot and image will run as root ${where}`);
-  if (image?.uid === undefined && image?.username !== undefined && image.username !== '') {
+  const { uid, username } = userOf(image);
+  if (uid === 0) throw new ConfigError(`container has runAsNonRoot and image will run as root ${where}`);
+  if (uid === undefined) {
     throw new ConfigError(
-      `container has runAsNonRoot and image has non-numeric user (${image.username}), cannot verify user is non-root ${where}`,
+      `container has runAsNonRoot and image has non-numeric user (${username}), cannot verify user is non-root ${where}`,
     );
   }
 }
@@ -87,7 +95,8 @@ export function containerSecurity(
   const privileged = effective.privileged === true;
   const base = namespaceOptions(pod);
   const unmasked = effective.procMount === 'Unmasked';
-  const uid = effective.runAsUser ?? image?.uid;
+  const user = userOf(image);
+  const uid = effective.runAsUser ?? user.uid;
   return {
     namespaceOptions: targetId === undefined ? base : { ...base, pid: 'TARGET', targetId },
     ...(effective.capabilities === undefined
@@ -95,7 +104,7 @@ export function containerSecurity(
       : { capabilities: { add: effective.capabilities.add ?? [], drop: effective.capabilities.drop ?? [] } }),
     privileged,
     ...(uid === undefined ? {} : { runAsUser: uid }),
-    ...(uid === undefined && image?.username !== undefined && image.username !== '' ? { runAsUsername: image.username } : {}),
+    ...(uid === undefined ? { runAsUsername: user.username } : {}),
     ...(effective.runAsGroup === undefined ? {} : { runAsGroup: effective.runAsGroup }),
     readonlyRootfs: effective.readOnlyRootFilesystem === true,
     supplementalGroups: groups,

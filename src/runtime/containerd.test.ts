@@ -102,6 +102,33 @@ describe.skipIf(missing !== undefined)(`a real containerd${missing === undefined
     await removePod(pod);
   });
 
+  it('tells of ends, also where the CRI has no events', async () => {
+    const following = new AbortController();
+    const ended = Promise.withResolvers<string>();
+    const followed = (async () => {
+      for await (const event of node.runtime.containerEvents(following.signal)) {
+        if (event.type === 'STOPPED') ended.resolve(event.containerId);
+      }
+    })();
+    // The stream says nothing when it opens: containers end until one is told of.
+    const stop = new AbortController();
+    const ending = (async () => {
+      const ids: string[] = [];
+      for (let i = 0; !stop.signal.aborted; i++) {
+        const { pod, container } = await startPod(`ending-${i}`, 'true');
+        ids.push(container);
+        await untilState(container, 'EXITED');
+        await removePod(pod);
+      }
+      return ids;
+    })();
+    const id = await ended.promise;
+    stop.abort();
+    expect(await ending).toContain(id);
+    following.abort();
+    await followed;
+  });
+
   it('runs commands inside and bounds them', async () => {
     const { pod, container } = await startPod('sync', 'sleep 1000');
     const result = await node.runtime.execSync(container, ['sh', '-c', 'echo a; echo b >&2; exit 5'], 10);

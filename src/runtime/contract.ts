@@ -70,7 +70,10 @@ export interface ContainerRuntime {
   ): Promise<readonly ContainerStats[]>;
   /** CPU, memory and network of whole sandboxes. Rejects with code 12 (UNIMPLEMENTED) where the runtime has none. */
   listPodSandboxStats(signal?: AbortSignal): Promise<readonly PodSandboxStats[]>;
-  /** Container lifecycle events until the signal aborts; rejects with code 12 (UNIMPLEMENTED) where the runtime has none (containerd 1.6). */
+  /**
+   * Ends and removals of containers and sandboxes (and their creations and starts, where the runtime tells of them) until the signal aborts.
+   * An event may come a moment before lists and statuses show the same. Rejects with code 12 (UNIMPLEMENTED) where the runtime has none.
+   */
   containerEvents(signal: AbortSignal): AsyncIterable<ContainerEvent>;
   listImages(signal?: AbortSignal): Promise<readonly Image[]>;
   /** Undefined when the image is not there. */
@@ -356,8 +359,10 @@ export interface PodSandboxStats {
 }
 
 export interface ContainerEvent {
+  /** Of a container or a sandbox. */
   readonly containerId: string;
   readonly type: 'CREATED' | 'STARTED' | 'STOPPED' | 'DELETED';
+  /** '' where the runtime does not tell. */
   readonly podUid: string;
 }
 

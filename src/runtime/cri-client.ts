@@ -9,6 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
+import { containerdEvents } from './containerd-events.ts';
 import {
   type Container,
   type ContainerEvent,
@@ -69,6 +70,8 @@ export function connectRuntime(socketPath: string, options: ConnectRuntimeOption
     'grpc.use_local_subchannel_pool': 1,
   });
   let down = false;
+  /** False once the CRI has said that it has none: then containerd's own are taken. */
+  let criHasEvents = true;
 
   /** One unary call. `request` and `response` are names of messages in cri-proto.ts. */
   function call(
@@ -136,8 +139,7 @@ export function connectRuntime(socketPath: string, options: ConnectRuntimeOption
     }
   }
 
-  async function* events(signal: AbortSignal): AsyncGenerator<ContainerEvent> {
-    if (signal.aborted) return;
+  async function* criEvents(signal: AbortSignal): AsyncGenerator<ContainerEvent> {
     const stream: ClientReadableStream<ProtoMessage> = client.makeServerStreamRequest(
       `${RUNTIME}GetContainerEvents`,
       (message: ProtoMessage) => codec.encode('Empty', message),
@@ -157,12 +159,24 @@ export function connectRuntime(socketPath: string, options: ConnectRuntimeOption
           podUid: pod?.metadata?.uid ?? '',
         };
       }
-    } catch (err) {
-      if (signal.aborted) return;
-      throw isServiceError(err) ? failure('GetContainerEvents', err) : err;
     } finally {
       signal.removeEventListener('abort', onAbort);
       stream.cancel();
+    }
+  }
+
+  async function* events(signal: AbortSignal): AsyncGenerator<ContainerEvent> {
+    if (signal.aborted) return;
+    try {
+      if (criHasEvents) yield* criEvents(signal);
+      else yield* containerdEvents(client, signal);
+    } catch (err) {
+      if (signal.aborted) return;
+      if (!isServiceError(err)) throw err;
+      if (criHasEvents && err.code === grpcStatus.UNIMPLEMENTED) {
+        criHasEvents = false;
+        yield* events(signal);
+      } else throw failure('GetContainerEvents', err);
     }
   }
 
