@@ -1,9 +1,21 @@
 /** The admission plugins that kube-apiserver has switched on by default, in its order. */
 import type { AdmissionPlugin, Authorizer } from '../contract.ts';
+import { certificateApproval } from './certificate-approval.ts';
+import { certificateSigning } from './certificate-signing.ts';
+import { certificateSubjectRestriction } from './certificate-subject-restriction.ts';
+import { defaultIngressClass } from './default-ingress-class.ts';
+import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
+import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { nodeRestriction } from './node-restriction.ts';
+import { persistentVolumeClaimResize } from './persistent-volume-claim-resize.ts';
+import { podSecurity } from './pod-security/pod-security.ts';
+import { podTopologyLabels } from './pod-topology-labels.ts';
 import { priority } from './priority.ts';
+import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
+import { storageObjectInUseProtection } from './storage-object-in-use-protection.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 
 export { ensurePriorityClasses } from './priority.ts';
@@ -14,6 +26,24 @@ export interface AdmissionOptions {
 }
 
 /** Upstream's default-on plugins (AllOrderedPlugins less DefaultOffAdmissionPlugins). */
-export function defaultAdmission(_options: AdmissionOptions): readonly AdmissionPlugin[] {
-  return [namespaceLifecycle(), serviceAccount(), taintNodesByCondition(), priority(), defaultTolerationSeconds()];
+export function defaultAdmission({ authorizer }: AdmissionOptions): readonly AdmissionPlugin[] {
+  return [
+    namespaceLifecycle(),
+    limitRanger(),
+    serviceAccount(),
+    nodeRestriction(authorizer),
+    taintNodesByCondition(),
+    podSecurity(),
+    priority(),
+    defaultTolerationSeconds(),
+    defaultStorageClass(),
+    storageObjectInUseProtection(),
+    persistentVolumeClaimResize(),
+    runtimeClass(),
+    certificateApproval(authorizer),
+    certificateSigning(authorizer),
+    certificateSubjectRestriction(),
+    defaultIngressClass(),
+    podTopologyLabels(),
+  ];
 }
