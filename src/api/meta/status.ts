@@ -82,6 +82,9 @@ export const alreadyExists = (s: ErrorSubject, name: string): StatusError =>
   failure('AlreadyExists', `${qualified(s)} ${JSON.stringify(name)} already exists`, detailsOf(s, name));
 export const conflict = (s: ErrorSubject, name: string, cause: string): StatusError =>
   failure('Conflict', `Operation cannot be fulfilled on ${qualified(s)} ${JSON.stringify(name)}: ${cause}`, detailsOf(s, name));
+/** Server-side apply met fields that others own; a cause for each. */
+export const applyConflict = (message: string, causes: readonly StatusCause[]): StatusError =>
+  failure('Conflict', message, { causes });
 /** The optimistic lock failed. */
 export const staleConflict = (s: ErrorSubject, name: string): StatusError =>
   conflict(s, name, 'the object has been modified; please apply your changes to the latest version and try again');

@@ -78,7 +78,8 @@ export function reportUnknown(
   if (mode === 'Warn') scope.warnings.push(...strictProblems(unknownFields, duplicateFields));
 }
 
-function jsonType(value: unknown): string {
+/** What Go calls a JSON value of this kind. */
+export function jsonType(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   return value === null || value === undefined ? 'null' : typeof value === 'boolean' ? 'bool' : typeof value;
 }

@@ -1,14 +1,14 @@
 import type { KubernetesObject } from '../../api/meta/object.ts';
-import { badRequest, invalidObject, unsupportedMediaType } from '../../api/meta/status.ts';
+import { badRequest, conflict, invalidObject, unsupportedMediaType } from '../../api/meta/status.ts';
 import { applyJsonPatch } from '../../api/patch/json-patch.ts';
-import type { Json } from '../../api/patch/json-value.ts';
+import { isObject, type Json } from '../../api/patch/json-value.ts';
 import { applyMergePatch } from '../../api/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../../api/patch/strategic-merge-patch.ts';
 import { type PatchType, patchTypes } from '../../api/request.ts';
 import type { Resource, Subresource } from '../../api/resource.ts';
 import type { Schema } from '../../api/schema/schema.ts';
 import { withRequestNamespace } from './create.ts';
-import { type BodyType, decodeAs, decodeValue, reportUnknown, withDefaults } from './decode-body.ts';
+import { type BodyType, decodeValue, jsonType, reportUnknown, withDefaults } from './decode-body.ts';
 import { type RestResult, type Scope, validateWriteOptions } from './scope.ts';
 import { replace } from './update.ts';
 
@@ -72,18 +72,14 @@ function applyByType(type: PatchType | undefined, live: Json, patchBody: unknown
   }
 }
 
-/** Server-side apply: the field manager merges; a name that does not exist is created. */
+/** Server-side apply: the field manager merges; a name that does not exist is created. The configuration goes there as it was sent. */
 async function apply(scope: Scope, subresource: Subresource | undefined): Promise<RestResult> {
   const { endpoint, request, core } = scope;
   const { fieldManager } = core;
   if (fieldManager === undefined) throw unsupportedMediaType(Object.values(patchTypes).filter((t) => t !== patchTypes.apply));
-  const config = decodeAs<KubernetesObject>(scope, endpoint.resource);
-  if (config.metadata?.managedFields !== undefined) throw badRequest('metadata.managedFields must be nil');
-  const name = config.metadata?.name ?? '';
-  if (name !== '' && name !== request.name) {
-    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${request.name})`);
-  }
-  const applied = withRequestNamespace(scope, { ...config, metadata: { ...config.metadata, name: request.name } });
+  const { body } = request;
+  if (!isObject(body)) throw badRequest(`error decoding YAML: ${notAnObject(body)}`);
+  reportUnknown(scope, [], scope.duplicateFields, (message) => badRequest(`error strict decoding YAML: ${message}`));
   return replace(scope, {
     subresource,
     createWhenMissing: subresource === undefined,
@@ -92,13 +88,32 @@ async function apply(scope: Scope, subresource: Subresource | undefined): Promis
       const merged = fieldManager.apply({
         resource: endpoint.resource,
         live,
-        object: applied,
+        object: body as KubernetesObject,
         manager: scope.manager,
         subresource: request.subresource ?? '',
         now: scope.now,
         force: request.options.force === true,
       });
-      return withDefaults(endpoint.resource, merged);
+      checkApplied(scope, merged, live);
+      return withRequestNamespace(scope, merged);
     },
   });
 }
+
+/** What the merged object may not say: another name than the URL's, or a uid where there is nothing that has it. */
+function checkApplied(scope: Scope, merged: KubernetesObject, live: KubernetesObject | undefined): void {
+  const { name = '', uid = '' } = merged.metadata ?? {};
+  if (uid !== '' && live === undefined) {
+    const cause = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+    throw conflict(scope.endpoint.subject, scope.request.name, cause);
+  }
+  if (name === '') {
+    throw badRequest(`the name of the object (${scope.request.name} based on URL) was undeterminable: name must be provided`);
+  }
+  if (name !== scope.request.name) {
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${scope.request.name})`);
+  }
+}
+
+const notAnObject = (body: unknown): string =>
+  `error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${jsonType(body)} into Go value of type map[string]interface {}`;

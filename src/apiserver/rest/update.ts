@@ -7,6 +7,7 @@ import type { Subresource } from '../../api/resource.ts';
 import type { Entry } from '../../store/collection.ts';
 import { PreconditionError } from '../../store/contract.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
+import { withSettledTimes } from '../field-manager/settled-times.ts';
 import type { AdmissionRecord } from './admission-chain.ts';
 import { mutate, validate } from './admission-chain.ts';
 import { createObject, withRequestNamespace } from './create.ts';
@@ -61,7 +62,8 @@ export async function replace(scope: Scope, replacement: Replacement): Promise<R
     const entry = endpoint.collection.get(key);
     if (entry === undefined) {
       if (!replacement.createWhenMissing) throw notFound(endpoint.subject, scope.request.name);
-      return createObject(scope, await replacement.next(undefined));
+      const wanted = await replacement.next(undefined);
+      return createObject(scope, replacement.operation === 'apply' ? wanted : trackFields(scope, wanted, undefined));
     }
     const live = endpoint.object(entry);
     const produced = replacement.next(live);
@@ -147,9 +149,10 @@ async function commitUpdate(
   scope: Scope,
   entry: Entry<KubernetesObject>,
   live: KubernetesObject,
-  prepared: KubernetesObject,
+  wanted: KubernetesObject,
 ): Promise<RestResult> {
   const { endpoint } = scope;
+  const prepared = withSettledTimes(wanted, live);
   // What changes nothing writes nothing: the revision stays.
   if (deepEqual(prepared, live)) return { code: 200, endpoint, entry, object: undefined };
   if (scope.dryRun) return { code: 200, endpoint, entry: undefined, object: prepared };
@@ -182,7 +185,7 @@ function admissionRecord(
       );
 }
 
-function trackFields(scope: Scope, object: KubernetesObject, live: KubernetesObject): KubernetesObject {
+function trackFields(scope: Scope, object: KubernetesObject, live: KubernetesObject | undefined): KubernetesObject {
   const { fieldManager } = scope.core;
   if (fieldManager === undefined) return object;
   return fieldManager.update({

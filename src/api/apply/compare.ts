@@ -1,0 +1,225 @@
+import { allFields } from './all-fields.ts';
+import { emptySet, type FieldSet, leaf, sorted, union, withoutSelf, withSelf } from './field-set.ts';
+import { equalValues, isEmptyMap, isList, isMap, type JsonList, type JsonMap } from './json-value.ts';
+import { elementAt, itemsByElement } from './list-items.ts';
+import { fieldElement, type PathElement } from './path-element.ts';
+import type { FieldShape, ListShape, MapShape, Shape } from './shape.ts';
+
+/** What became of the fields between two objects of one type. No field is in two of the sets. */
+export interface Comparison {
+  readonly added: FieldSet;
+  readonly modified: FieldSet;
+  readonly removed: FieldSet;
+}
+
+export interface CompareOptions {
+  /**
+   * Both objects are of a Go type: fields that Go would have are there, with their zero values, even where the objects leave them out.
+   * False for values as clients wrote them.
+   */
+  readonly typed: boolean;
+}
+
+/**
+ * Compares two objects field by field. Throws `TypedValueError` where a list cannot be walked by its keys.
+ * Parts that are the same JavaScript object are not walked.
+ */
+export function compare(shape: Shape, before: unknown, after: unknown, options: CompareOptions): Comparison {
+  const comparer = new Comparer(options.typed);
+  comparer.visit(shape, before, after);
+  return {
+    added: comparer.added === undefined ? emptySet : withoutSelf(comparer.added),
+    modified: comparer.modified === undefined ? emptySet : withoutSelf(comparer.modified),
+    removed: comparer.removed === undefined ? emptySet : withoutSelf(comparer.removed),
+  };
+}
+
+/** Whether the objects had the same fields with the same values. */
+export function isSame(comparison: Comparison): boolean {
+  return comparison.added === emptySet && comparison.modified === emptySet && comparison.removed === emptySet;
+}
+
+type Draft = Record<PathElement, FieldSet>;
+
+/** The ways a value can be walked; `any` when it is null or absent and its shape leaves all open. */
+type Kind = 'scalar' | 'list' | 'map' | 'any';
+
+function kindOf(shape: Shape, value: unknown): Kind {
+  if (shape.map === undefined) return shape.list === undefined ? 'scalar' : 'list';
+  if (shape.list === undefined) return 'map';
+  if (value === undefined || value === null) return 'any';
+  return isList(value) ? 'list' : typeof value === 'object' ? 'map' : 'scalar';
+}
+
+/** Leaves what it found of the value visited last in its three sinks: nodes for that value's own path. */
+class Comparer {
+  added: FieldSet | undefined;
+  modified: FieldSet | undefined;
+  removed: FieldSet | undefined;
+  readonly #typed: boolean;
+
+  constructor(typed: boolean) {
+    this.#typed = typed;
+  }
+
+  visit(shape: Shape, before: unknown, after: unknown): void {
+    this.added = this.modified = this.removed = undefined;
+    if (before === after) return;
+    if (after === undefined) this.removed = allFields(shape, before, this.#typed);
+    else if (before === undefined) this.added = allFields(shape, after, this.#typed);
+    else {
+      const kind = kindOf(shape, after);
+      const other = shape.scalar !== undefined && shape.map !== undefined ? kindOf(shape, before) : kind;
+      if (other !== kind) this.#changedKind(shape, other, kind, before, after);
+      else this.#walk(shape, kind, before, after);
+    }
+  }
+
+  /** The value has become another kind of value: what it was is compared as that, and so is what it is now. */
+  #changedKind(shape: Shape, was: Kind, is: Kind, before: unknown, after: unknown): void {
+    this.#walk(shape, was, before, after);
+    const { added, modified, removed } = this;
+    this.#walk(shape, is, before, after);
+    this.added = either(added, this.added);
+    this.modified = either(modified, this.modified);
+    this.removed = either(removed, this.removed);
+  }
+
+  #walk(shape: Shape, kind: Kind, before: unknown, after: unknown): void {
+    this.added = this.modified = this.removed = undefined;
+    switch (kind) {
+      case 'scalar':
+        this.#leaf(before, after);
+        break;
+      case 'list':
+        this.#list(shape.list!, before, after);
+        break;
+      default:
+        this.#map(shape.map!, before, after);
+    }
+  }
+
+  #leaf(before: unknown, after: unknown): void {
+    if (!equalValues(before, after)) this.modified = leaf;
+  }
+
+  #map(shape: MapShape, was: unknown, is: unknown): void {
+    const before = isMap(was) ? was : emptyMap;
+    const after = isMap(is) ? is : emptyMap;
+    if (shape.atomic || (isEmptyMap(before) && isEmptyMap(after))) {
+      this.#leaf(was, is);
+      return;
+    }
+    const sinks = new Sinks();
+    for (const name in after) {
+      const next = after[name];
+      if (next === undefined) continue;
+      const declared = shape.fields.get(name);
+      let previous = own(before, name);
+      if (previous === undefined) previous = this.#implied(declared, before !== emptyMap);
+      if (previous === next) continue;
+      this.#member(shape, declared, name, previous, next, sinks);
+    }
+    for (const name in before) {
+      const previous = before[name];
+      if (previous === undefined || own(after, name) !== undefined) continue;
+      const declared = shape.fields.get(name);
+      this.#member(shape, declared, name, previous, this.#implied(declared, after !== emptyMap), sinks);
+    }
+    this.#take(sinks);
+  }
+
+  #implied(declared: FieldShape | undefined, present: boolean): unknown {
+    return this.#typed && present ? declared?.implied : undefined;
+  }
+
+  #member(shape: MapShape, field: FieldShape | undefined, name: string, before: unknown, after: unknown, sinks: Sinks): void {
+    const inner = field === undefined ? shape.values : field.shape;
+    if (inner === undefined) return;
+    this.visit(inner, before, after);
+    sinks.put(field === undefined ? fieldElement(name) : field.element, this);
+  }
+
+  #list(shape: ListShape, was: unknown, is: unknown): void {
+    const before = isList(was) ? was : emptyList;
+    const after = isList(is) ? is : emptyList;
+    if (shape.atomic || (before.length === 0 && after.length === 0)) {
+      this.#leaf(was, is);
+      return;
+    }
+    const sinks = new Sinks();
+    if (!this.#sameItems(shape, before, after, sinks)) this.#items(shape, before, after, sinks);
+    this.#take(sinks);
+  }
+
+  /** The usual case: the same items in the same order, none twice. */
+  #sameItems(shape: ListShape, before: JsonList, after: JsonList, sinks: Sinks): boolean {
+    if (before.length !== after.length) return false;
+    const elements: PathElement[] = [];
+    for (let i = 0; i < before.length; i++) {
+      const element = elementAt(shape, before, i);
+      if ((before[i] !== after[i] && element !== elementAt(shape, after, i)) || elements.includes(element)) return false;
+      elements.push(element);
+    }
+    for (let i = 0; i < elements.length; i++) {
+      if (before[i] === after[i]) continue;
+      this.visit(shape.items, before[i], after[i]);
+      sinks.put(elements[i]!, this);
+    }
+    return true;
+  }
+
+  #items(shape: ListShape, before: JsonList, after: JsonList, sinks: Sinks): void {
+    const was = itemsByElement(shape, before);
+    const is = itemsByElement(shape, after);
+    for (const [element, previous] of was) this.#item(shape, element, previous, is.get(element) ?? none, sinks);
+    for (const [element, next] of is) if (!was.has(element)) this.#item(shape, element, none, next, sinks);
+  }
+
+  /** Items with one name. Where there are several of them they are owned together, as one value. */
+  #item(shape: ListShape, element: PathElement, before: JsonList, after: JsonList, sinks: Sinks): void {
+    this.added = this.modified = this.removed = undefined;
+    if (before.length <= 1 && after.length <= 1) this.visit(shape.items, before[0], after[0]);
+    else if (before.length >= 2 && after.length >= 2) this.#leaf(before, after);
+    else if (before.length >= 2) {
+      if (after.length === 1) this.visit(shape.items, undefined, after[0]);
+      this.removed = leaf;
+    } else {
+      if (before.length === 1) this.visit(shape.items, before[0], undefined);
+      this.added = leaf;
+    }
+    sinks.put(element, this);
+  }
+
+  #take(sinks: Sinks): void {
+    this.added = sinks.added === undefined ? undefined : sorted(sinks.added);
+    this.modified = sinks.modified === undefined ? undefined : sorted(sinks.modified);
+    this.removed = sinks.removed === undefined ? undefined : sorted(sinks.removed);
+  }
+}
+
+const emptyMap: JsonMap = Object.freeze({});
+const emptyList: JsonList = Object.freeze([]);
+const none: JsonList = emptyList;
+
+const own = (map: JsonMap, name: string): unknown => (Object.hasOwn(map, name) ? map[name] : undefined);
+
+function either(a: FieldSet | undefined, b: FieldSet | undefined): FieldSet | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  const self = a === leaf || b === leaf;
+  const both = union(withoutSelf(a), withoutSelf(b));
+  return self ? withSelf(both) : both;
+}
+
+/** The children of one node, for each of the three sets, made when the first one comes. */
+class Sinks {
+  added: Draft | undefined;
+  modified: Draft | undefined;
+  removed: Draft | undefined;
+
+  put(element: PathElement, found: Comparer): void {
+    if (found.added !== undefined) (this.added ??= {})[element] = found.added;
+    if (found.modified !== undefined) (this.modified ??= {})[element] = found.modified;
+    if (found.removed !== undefined) (this.removed ??= {})[element] = found.removed;
+  }
+}

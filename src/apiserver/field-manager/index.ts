@@ -1,0 +1,1 @@
+export { fieldManager, type ServerFieldManager } from './field-manager.ts';
