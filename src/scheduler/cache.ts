@@ -1,20 +1,46 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Node, Pod } from '../api/types/core-v1.ts';
-import { NodeInfo } from './node-info.ts';
-import { type PodInfo, podInfo } from './pod-info.ts';
+import { AffinityTermRegistry } from './affinity-terms.ts';
+import { type NodeDifference, NodeInfo, nodeDifference } from './node-info.ts';
+import { type CounterSpec, PodCounter } from './pod-counter.ts';
+import { type PodInfo, updatedInfo } from './pod-info.ts';
+import { MatcherIndex } from './pod-matcher.ts';
+import { Topology } from './topology.ts';
+
+/** Counters kept at once; the one longest unused makes room. A counter of 5,000 nodes takes some 40 KB. */
+const MAX_COUNTERS = 1024;
+
+const noLabels: Readonly<Record<string, string>> = {};
 
 /**
  * What the scheduler knows of the cluster: nodes with the pods on them, the pods it has decided about and not yet seen bound included
- * (assumed). One thread reads and writes it: plugins see a consistent state as long as they do not await.
+ * (assumed), and sums that are kept up with every change. One thread reads and writes it: plugins see a consistent state as long as they do
+ * not await.
  */
 export class ClusterCache {
   readonly #nodes = new Map<string, NodeInfo>();
   /** In the order of zones in turn, so that the sample of a large cluster spreads. Made anew when nodes come or go. */
   #ordered: readonly NodeInfo[] | undefined;
-  /** Pod uid to the node it is on, assumed pods included. */
-  readonly #placed = new Map<string, string>();
-  readonly #assumed = new Set<string>();
-  /** Pods on nodes that have not been seen yet. */
+  #slots = 0;
+  readonly #freeSlots: number[] = [];
+  #generation = 0;
+  /** Pod uid to where it is, assumed pods included. */
+  readonly #placed = new Map<string, { readonly info: PodInfo; readonly node: string }>();
+  readonly #assumed = new Map<string, { readonly info: PodInfo; readonly node: string; boundAt: number | undefined }>();
+  /** Pods on nodes that have not been seen yet, or are gone. */
   readonly #waiting = new Map<string, Map<string, PodInfo>>();
+  readonly #namespaces = new Map<string, Readonly<Record<string, string>>>();
+  readonly #topologies = new Map<string, Topology>();
+  readonly #counters = new Map<string, PodCounter>();
+  readonly #counterIndex = new MatcherIndex<PodCounter>();
+  readonly #nominated = new Map<string, Map<string, PodInfo>>();
+  readonly #nominations = new Map<string, string>();
+  /** Image name to the number of nodes that have it. */
+  readonly #imageNodes = new Map<string, number>();
+  readonly terms = new AffinityTermRegistry(
+    (key) => this.topology(key),
+    (name) => this.namespaceLabels(name),
+  );
 
   get nodes(): readonly NodeInfo[] {
     this.#ordered ??= inZoneOrder([...this.#nodes.values()]);
@@ -25,59 +51,142 @@ export class ClusterCache {
     return this.#nodes.get(name);
   }
 
+  /** Upper bound of node slots. */
+  get slots(): number {
+    return this.#slots;
+  }
+
+  get podCount(): number {
+    return this.#placed.size;
+  }
+
+  get assumedCount(): number {
+    return this.#assumed.size;
+  }
+
   isAssumed(uid: string): boolean {
     return this.#assumed.has(uid);
   }
 
-  setNode(node: Node): void {
+  /** Where a pod is, or is assumed to be. */
+  nodeOf(uid: string): string | undefined {
+    return this.#placed.get(uid)?.node;
+  }
+
+  /** Nodes that have an image. */
+  nodesWithImage(name: string): number {
+    return this.#imageNodes.get(name) ?? 0;
+  }
+
+  namespaceLabels(name: string): Readonly<Record<string, string>> {
+    return this.#namespaces.get(name) ?? noLabels;
+  }
+
+  /** Labels of a namespace as they are now; undefined when it is gone. */
+  setNamespace(name: string, labels: Readonly<Record<string, string>> | undefined): void {
+    if (JSON.stringify(this.#namespaces.get(name)) === JSON.stringify(labels)) return;
+    if (labels === undefined) this.#namespaces.delete(name);
+    else this.#namespaces.set(name, labels);
+    for (const counter of this.#counters.values()) if (counter.spec.usesNamespaceLabels) this.#dropCounter(counter);
+  }
+
+  /** What changed about the node; undefined when nothing did that matters. A node not known before is wholly different. */
+  setNode(node: Node): NodeDifference | 'added' | undefined {
     const name = node.metadata?.name ?? '';
     const known = this.#nodes.get(name);
-    if (known !== undefined) {
-      if (zoneOf(known.node) !== zoneOf(node)) this.#ordered = undefined;
-      known.update(node);
-      return;
+    if (known === undefined) {
+      this.#addNode(name, node);
+      return 'added';
     }
-    const info = new NodeInfo(node);
-    for (const pod of this.#waiting.get(name)?.values() ?? []) info.add(pod);
-    this.#waiting.delete(name);
-    this.#nodes.set(name, info);
-    this.#ordered = undefined;
+    const difference = nodeDifference(known.node, node);
+    if (difference === undefined) {
+      known.node = node;
+      return undefined;
+    }
+    if (zoneOf(known.node) !== zoneOf(node)) this.#ordered = undefined;
+    if (difference.images) this.#countImages(known, -1);
+    const moved = difference.labels || difference.taints;
+    if (moved) this.#detach(known);
+    known.update(node, difference);
+    if (moved) this.#attach(known);
+    if (difference.images) this.#countImages(known, 1);
+    known.generation = ++this.#generation;
+    return difference;
   }
 
   /** Its pods may outlive it for a moment: they wait for it to come back or to be deleted. */
   removeNode(name: string): void {
     const info = this.#nodes.get(name);
     if (info === undefined) return;
+    this.#detach(info);
+    this.#countImages(info, -1);
     this.#nodes.delete(name);
+    this.#freeSlots.push(info.slot);
     if (info.pods.size > 0) this.#waiting.set(name, new Map(info.pods));
     this.#ordered = undefined;
   }
 
-  /** A pod that is bound, as the API has it now. */
+  /** A pod that is bound, as the API has it now. Its place is the API's, whatever was assumed. */
   setPod(pod: Pod): void {
     const uid = pod.metadata?.uid ?? '';
     const node = pod.spec?.nodeName ?? '';
     const before = this.#placed.get(uid);
-    if (before !== undefined && before !== node) this.removePod(uid);
     this.#assumed.delete(uid);
-    this.#place(podInfo(pod), node);
+    const info = updatedInfo(before?.info, pod);
+    if (before !== undefined && before.node === node && unchanged(before.info, info)) {
+      // Most updates of a running pod are about its status: nothing that was worked out about the node becomes wrong.
+      this.#placed.set(uid, { info, node });
+      const target = this.#nodes.get(node)?.pods ?? this.#waiting.get(node);
+      target?.set(uid, info);
+      return;
+    }
+    if (before !== undefined) this.removePod(uid);
+    this.place(info, node);
+  }
+
+  /** The last known state of a placed pod. */
+  pod(uid: string): PodInfo | undefined {
+    return this.#placed.get(uid)?.info;
   }
 
   removePod(uid: string): void {
-    const node = this.#placed.get(uid);
-    if (node === undefined) return;
-    this.#placed.delete(uid);
     this.#assumed.delete(uid);
-    this.#nodes.get(node)?.remove(uid);
-    const waiting = this.#waiting.get(node);
+    this.lift(uid);
+  }
+
+  /** Takes a pod off its node; for `attempt`. What is assumed stays so. */
+  lift(uid: string): void {
+    const at = this.#placed.get(uid);
+    if (at === undefined) return;
+    this.#placed.delete(uid);
+    const node = this.#nodes.get(at.node);
+    if (node !== undefined) {
+      node.remove(uid);
+      this.#counted(at.info, node, -1);
+      return;
+    }
+    const waiting = this.#waiting.get(at.node);
     waiting?.delete(uid);
-    if (waiting?.size === 0) this.#waiting.delete(node);
+    if (waiting?.size === 0) this.#waiting.delete(at.node);
   }
 
   /** Counts a pod on a node before it is bound there. */
-  assume(pod: PodInfo, node: string): void {
-    this.#assumed.add(pod.uid);
-    this.#place(pod, node);
+  assume(info: PodInfo, node: string): void {
+    this.#assumed.set(info.uid, { info, node, boundAt: undefined });
+    this.place(info, node);
+  }
+
+  /** The binding was accepted at `now` (milliseconds); the informer will tell of it. */
+  bound(uid: string, now: number): void {
+    const assumed = this.#assumed.get(uid);
+    if (assumed !== undefined) assumed.boundAt = now;
+  }
+
+  /** Assumed pods that were bound before `time` and have still not been seen. */
+  overdue(time: number): readonly PodInfo[] {
+    const late: PodInfo[] = [];
+    for (const { info, boundAt } of this.#assumed.values()) if (boundAt !== undefined && boundAt < time) late.push(info);
+    return late;
   }
 
   /** The binding failed. */
@@ -85,21 +194,153 @@ export class ClusterCache {
     if (this.#assumed.has(uid)) this.removePod(uid);
   }
 
-  #place(pod: PodInfo, node: string): void {
-    this.#placed.set(pod.uid, node);
-    const info = this.#nodes.get(node);
-    if (info !== undefined) {
-      info.add(pod);
+  place(info: PodInfo, node: string): void {
+    this.#placed.set(info.uid, { info, node });
+    const target = this.#nodes.get(node);
+    if (target !== undefined) {
+      target.add(info);
+      this.#counted(info, target, 1);
       return;
     }
     const waiting = this.#waiting.get(node) ?? new Map<string, PodInfo>();
-    waiting.set(pod.uid, pod);
+    waiting.set(info.uid, info);
     this.#waiting.set(node, waiting);
+  }
+
+  /** Lets `attempt` place and lift pods of a node to see what follows, and puts everything back. */
+  attempt<T>(node: NodeInfo, attempt: () => T): T {
+    const { generation } = node;
+    const before = new Map(node.pods);
+    try {
+      return attempt();
+    } finally {
+      for (const uid of [...node.pods.keys()]) if (!before.has(uid)) this.lift(uid);
+      for (const [uid, info] of before) if (!node.pods.has(uid)) this.place(info, node.name);
+      // The node is as it was, so what is known of that generation is true again; numbers given in between are never given again.
+      node.generation = generation;
+    }
+  }
+
+  /** Says that a pod without a node is to get this one when there is room; '' takes it back. */
+  nominate(info: PodInfo, node: string): void {
+    this.unnominate(info.uid);
+    if (node === '') return;
+    this.#nominations.set(info.uid, node);
+    const pods = this.#nominated.get(node) ?? new Map<string, PodInfo>();
+    pods.set(info.uid, info);
+    this.#nominated.set(node, pods);
+  }
+
+  unnominate(uid: string): void {
+    const node = this.#nominations.get(uid);
+    if (node === undefined) return;
+    this.#nominations.delete(uid);
+    const pods = this.#nominated.get(node);
+    pods?.delete(uid);
+    if (pods?.size === 0) this.#nominated.delete(node);
+  }
+
+  nominatedNode(uid: string): string | undefined {
+    return this.#nominations.get(uid);
+  }
+
+  /** Pods that are to get this node; undefined for most nodes. */
+  nominatedTo(node: string): ReadonlyMap<string, PodInfo> | undefined {
+    return this.#nominated.size === 0 ? undefined : this.#nominated.get(node);
+  }
+
+  /** The nodes by one of their labels. */
+  topology(key: string): Topology {
+    let topology = this.#topologies.get(key);
+    if (topology === undefined) {
+      topology = new Topology(key);
+      for (const node of this.#nodes.values()) topology.add(node);
+      this.#topologies.set(key, topology);
+    }
+    return topology;
+  }
+
+  /** The counter of this specification, brought about when it is first asked for. */
+  counter(spec: CounterSpec): PodCounter {
+    let counter = this.#counters.get(spec.key);
+    if (counter !== undefined) {
+      this.#counters.delete(spec.key);
+      this.#counters.set(spec.key, counter);
+      return counter;
+    }
+    if (this.#counters.size >= MAX_COUNTERS) this.#dropCounter(this.#counters.values().next().value!);
+    counter = new PodCounter(spec, this.topology(spec.topologyKey));
+    for (const node of this.#nodes.values()) counter.addNode(node);
+    this.#counters.set(spec.key, counter);
+    this.#counterIndex.add(counter);
+    return counter;
+  }
+
+  #dropCounter(counter: PodCounter): void {
+    this.#counters.delete(counter.spec.key);
+    this.#counterIndex.delete(counter);
+  }
+
+  #addNode(name: string, node: Node): void {
+    const info = new NodeInfo(node, this.#freeSlots.pop() ?? this.#slots++);
+    for (const pod of this.#waiting.get(name)?.values() ?? []) info.add(pod);
+    this.#waiting.delete(name);
+    this.#nodes.set(name, info);
+    this.#ordered = undefined;
+    this.#attach(info);
+    this.#countImages(info, 1);
+    info.generation = ++this.#generation;
+  }
+
+  /** A pod came to or left a node. */
+  #counted(info: PodInfo, node: NodeInfo, by: 1 | -1): void {
+    node.generation = ++this.#generation;
+    this.terms.count(info, node, by);
+    this.#counterIndex.forMatching(info, (counter) => counter.count(node.slot, by));
+  }
+
+  /** Takes a node's part out of everything that goes by its labels and taints. */
+  #detach(node: NodeInfo): void {
+    for (const pod of node.pods.values()) this.terms.count(pod, node, -1);
+    for (const counter of this.#counters.values()) counter.removeNode(node.slot);
+    for (const topology of this.#topologies.values()) topology.remove(node.slot);
+  }
+
+  #attach(node: NodeInfo): void {
+    for (const topology of this.#topologies.values()) topology.add(node);
+    for (const counter of this.#counters.values()) counter.addNode(node);
+    for (const pod of node.pods.values()) this.terms.count(pod, node, 1);
+  }
+
+  #countImages(node: NodeInfo, by: 1 | -1): void {
+    for (const name of node.images.keys()) {
+      const count = (this.#imageNodes.get(name) ?? 0) + by;
+      if (count === 0) this.#imageNodes.delete(name);
+      else this.#imageNodes.set(name, count);
+    }
   }
 }
 
+/** Whether two states of a placed pod count alike. */
+function unchanged(a: PodInfo, b: PodInfo): boolean {
+  return (
+    a.terminating === b.terminating &&
+    a.priority === b.priority &&
+    alike(a.labels, b.labels) &&
+    alike(a.requests, b.requests) &&
+    alike(a.affinity, b.affinity) &&
+    alike(a.hostPorts, b.hostPorts) &&
+    alike(a.claims, b.claims)
+  );
+}
+
+/** Deep equality of what pod infos are made of: records, lists, maps, sets and selectors. */
+function alike(a: unknown, b: unknown): boolean {
+  return a === b || isDeepStrictEqual(a, b);
+}
+
 function zoneOf(node: Node): string {
-  const labels = node.metadata?.labels ?? {};
+  const labels = node.metadata?.labels ?? noLabels;
   const region = labels['topology.kubernetes.io/region'] ?? labels['failure-domain.beta.kubernetes.io/region'] ?? '';
   const zone = labels['topology.kubernetes.io/zone'] ?? labels['failure-domain.beta.kubernetes.io/zone'] ?? '';
   return `${region}:${zone}`;

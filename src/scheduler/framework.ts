@@ -1,5 +1,6 @@
-import type { Namespace, PersistentVolume, PersistentVolumeClaim } from '../api/types/core-v1.ts';
-import type { StorageClass } from '../api/types/storage-v1.ts';
+import type { LabelSelector } from '../api/meta/label-selector.ts';
+import type { ClusterCache } from './cache.ts';
+import type { Hint } from './cluster-event.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { PodInfo } from './pod-info.ts';
 
@@ -13,25 +14,29 @@ export interface Rejection {
   readonly unresolvable: boolean;
 }
 
-/** What plugins may look at beside the nodes. Reads are of caches. */
+/** What plugins may look at. Reads are of caches. */
 export interface ClusterView {
-  readonly nodes: readonly NodeInfo[];
-  namespace(name: string): Namespace | undefined;
-  claim(namespace: string, name: string): PersistentVolumeClaim | undefined;
-  volume(name: string): PersistentVolume | undefined;
-  storageClass(name: string): StorageClass | undefined;
+  readonly cache: ClusterCache;
+  /** What a pod's Services and owner select by, together; undefined for a pod without either. */
+  spreadSelector(pod: PodInfo): LabelSelector | undefined;
 }
 
-/** What a plugin worked out for one pod in `preFilter` and `preScore`. Fresh for every attempt. */
+/** What a plugin worked out for one pod. Its `filter` looks at the state as it is when called. */
 export interface PodPlan {
+  /** The only nodes worth a look. */
+  readonly nodes?: ReadonlySet<string>;
   /** Undefined: it fits, as far as this plugin goes. Absent: this plugin lets every node pass. */
   filter?(node: NodeInfo): Rejection | undefined;
-  /** Called before `score`, with the nodes that passed all filters. */
-  preScore?(nodes: readonly NodeInfo[]): void;
+  /** Called before `score`, with the nodes that passed all filters. False: this plugin has no opinion after all. */
+  preScore?(nodes: readonly NodeInfo[]): boolean;
   /** Points for a node, before normalization. Absent: this plugin has no opinion. */
   score?(node: NodeInfo): number;
   /** Brings the scores to 0…100, in place, in the order of the nodes given. Absent: they are. */
-  normalize?(scores: number[], nodes: readonly NodeInfo[]): void;
+  normalize?(scores: Int32Array, nodes: readonly NodeInfo[]): void;
+  /** Claims what the pod needs on the node that was chosen, in caches only. Returns how to give it back. */
+  reserve?(node: NodeInfo): () => void;
+  /** Work that must be done before the pod is bound to the node that was chosen. Errors put the pod back into the queue. */
+  preBind?(node: NodeInfo, signal: AbortSignal): Promise<void>;
 }
 
 /**
@@ -42,13 +47,16 @@ export interface Plugin {
   /** What its score counts. */
   readonly weight: number;
   /**
-   * The plan for one pod; undefined when it has nothing to do with this pod. A rejection here is about the pod as a whole, whatever the node;
-   * `nodes` narrows the nodes that are worth a look.
+   * Its verdict on a node follows from the pod's `localSignature`, from `signature` and from the node alone. Then it may be kept until the node
+   * changes, and serve for other pods of that signature.
    */
-  plan(
-    pod: PodInfo,
-    view: ClusterView,
-  ): PodPlan | Rejection | { readonly nodes: ReadonlySet<string>; readonly plan?: PodPlan } | undefined;
+  readonly local: boolean;
+  /** What else a local verdict depends on. */
+  signature?(pod: PodInfo, view: ClusterView): string;
+  /** Events after which a pod that it rejected is tried again. */
+  readonly hints: readonly Hint[];
+  /** The plan for one pod; undefined when it has nothing to do with this pod. A rejection here is about the pod as a whole, whatever the node. */
+  plan(pod: PodInfo, view: ClusterView): PodPlan | Rejection | undefined;
 }
 
 export const isRejection = (result: object): result is Rejection => 'reasons' in result;
@@ -61,7 +69,7 @@ export const rejectForGood = (plugin: string, ...reasons: readonly string[]): Re
 });
 
 /** Scales scores so that the largest becomes 100; with `reverse`, small is good. */
-export function normalizeByMax(scores: number[], reverse: boolean): void {
+export function normalizeByMax(scores: Int32Array, reverse: boolean): void {
   let max = 0;
   for (const s of scores) if (s > max) max = s;
   for (let i = 0; i < scores.length; i++) {

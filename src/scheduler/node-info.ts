@@ -1,42 +1,74 @@
 import { milliValue, quantityValue } from '../api/meta/quantity.ts';
-import type { Node } from '../api/types/core-v1.ts';
-import type { HostPort, PodInfo, Resources } from './pod-info.ts';
+import type { Node, ResourceList, Taint } from '../api/types/core-v1.ts';
+import type { HostPort, PodInfo } from './pod-info.ts';
+import type { Resources } from './pod-requests.ts';
 
-/** A node with the pods on it and the sums of what they ask for. Changed in place by the cache; read by plugins. */
+/** Which parts of a node differ between two states of it, as far as scheduling is concerned. */
+export interface NodeDifference {
+  readonly allocatable: boolean;
+  readonly labels: boolean;
+  readonly taints: boolean;
+  readonly conditions: boolean;
+  readonly annotations: boolean;
+  readonly images: boolean;
+}
+
+const noLabels: Readonly<Record<string, string>> = {};
+const noTaints: readonly Taint[] = [];
+const unschedulableTaint: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
+
+/**
+ * A node with the pods on it and the sums of what they ask for. Changed in place by the cache alone; read by plugins.
+ * Every change gives it a `generation` that no node ever had: what was worked out about the node holds as long as the number stays.
+ */
 export class NodeInfo {
   readonly name: string;
+  /** A small number for arrays about nodes; used again by another node once this one is gone. */
+  readonly slot: number;
   node: Node;
+  generation = 0;
+  labels: Readonly<Record<string, string>> = noLabels;
+  /** Taints that keep pods away, and those that merely discourage. */
+  hardTaints: readonly Taint[] = noTaints;
+  softTaints: readonly Taint[] = noTaints;
+  unschedulable = false;
   allocatable: Resources & { readonly pods: number };
+  /** Image name to size in bytes. */
+  images: ReadonlyMap<string, number>;
   readonly pods = new Map<string, PodInfo>();
-  /** Pods with any affinity or anti-affinity: the others need not be looked at for it. */
-  readonly podsWithAffinity = new Map<string, PodInfo>();
   milliCpu = 0;
   memory = 0;
   ephemeralStorage = 0;
   nonZeroMilliCpu = 0;
   nonZeroMemory = 0;
   readonly scalars = new Map<string, number>();
-  readonly #ports = new Map<string, number>();
-  /** Image name to size in bytes. */
-  images: ReadonlyMap<string, number>;
+  /** Claims in use here, `namespace/name`, and by how many pods. */
+  readonly claims = new Map<string, number>();
+  /** `TCP/80` to addresses, and how many pods hold each. */
+  readonly #ports = new Map<string, Map<string, number>>();
 
-  constructor(node: Node) {
+  constructor(node: Node, slot: number) {
     this.name = node.metadata?.name ?? '';
+    this.slot = slot;
     this.node = node;
     this.allocatable = allocatableOf(node);
     this.images = imagesOf(node);
+    this.#readSpec();
   }
 
-  update(node: Node): void {
-    if (node.status?.allocatable !== this.node.status?.allocatable) this.allocatable = allocatableOf(node);
-    if (node.status?.images !== this.node.status?.images) this.images = imagesOf(node);
+  update(node: Node, difference: NodeDifference): void {
     this.node = node;
+    if (difference.allocatable) this.allocatable = allocatableOf(node);
+    if (difference.images) this.images = imagesOf(node);
+    this.#readSpec();
   }
+
+  /** The taint that a cordon stands for. */
+  static readonly cordon: Taint = unschedulableTaint;
 
   add(pod: PodInfo): void {
     if (this.pods.has(pod.uid)) this.remove(pod.uid);
     this.pods.set(pod.uid, pod);
-    if (hasAffinity(pod)) this.podsWithAffinity.set(pod.uid, pod);
     this.#count(pod, 1);
   }
 
@@ -44,55 +76,81 @@ export class NodeInfo {
     const pod = this.pods.get(uid);
     if (pod === undefined) return;
     this.pods.delete(uid);
-    this.podsWithAffinity.delete(uid);
     this.#count(pod, -1);
   }
 
   /** Whether a pod on this node holds a port that conflicts. The address 0.0.0.0 is every address. */
   portTaken(port: HostPort): boolean {
     if (this.#ports.size === 0) return false;
-    for (const key of this.#ports.keys()) {
-      const [protocol, number, ip] = key.split('/') as [string, string, string];
-      if (protocol !== port.protocol || Number(number) !== port.port) continue;
-      if (ip === port.ip || ip === '0.0.0.0' || port.ip === '0.0.0.0') return true;
-    }
-    return false;
+    const addresses = this.#ports.get(`${port.protocol}/${port.port}`);
+    if (addresses === undefined) return false;
+    return port.ip === '0.0.0.0' || addresses.has(port.ip) || addresses.has('0.0.0.0');
+  }
+
+  #readSpec(): void {
+    const { metadata, spec } = this.node;
+    this.labels = metadata?.labels ?? noLabels;
+    this.unschedulable = spec?.unschedulable === true;
+    const taints = spec?.taints ?? noTaints;
+    this.hardTaints = taints.length === 0 ? noTaints : taints.filter((t) => t.effect !== 'PreferNoSchedule');
+    this.softTaints = taints.length === 0 ? noTaints : taints.filter((t) => t.effect === 'PreferNoSchedule');
   }
 
   #count(pod: PodInfo, sign: 1 | -1): void {
-    this.milliCpu += sign * pod.requests.milliCpu;
-    this.memory += sign * pod.requests.memory;
-    this.ephemeralStorage += sign * pod.requests.ephemeralStorage;
-    this.nonZeroMilliCpu += sign * pod.nonZero.milliCpu;
-    this.nonZeroMemory += sign * pod.nonZero.memory;
-    for (const [name, amount] of pod.requests.scalars) this.scalars.set(name, (this.scalars.get(name) ?? 0) + sign * amount);
+    const { requests } = pod;
+    this.milliCpu += sign * requests.milliCpu;
+    this.memory += sign * requests.memory;
+    this.ephemeralStorage += sign * requests.ephemeralStorage;
+    this.nonZeroMilliCpu += sign * requests.nonZeroMilliCpu;
+    this.nonZeroMemory += sign * requests.nonZeroMemory;
+    for (const [name, amount] of requests.scalars) tally(this.scalars, name, sign * amount);
+    for (const claim of pod.claims) tally(this.claims, `${pod.namespace}/${claim}`, sign);
     for (const p of pod.hostPorts) {
-      const key = `${p.protocol}/${p.port}/${p.ip}`;
-      const count = (this.#ports.get(key) ?? 0) + sign;
-      if (count === 0) this.#ports.delete(key);
-      else this.#ports.set(key, count);
+      const key = `${p.protocol}/${p.port}`;
+      const addresses = this.#ports.get(key) ?? new Map<string, number>();
+      tally(addresses, p.ip, sign);
+      if (addresses.size === 0) this.#ports.delete(key);
+      else this.#ports.set(key, addresses);
     }
   }
-
-  /** A copy to try things on. */
-  clone(): NodeInfo {
-    const copy = new NodeInfo(this.node);
-    for (const pod of this.pods.values()) copy.add(pod);
-    return copy;
-  }
 }
 
-function hasAffinity(pod: PodInfo): boolean {
-  return (
-    pod.requiredAffinity.length +
-      pod.requiredAntiAffinity.length +
-      pod.preferredAffinity.length +
-      pod.preferredAntiAffinity.length >
-    0
-  );
+/** Adds to a count that is not kept at zero. */
+function tally(counts: Map<string, number>, key: string, by: number): void {
+  const next = (counts.get(key) ?? 0) + by;
+  if (next === 0) counts.delete(key);
+  else counts.set(key, next);
 }
 
-function allocatableOf(node: Node): NodeInfo['allocatable'] {
+/** What changed about a node; undefined when nothing did that scheduling looks at. */
+export function nodeDifference(old: Node, node: Node): NodeDifference | undefined {
+  const difference: NodeDifference = {
+    allocatable: !sameMap(old.status?.allocatable, node.status?.allocatable),
+    labels: !sameMap(old.metadata?.labels, node.metadata?.labels),
+    taints:
+      (old.spec?.unschedulable ?? false) !== (node.spec?.unschedulable ?? false) ||
+      !sameJson(old.spec?.taints, node.spec?.taints),
+    conditions: !sameJson(statuses(old), statuses(node)),
+    annotations: !sameMap(old.metadata?.annotations, node.metadata?.annotations),
+    images: !sameJson(old.status?.images, node.status?.images),
+  };
+  return Object.values(difference).some(Boolean) ? difference : undefined;
+}
+
+/** Conditions without the heartbeat. */
+const statuses = (node: Node): readonly string[] => (node.status?.conditions ?? []).map((c) => `${c.type}=${c.status}`);
+
+const sameJson = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);
+
+function sameMap(a: ResourceList | undefined, b: ResourceList | undefined): boolean {
+  if (a === b) return true;
+  const [left, right] = [a ?? noLabels, b ?? noLabels];
+  const keys = Object.keys(left);
+  return keys.length === Object.keys(right).length && keys.every((k) => left[k] === right[k]);
+}
+
+/** What a node has to give, as its status tells. */
+export function allocatableOf(node: Node): NodeInfo['allocatable'] {
   const list = node.status?.allocatable ?? {};
   const scalars = new Map<string, number>();
   for (const [name, amount] of Object.entries(list)) {

@@ -1,0 +1,18 @@
+import type { Plugin } from './framework.ts';
+import { imageLocality } from './plugins/image-locality.ts';
+import { nodeAffinity } from './plugins/node-affinity.ts';
+import { nodePorts } from './plugins/node-ports.ts';
+import { nodeName, nodeUnschedulable, taintToleration } from './plugins/node-selection.ts';
+import { balancedAllocation, nodeResourcesFit } from './plugins/resources.ts';
+
+/** The default profile: upstream's plugins in upstream's order, which is the order in which their filters are asked. */
+export const defaultPlugins: readonly Plugin[] = [
+  nodeUnschedulable,
+  nodeName,
+  taintToleration,
+  nodeAffinity,
+  nodePorts,
+  nodeResourcesFit,
+  balancedAllocation,
+  imageLocality,
+];

@@ -1,0 +1,304 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { KubernetesObject } from '../api/meta/object.ts';
+import { isNotFound } from '../api/meta/status.ts';
+import type { Pod } from '../api/types/core-v1.ts';
+import type { EventRecorder, Informer } from '../client/contract.ts';
+import type { Controller, ControllerContext } from '../client/controller.ts';
+import { pods, replicaSets, replicationControllers, services, statefulSets } from '../client/resource-refs.ts';
+import { ClusterCache } from './cache.ts';
+import { actions } from './cluster-event.ts';
+import { DefaultSelectors } from './default-selector.ts';
+import { type Diagnosis, fitMessage } from './diagnosis.ts';
+import { watchCluster } from './event-handlers.ts';
+import type { ClusterView, Plugin } from './framework.ts';
+import { noMetrics, type SchedulerMetrics, schedulerMetrics } from './metrics.ts';
+import { PodInfo } from './pod-info.ts';
+import { patchStatus } from './pod-status.ts';
+import { defaultPlugins } from './profile.ts';
+import { type QueuedPod, SchedulingQueue } from './queue.ts';
+import { type Placement, SchedulingAlgorithm } from './scheduling-algorithm.ts';
+
+/** What a scheduler may be told. */
+export interface SchedulerOptions {
+  /** Which pods are its own: those with this spec.schedulerName. `default-scheduler` unless said. */
+  readonly schedulerName?: string;
+  /** Share of nodes that must be found to fit before the best is taken; 0, the default, adapts to the size of the cluster. */
+  readonly percentageOfNodesToScore?: number;
+}
+
+/** Bindings under way at once. */
+const MAX_BINDINGS = 256;
+/** The loop is given to others after so long, or so many pods. */
+const SLICE_MS = 5;
+const SLICE_PODS = 64;
+/** A pod whose binding was accepted should be seen bound in far less; then the API is asked. */
+const ASSUMED_OVERDUE_MS = 30_000;
+/** Longer messages are cut in events (core validation NoteLengthLimit). */
+const MAX_NOTE_LENGTH = 1024;
+
+/** What to do about a pod's nomination when it could not be placed. */
+type Nomination = { readonly node: string } | undefined;
+const noNomination: Nomination = { node: '' };
+
+/** The scheduler, as upstream's default profile has it. */
+export function scheduler(options: SchedulerOptions = {}): Controller {
+  return {
+    name: 'scheduler',
+    start(context, signal) {
+      new Scheduler(context, options, signal).start();
+    },
+  };
+}
+
+/** Takes pods from the queue one at a time, decides, and binds in the background. */
+class Scheduler {
+  readonly #context: ControllerContext;
+  readonly #signal: AbortSignal;
+  readonly #name: string;
+  readonly #recorder: EventRecorder;
+  readonly #metrics: SchedulerMetrics;
+  readonly #cache = new ClusterCache();
+  readonly #queue: SchedulingQueue;
+  readonly #plugins: ReadonlyMap<string, Plugin>;
+  readonly #algorithm: SchedulingAlgorithm;
+  readonly #pods: Informer<Pod>;
+  readonly #informers: readonly Informer<KubernetesObject>[];
+  #bindings = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(context: ControllerContext, options: SchedulerOptions, signal: AbortSignal) {
+    const { informers, clock } = context;
+    this.#context = context;
+    this.#signal = signal;
+    this.#name = options.schedulerName ?? 'default-scheduler';
+    this.#recorder = context.recorder(this.#name);
+    this.#metrics =
+      context.metrics === undefined
+        ? noMetrics
+        : schedulerMetrics(context.metrics, this.#name, {
+            pending: (queue) => this.#queue.count(queue),
+            cacheSize: () => ({
+              nodes: this.#cache.nodes.length,
+              pods: this.#cache.podCount,
+              assumed: this.#cache.assumedCount,
+            }),
+          });
+    this.#plugins = new Map(defaultPlugins.map((plugin) => [plugin.name, plugin]));
+    this.#queue = new SchedulingQueue({
+      clock,
+      hintsOf: (plugin) => this.#plugins.get(plugin)?.hints ?? [],
+      onReady: () => this.#wake?.(),
+      metrics: this.#metrics,
+    });
+    const selectors = new DefaultSelectors(informers);
+    const view: ClusterView = { cache: this.#cache, spreadSelector: (pod) => selectors.of(pod) };
+    this.#algorithm = new SchedulingAlgorithm({
+      view,
+      plugins: defaultPlugins,
+      random: context.random,
+      ...(options.percentageOfNodesToScore === undefined ? {} : { percentageOfNodesToScore: options.percentageOfNodesToScore }),
+    });
+    this.#pods = informers.informer(pods);
+    this.#informers = [
+      ...watchCluster(informers, { cache: this.#cache, queue: this.#queue, schedulerName: this.#name }),
+      ...[services, replicationControllers, replicaSets, statefulSets].map((ref) => informers.informer(ref as typeof services)),
+    ];
+  }
+
+  start(): void {
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    const signal = this.#signal;
+    signal.addEventListener('abort', () => this.#queue.close(), { once: true });
+    try {
+      await Promise.all(this.#informers.map((informer) => informer.synced(signal)));
+    } catch {
+      return;
+    }
+    this.#watchAssumed();
+    while (!signal.aborted) {
+      this.#slice();
+      if (this.#queue.ready && this.#bindings < MAX_BINDINGS) await turn();
+      else await this.#ready();
+    }
+  }
+
+  /** Schedules pods until there are none, or others must have their turn. */
+  #slice(): void {
+    const { clock } = this.#context;
+    const end = clock.monotonic() + SLICE_MS;
+    for (let done = 0; done < SLICE_PODS && this.#bindings < MAX_BINDINGS && clock.monotonic() < end; done++) {
+      const pod = this.#queue.pop();
+      if (pod === undefined) return;
+      try {
+        this.#scheduleOne(pod);
+      } catch (err) {
+        this.#context.logger.error({ err, pod: pod.info.key }, 'scheduling failed');
+        this.#fail(pod, err, clock.monotonic(), noNomination);
+      }
+    }
+  }
+
+  /** Resolves when there may be something to do, or at the end. */
+  #ready(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#wake = undefined;
+        this.#signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#wake = done;
+      this.#signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  #scheduleOne(queued: QueuedPod): void {
+    const { info } = queued;
+    const start = this.#context.clock.monotonic();
+    if (info.terminating) {
+      this.#recorder.event(info.pod, 'Warning', 'FailedScheduling', `skip schedule deleting pod: ${info.key}`);
+      this.#queue.delete(info.uid);
+      return;
+    }
+    if (this.#cache.nodeOf(info.uid) !== undefined) {
+      this.#queue.delete(info.uid);
+      return;
+    }
+    if (this.#cache.nodes.length === 0) {
+      this.#reject(queued, 'no nodes available to schedule pods', new Set(), start, noNomination);
+      return;
+    }
+    const decision = this.#algorithm.schedule(info);
+    this.#metrics.algorithm((this.#context.clock.monotonic() - start) / 1000);
+    if (decision.placement !== undefined) this.#place(queued, decision.placement, start);
+    else this.#unschedulable(queued, decision.diagnosis, start);
+  }
+
+  #place(queued: QueuedPod, { node, plans }: Placement, start: number): void {
+    const { info } = queued;
+    const releases: (() => void)[] = [];
+    const preBinds: ((signal: AbortSignal) => Promise<void>)[] = [];
+    for (const { plan } of plans.global) {
+      if (plan.reserve !== undefined) releases.push(plan.reserve(node));
+      if (plan.preBind !== undefined) preBinds.push((signal) => plan.preBind!(node, signal));
+    }
+    this.#cache.assume(info, node.name);
+    this.#cache.unnominate(info.uid);
+    void this.#bind(queued, node.name, preBinds, releases, start);
+  }
+
+  async #bind(
+    queued: QueuedPod,
+    node: string,
+    preBinds: readonly ((signal: AbortSignal) => Promise<void>)[],
+    releases: readonly (() => void)[],
+    start: number,
+  ): Promise<void> {
+    const { client, clock } = this.#context;
+    const { info } = queued;
+    const { uid, name, namespace } = info;
+    this.#bindings++;
+    try {
+      for (const preBind of preBinds) await preBind(this.#signal);
+      const binding: KubernetesObject & { readonly target: object } = {
+        apiVersion: 'v1',
+        kind: 'Binding',
+        metadata: { name, namespace, uid },
+        target: { kind: 'Node', name: node },
+      };
+      await client.resource(pods).subresource('create', name, namespace, 'binding', binding, { signal: this.#signal });
+      this.#cache.bound(uid, clock.monotonic());
+      this.#queue.delete(uid);
+      this.#recorder.event(info.pod, 'Normal', 'Scheduled', `Successfully assigned ${info.key} to ${node}`);
+      const now = clock.monotonic();
+      this.#metrics.attempt('scheduled', (now - start) / 1000);
+      this.#metrics.bound((now - (queued.firstAttemptAt ?? start)) / 1000, queued.attempts);
+    } catch (err) {
+      if (this.#signal.aborted) return;
+      for (const release of releases) release();
+      this.#cache.forget(uid);
+      // What it was thought to take is free again.
+      this.#queue.happened({ resource: 'AssignedPod', action: actions.delete, label: 'AssignedPodDelete', old: info });
+      this.#fail(queued, err, start, noNomination);
+    } finally {
+      if (this.#bindings-- === MAX_BINDINGS) this.#wake?.();
+    }
+  }
+
+  #unschedulable(queued: QueuedPod, diagnosis: Diagnosis, start: number): void {
+    this.#reject(queued, fitMessage(diagnosis, ''), diagnosis.plugins, start, undefined);
+  }
+
+  /** The pod fits nowhere: it waits for something to happen. */
+  #reject(queued: QueuedPod, message: string, plugins: ReadonlySet<string>, start: number, nomination: Nomination): void {
+    this.#metrics.attempt('unschedulable', (this.#context.clock.monotonic() - start) / 1000);
+    const current = this.#stillPending(queued.info);
+    if (current === undefined) {
+      this.#queue.delete(queued.info.uid);
+      return;
+    }
+    this.#queue.rejected(current.uid, current, plugins);
+    this.#report(current, 'Unschedulable', message, nomination);
+  }
+
+  /** Something else went wrong: the pod is tried again in a while. */
+  #fail(queued: QueuedPod, err: unknown, start: number, nomination: Nomination): void {
+    this.#metrics.attempt('error', (this.#context.clock.monotonic() - start) / 1000);
+    const message = err instanceof Error ? err.message : String(err);
+    const current = this.#stillPending(queued.info);
+    if (current === undefined) {
+      this.#queue.delete(queued.info.uid);
+      return;
+    }
+    this.#context.logger.warn({ err, pod: current.key }, 'pod could not be scheduled; retrying');
+    this.#queue.failed(current.uid, current);
+    this.#report(current, 'SchedulerError', message, nomination);
+  }
+
+  /** The pod as it is now; undefined when it is gone, or has a node after all. */
+  #stillPending(info: PodInfo): PodInfo | undefined {
+    const pod = this.#pods.get(info.key);
+    if (pod === undefined || pod.metadata?.uid !== info.uid || (pod.spec?.nodeName ?? '') !== '') return undefined;
+    return pod === info.pod ? info : new PodInfo(pod);
+  }
+
+  #report(info: PodInfo, reason: string, message: string, nomination: Nomination): void {
+    const { client, clock, logger } = this.#context;
+    if (nomination !== undefined) this.#cache.nominate(info, nomination.node);
+    const note = message.length <= MAX_NOTE_LENGTH ? message : `${message.slice(0, MAX_NOTE_LENGTH - 4)} ...`;
+    this.#recorder.event(info.pod, 'Warning', 'FailedScheduling', note);
+    const change = {
+      condition: { type: 'PodScheduled', status: 'False', reason, message } as const,
+      nominatedNodeName: nomination?.node,
+    };
+    patchStatus(client, info.pod, change, clock.now(), this.#signal).catch((err: unknown) => {
+      if (!this.#signal.aborted) logger.warn({ err, pod: info.key }, 'pod status could not be written');
+    });
+  }
+
+  /** Asks after pods that were bound and never seen so: a lost watch event must not hold a node's room for ever. */
+  #watchAssumed(): void {
+    const { clock, client, logger } = this.#context;
+    const check = async (): Promise<void> => {
+      for (const info of this.#cache.overdue(clock.monotonic() - ASSUMED_OVERDUE_MS)) {
+        try {
+          const pod = await client.resource(pods).get(info.name, info.namespace, { signal: this.#signal });
+          if (pod.metadata?.uid === info.uid && (pod.spec?.nodeName ?? '') !== '') continue;
+          this.#cache.forget(info.uid);
+          if (pod.metadata?.uid === info.uid) this.#queue.put(new PodInfo(pod));
+        } catch (err) {
+          if (this.#signal.aborted) return;
+          if (isNotFound(err)) this.#cache.forget(info.uid);
+          else logger.warn({ err, pod: info.key }, 'assumed pod could not be read');
+        }
+      }
+    };
+    const arm = (): void => {
+      if (this.#signal.aborted) return;
+      clock.setTimer(ASSUMED_OVERDUE_MS, () => void check().finally(arm));
+    };
+    arm();
+  }
+}
