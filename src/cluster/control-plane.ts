@@ -22,6 +22,7 @@ import {
   runControllers,
 } from '../client/index.ts';
 import { controllers } from '../controllers/index.ts';
+import { scheduler } from '../scheduler/index.ts';
 import type { Store } from '../store/contract.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
@@ -63,6 +64,8 @@ export const controllerManager: UserInfo = {
   name: 'system:kube-controller-manager',
   groups: ['system:masters', 'system:authenticated'],
 };
+
+const kubeScheduler: UserInfo = { name: 'system:kube-scheduler', groups: ['system:authenticated'] };
 
 /**
  * Starts API server, controllers and scheduler in this process. Resolves when the API answers over HTTPS with its bootstrap policy in place.
@@ -108,7 +111,11 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     createControllerContext({ client: clientFor(user), clock, random, logger: logger.child({ component }) });
   await publishApiServer(clientFor(controllerManager), config, pki);
   const listener = await listen(server, config, pki);
-  runControllers(controllers({ rootCa: pki.ca.cert }), contextFor(controllerManager, 'controllers'), signal);
+  const loops = contextFor(controllerManager, 'controllers');
+  runControllers(controllers({ rootCa: pki.ca.cert }), loops, signal);
+  // It acts as itself, and looks at the same caches as the controllers: they are in one process.
+  const { client, logger: schedulerLogger, recorder } = contextFor(kubeScheduler, 'scheduler');
+  runControllers([scheduler()], { ...loops, client, logger: schedulerLogger, recorder }, signal);
   return { server, listener, clientFor, contextFor, health: () => health(server, config), close: () => server.close() };
 }
 
