@@ -9,6 +9,7 @@ import { ensureBootstrapPolicy } from '../apiserver/authz/bootstrap.ts';
 import { mastersAuthorizer, unionAuthorizer } from '../apiserver/authz/chain.ts';
 import { nodeAuthorizer } from '../apiserver/authz/node.ts';
 import { rbacAuthorizer } from '../apiserver/authz/rbac.ts';
+import { fieldManager } from '../apiserver/field-manager/index.ts';
 import { type ApiServer, createApiServer, type Listener, loopbackUser } from '../apiserver/index.ts';
 import { accessReviews } from '../apiserver/reviews/access-reviews.ts';
 import { tokenRequestHandler } from '../apiserver/reviews/token-request.ts';
@@ -81,6 +82,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   const tokens = serviceAccountAuthenticator(keys);
   const rbac = rbacAuthorizer();
   const nodes = nodeAuthorizer();
+  const fields = fieldManager();
   const authorizer = unionAuthorizer([mastersAuthorizer, nodes, rbac]);
   const server = await createApiServer({
     store,
@@ -90,12 +92,13 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     authenticators: [x509Authenticator(clock), tokens, anonymousAuthenticator],
     authorizer,
     admission: defaultAdmission({ authorizer }),
+    fieldManager: fields,
     clock,
     random,
     logger: logger.child({ component: 'apiserver' }),
     version: { gitVersion: `${KUBERNETES_VERSION}+k8ts` },
   });
-  for (const part of [tokens, rbac, nodes]) part.initialize(server.access);
+  for (const part of [tokens, rbac, nodes, fields]) part.initialize(server.access);
   const url = `https://${config.nodeIp}:${config.port}`;
   const json = (body: unknown): { code: number; contentType: string; body: Buffer } => ({
     code: 200,
