@@ -9,20 +9,27 @@ import { endpointSliceMirroringController } from './endpoint-slice-mirroring/con
 import { endpointsController } from './endpoints/controller.ts';
 import { garbageCollector } from './garbage-collector/controller.ts';
 import { namespaceController } from './namespace.ts';
+import { type NodeIpamOptions, nodeIpamController } from './node-ipam/controller.ts';
+import { nodeLifecycleController } from './node-lifecycle/controller.ts';
+import { podGcController } from './pod-gc.ts';
 import { replicaSetController, replicationControllerController } from './replica-set.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
+import { taintEvictionController } from './taint-eviction/controller.ts';
+import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 
 export interface ControllersOptions {
   /** The cluster's CA bundle, PEM: published to every namespace. Not published when left out. */
   readonly rootCa?: string;
   /** Wait before a deleted namespace is emptied, in milliseconds; 5 s unless told, as upstream. */
   readonly namespaceDeletionGraceMs?: number;
+  /** The pod network, to be parted among the nodes; nodes get no podCIDR when left out. */
+  readonly nodeIpam?: NodeIpamOptions;
 }
 
 /** All controllers, ready to be given to `runControllers`. */
 export function controllers(options: ControllersOptions = {}): readonly Controller[] {
-  const { rootCa, namespaceDeletionGraceMs } = options;
+  const { rootCa, namespaceDeletionGraceMs, nodeIpam } = options;
   return [
     namespaceController(namespaceDeletionGraceMs === undefined ? {} : { deletionGraceMs: namespaceDeletionGraceMs }),
     serviceAccountController(),
@@ -34,5 +41,10 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     endpointSliceController(),
     endpointSliceMirroringController(),
     garbageCollector(),
+    nodeLifecycleController(),
+    taintEvictionController(),
+    ...(nodeIpam === undefined ? [] : [nodeIpamController(nodeIpam)]),
+    podGcController(),
+    ttlAfterFinishedController(),
   ];
 }
