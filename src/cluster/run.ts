@@ -186,6 +186,7 @@ async function writeAdminKubeconfig(config: ClusterConfig, layout: Layout, pki: 
 async function untilNodesReady(context: ControllerContext, count: number, signal: AbortSignal): Promise<string | undefined> {
   const informer = context.informers.informer(nodes);
   context.informers.start(signal);
+  signal.throwIfAborted();
   const missing = (): string | undefined => {
     const ready = informer.list().filter((n) => notReady(n) === undefined);
     if (ready.length >= count) return undefined;
