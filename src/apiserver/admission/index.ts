@@ -13,6 +13,7 @@ import { persistentVolumeClaimResize } from './persistent-volume-claim-resize.ts
 import { podSecurity } from './pod-security/pod-security.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
 import { priority } from './priority.ts';
+import { resourceQuota } from './resource-quota/resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { storageObjectInUseProtection } from './storage-object-in-use-protection.ts';
@@ -45,5 +46,6 @@ export function defaultAdmission({ authorizer }: AdmissionOptions): readonly Adm
     certificateSubjectRestriction(),
     defaultIngressClass(),
     podTopologyLabels(),
+    resourceQuota(),
   ];
 }

@@ -1,0 +1,70 @@
+/**
+ * What counts in a ResourceQuota, and how much: shared by the admission of new objects and by the controller that counts all of them anew.
+ */
+import type { KubernetesObject } from '../meta/object.ts';
+import { Quantity } from '../meta/quantity.ts';
+import type { ResourceQuota } from '../types/core-v1.ts';
+import { type Amounts, addAmounts, maskAmounts } from './amounts.ts';
+import { claimQuota } from './claims.ts';
+import { matchesQuota, type QuotaEvaluator } from './evaluator.ts';
+import { countedType, objectCount } from './object-count.ts';
+import { podQuota } from './pods.ts';
+import { serviceQuota } from './services.ts';
+
+export {
+  type Amounts,
+  addAmounts,
+  amountsOf,
+  describeAmounts,
+  exceeding,
+  maskAmounts,
+  sameAmounts,
+  subtractToZero,
+  toResourceList,
+  withoutZeros,
+} from './amounts.ts';
+export { matchesQuota, type QuotaEvaluator, scopesOf } from './evaluator.ts';
+export { countedType, countName } from './object-count.ts';
+
+/** The evaluator of a type: a special one, or plain counting. */
+export function quotaEvaluator(group: string, resource: string): QuotaEvaluator {
+  if (group === '' && resource === 'pods') return podQuota;
+  if (group === '' && resource === 'services') return serviceQuota;
+  if (group === '' && resource === 'persistentvolumeclaims') return claimQuota;
+  return objectCount(group, resource);
+}
+
+/** The types whose objects have to be looked at to know what is used of `names`. */
+export function typesCounted(names: Iterable<string>): readonly { readonly group: string; readonly resource: string }[] {
+  const types = new Map<string, { group: string; resource: string }>();
+  const note = (group: string, resource: string): void => void types.set(`${group}/${resource}`, { group, resource });
+  for (const name of names) {
+    for (const resource of ['pods', 'services', 'persistentvolumeclaims']) {
+      if (quotaEvaluator('', resource).counts(name)) note('', resource);
+    }
+    const type = countedType(name);
+    if (type !== undefined) note(type.group, type.resource);
+  }
+  return [...types.values()];
+}
+
+/**
+ * What the objects of the quota's namespace use of `names`, each of which the answer has. `list` gives the objects of a type there;
+ * `now` in milliseconds.
+ */
+export function measureUsage(
+  quota: ResourceQuota,
+  names: readonly string[],
+  list: (group: string, resource: string) => Iterable<KubernetesObject>,
+  now: number,
+): Amounts {
+  let used: Amounts = new Map(names.map((name) => [name, Quantity.of(0)]));
+  for (const { group, resource } of typesCounted(names)) {
+    const evaluator = quotaEvaluator(group, resource);
+    for (const object of list(group, resource)) {
+      if (!matchesQuota(evaluator, quota, names, object)) continue;
+      used = addAmounts(used, maskAmounts(evaluator.usage(object, now), names));
+    }
+  }
+  return used;
+}
