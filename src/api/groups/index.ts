@@ -12,6 +12,7 @@ import { certificatesResources } from './certificates.ts';
 import { coordinationResources } from './coordination.ts';
 import { coreResources } from './core.ts';
 import { discoveryResources } from './discovery.ts';
+import { dynamicResources } from './dynamic-resources.ts';
 import { eventsResources } from './events.ts';
 import { flowcontrolResources } from './flowcontrol.ts';
 import { networkingResources } from './networking.ts';
@@ -35,6 +36,7 @@ export const builtinResources: readonly Resource[] = [
   ...certificatesResources,
   ...coordinationResources,
   ...discoveryResources,
+  ...dynamicResources,
   ...eventsResources,
   ...flowcontrolResources,
   ...networkingResources,

@@ -96,6 +96,19 @@ export function validateCIDR(at: At, value: string): readonly FieldError[] {
   return canonical === value ? [] : [invalid(at, value, `must be in canonical form (${JSON.stringify(canonical)})`)];
 }
 
+/** The address of an interface and its subnet, in canonical form: `10.9.8.7/24`. */
+export function validateInterfaceAddress(at: At, value: string): readonly FieldError[] {
+  const cidr = parseCIDR(value);
+  if (cidr === undefined) {
+    return [invalid(at, value, 'must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)')];
+  }
+  const ip = canonicalIP(cidr.ip)!;
+  // An IPv4 address in the clothes of IPv6 has 96 bits more.
+  const length = cidr.v6 && !ip.includes(':') ? cidr.length - 96 : cidr.length;
+  const canonical = `${ip}/${length}`;
+  return value === canonical ? [] : [invalid(at, value, `must be in canonical form (${JSON.stringify(canonical)})`)];
+}
+
 /** For fields older than strict reading; values that `old` has are kept. */
 export function validateLegacyCIDR(at: At, value: string, old: readonly string[] = []): readonly FieldError[] {
   return old.includes(value) ? [] : strictCIDRFaults(at, value);

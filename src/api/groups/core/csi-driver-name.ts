@@ -6,7 +6,7 @@ import { check } from '../field-checks.ts';
 const maxLength = 63;
 
 /** The name of a CSI driver: a subdomain, in any case, of 63 characters at most. */
-export function driverNameFaults(path: FieldPath, name: string): readonly FieldError[] {
+export function driverNameFaults(path: FieldPath | string, name: string): readonly FieldError[] {
   if (name === '') return [required(path)];
   const errors: FieldError[] = name.length > maxLength ? [tooLong(path, maxLength)] : [];
   return [...errors, ...check(path, name.toLowerCase(), isDNS1123Subdomain)];
