@@ -93,6 +93,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     authorizer,
     admission: defaultAdmission({ authorizer }),
     fieldManager: fields,
+    serviceCidrs: [config.serviceCidr],
     clock,
     random,
     logger: logger.child({ component: 'apiserver' }),
@@ -115,7 +116,10 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   await publishApiServer(clientFor(controllerManager), config, pki);
   const listener = await listen(server, config, pki);
   const loops = contextFor(controllerManager, 'controllers');
-  runControllers(controllers({ rootCa: pki.ca.cert }), loops, signal);
+  // Simulated nodes have no network, and may be more than the pod network has ranges.
+  const ranges = { clusterCidrs: [config.clusterCidr], serviceCidrs: [config.serviceCidr] };
+  const nodeIpam = config.simulatedNodes > 0 ? {} : { nodeIpam: ranges };
+  runControllers(controllers({ rootCa: pki.ca.cert, ...nodeIpam }), loops, signal);
   // It acts as itself, and looks at the same caches as the controllers: they are in one process.
   const { client, logger: schedulerLogger, recorder } = contextFor(kubeScheduler, 'scheduler');
   runControllers([scheduler()], { ...loops, client, logger: schedulerLogger, recorder }, signal);
