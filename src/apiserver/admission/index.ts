@@ -13,6 +13,7 @@ import { persistentVolumeClaimResize } from './persistent-volume-claim-resize.ts
 import { podSecurity } from './pod-security/pod-security.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
 import { priority } from './priority.ts';
+import { rbacEscalation } from './rbac-escalation.ts';
 import { resourceQuota } from './resource-quota/resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
@@ -46,6 +47,7 @@ export function defaultAdmission({ authorizer }: AdmissionOptions): readonly Adm
     certificateSubjectRestriction(),
     defaultIngressClass(),
     podTopologyLabels(),
+    rbacEscalation(authorizer),
     resourceQuota(),
   ];
 }

@@ -160,6 +160,11 @@ export function rulesCover(held: readonly PolicyRule[], wanted: readonly PolicyR
   return wanted.every((rule) => simpleRules(rule).every((one) => held.some((h) => coversOne(h, one))));
 }
 
+/** What of `wanted` no held rule grants, taken apart into rules of one verb, one group, one resource, one name each. */
+export function uncoveredRules(held: readonly PolicyRule[], wanted: readonly PolicyRule[]): readonly PolicyRule[] {
+  return wanted.flatMap((rule) => simpleRules(rule).filter((one) => !held.some((h) => coversOne(h, one))));
+}
+
 /** A rule taken apart into rules of one verb, one group, one resource, one name each. */
 function simpleRules(rule: PolicyRule): readonly PolicyRule[] {
   const names = (rule.resourceNames ?? []).length === 0 ? [undefined] : rule.resourceNames!;
