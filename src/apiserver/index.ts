@@ -17,6 +17,7 @@ export type { Exchange } from './http/exchange.ts';
 export type { Listener, ListenOptions, TlsOptions } from './http/listener.ts';
 export { jsonAnswer, type RouteAnswer, type RouteHandler, type RouteRequest, textAnswer } from './http/routes.ts';
 export type { ConnectHandler } from './proxy/connect.ts';
+export { addKubeletProxy, type KubeletClientOptions } from './proxy/kubelet.ts';
 export type { ApiServer, ApiServerOptions } from './server.ts';
 
 /** kubeadm's range of Service addresses. */

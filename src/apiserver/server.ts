@@ -27,7 +27,7 @@ import { type Listener, type ListenOptions, listen } from './http/listener.ts';
 import { Metrics } from './http/metrics.ts';
 import { Pipeline } from './http/pipeline.ts';
 import { type RouteHandler, Routes } from './http/routes.ts';
-import { type ConnectHandler, ConnectHandlers } from './proxy/connect.ts';
+import { ConnectGate, type ConnectHandler, ConnectHandlers } from './proxy/connect.ts';
 import { AdmissionChains } from './rest/admission-chain.ts';
 import type { Core } from './rest/core.ts';
 import { Dispatcher, toObject } from './rest/dispatch.ts';
@@ -73,6 +73,8 @@ export class ApiServer implements RequestHandler {
   readonly access: ApiAccess;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What handlers of streams ask before they connect. */
+  readonly connectGate: ConnectGate;
   readonly #authorizer: Authorizer;
   readonly #random: Random;
   readonly #dispatcher: Dispatcher;
@@ -107,6 +109,7 @@ export class ApiServer implements RequestHandler {
       guards,
     };
     this.#dispatcher = new Dispatcher(core);
+    this.connectGate = new ConnectGate(authorizer, core.chains);
     for (const handler of options.subresourceHandlers ?? []) this.#dispatcher.addHandler(handler);
     for (const virtual of options.virtualResources ?? []) {
       registry.addVirtual(

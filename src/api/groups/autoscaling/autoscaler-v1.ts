@@ -12,7 +12,7 @@ import type {
   HorizontalPodAutoscaler as V2,
 } from '../../types/autoscaling-v2.ts';
 import { groupVersion } from '../define.ts';
-import { autoscalerColumns, autoscalerRow } from './autoscaler.ts';
+import { autoscalerColumns, autoscalerRow, defaultCpuUtilization } from './autoscaler.ts';
 import { validateAutoscaler, validateAutoscalerStatus, validateAutoscalerUpdate } from './autoscaler-validation.ts';
 
 const define = groupVersion('autoscaling', 'v1');
@@ -227,7 +227,7 @@ function specFromV1(v1: NonNullable<V1['spec']>, annotations: Readonly<Record<st
   const { targetCPUUtilizationPercentage: cpu, ...spec } = v1;
   const others = read<readonly MetricSpecV1[]>(annotations[kept.metrics]) ?? [];
   const metrics = others.map(metricFromV1);
-  const target: MetricTarget = defined({ type: 'Utilization', averageUtilization: cpu });
+  const target: MetricTarget = defined({ type: 'Utilization', averageUtilization: cpu ?? defaultCpuUtilization });
   if (cpu !== undefined || metrics.length === 0) metrics.push({ type: 'Resource', resource: { name: 'cpu', target } });
   const behavior = read<NonNullable<V2['spec']>['behavior']>(annotations[kept.behavior]);
   return { ...spec, metrics, ...(behavior === undefined ? {} : { behavior }) };
