@@ -244,6 +244,10 @@ export class ClusterCache {
     return this.#nominations.get(uid);
   }
 
+  get hasNominations(): boolean {
+    return this.#nominations.size > 0;
+  }
+
   /** Pods that are to get this node; undefined for most nodes. */
   nominatedTo(node: string): ReadonlyMap<string, PodInfo> | undefined {
     return this.#nominated.size === 0 ? undefined : this.#nominated.get(node);

@@ -2,21 +2,31 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { KubernetesObject } from '../api/meta/object.ts';
 import { isNotFound } from '../api/meta/status.ts';
 import type { Pod } from '../api/types/core-v1.ts';
+import type { PodDisruptionBudget } from '../api/types/policy-v1.ts';
 import type { EventRecorder, Informer } from '../client/contract.ts';
 import type { Controller, ControllerContext } from '../client/controller.ts';
-import { pods, replicaSets, replicationControllers, services, statefulSets } from '../client/resource-refs.ts';
+import {
+  podDisruptionBudgets,
+  pods,
+  replicaSets,
+  replicationControllers,
+  services,
+  statefulSets,
+} from '../client/resource-refs.ts';
 import { ClusterCache } from './cache.ts';
 import { actions } from './cluster-event.ts';
 import { DefaultSelectors } from './default-selector.ts';
 import { type Diagnosis, fitMessage } from './diagnosis.ts';
 import { watchCluster } from './event-handlers.ts';
+import { evictVictims } from './eviction.ts';
 import type { ClusterView, Plugin } from './framework.ts';
 import { noMetrics, type SchedulerMetrics, schedulerMetrics } from './metrics.ts';
 import { PodInfo } from './pod-info.ts';
 import { patchStatus } from './pod-status.ts';
+import { findPreemption } from './preemption.ts';
 import { defaultPlugins } from './profile.ts';
 import { type QueuedPod, SchedulingQueue } from './queue.ts';
-import { type Placement, SchedulingAlgorithm } from './scheduling-algorithm.ts';
+import { type Placement, type PodPlans, SchedulingAlgorithm } from './scheduling-algorithm.ts';
 
 /** What a scheduler may be told. */
 export interface SchedulerOptions {
@@ -62,6 +72,7 @@ class Scheduler {
   readonly #plugins: ReadonlyMap<string, Plugin>;
   readonly #algorithm: SchedulingAlgorithm;
   readonly #pods: Informer<Pod>;
+  readonly #budgets: Informer<PodDisruptionBudget>;
   readonly #informers: readonly Informer<KubernetesObject>[];
   #bindings = 0;
   #wake: (() => void) | undefined;
@@ -99,9 +110,12 @@ class Scheduler {
       ...(options.percentageOfNodesToScore === undefined ? {} : { percentageOfNodesToScore: options.percentageOfNodesToScore }),
     });
     this.#pods = informers.informer(pods);
+    this.#budgets = informers.informer(podDisruptionBudgets);
     this.#informers = [
       ...watchCluster(informers, { cache: this.#cache, queue: this.#queue, schedulerName: this.#name }),
-      ...[services, replicationControllers, replicaSets, statefulSets].map((ref) => informers.informer(ref as typeof services)),
+      ...[services, replicationControllers, replicaSets, statefulSets, podDisruptionBudgets].map((ref) =>
+        informers.informer<KubernetesObject>(ref),
+      ),
     ];
   }
 
@@ -173,7 +187,7 @@ class Scheduler {
     const decision = this.#algorithm.schedule(info);
     this.#metrics.algorithm((this.#context.clock.monotonic() - start) / 1000);
     if (decision.placement !== undefined) this.#place(queued, decision.placement, start);
-    else this.#unschedulable(queued, decision.diagnosis, start);
+    else this.#unschedulable(queued, decision.diagnosis, decision.plans, start);
   }
 
   #place(queued: QueuedPod, { node, plans }: Placement, start: number): void {
@@ -227,8 +241,34 @@ class Scheduler {
     }
   }
 
-  #unschedulable(queued: QueuedPod, diagnosis: Diagnosis, start: number): void {
-    this.#reject(queued, fitMessage(diagnosis, ''), diagnosis.plugins, start, undefined);
+  /** No node will do: looks for pods of lower priority that could make way. */
+  #unschedulable(queued: QueuedPod, diagnosis: Diagnosis, plans: PodPlans | undefined, start: number): void {
+    const { random, clock } = this.#context;
+    const result = findPreemption(queued.info, plans, diagnosis, {
+      cache: this.#cache,
+      algorithm: this.#algorithm,
+      random,
+      now: clock.now(),
+      budgets: (namespace) => this.#budgets.list(namespace),
+    });
+    this.#metrics.preemption();
+    if (result.candidate === undefined) {
+      // Upstream asks its plugin for dynamic resources first; without claims that is what it says.
+      const message = fitMessage(diagnosis, `no new claims to deallocate, preemption: ${result.message}`);
+      this.#reject(queued, message, diagnosis.plugins, start, result.keepNomination ? undefined : noNomination);
+      return;
+    }
+    const { candidate } = result;
+    this.#metrics.victims(candidate.victims.length);
+    this.#reject(queued, fitMessage(diagnosis, ''), diagnosis.plugins, start, { node: candidate.node.name });
+    void evictVictims(queued.info, candidate, {
+      ...this.#context,
+      recorder: this.#recorder,
+      cache: this.#cache,
+      queue: this.#queue,
+      schedulerName: this.#name,
+      signal: this.#signal,
+    });
   }
 
   /** The pod fits nowhere: it waits for something to happen. */
