@@ -10,7 +10,7 @@ import { mastersAuthorizer, unionAuthorizer } from '../apiserver/authz/chain.ts'
 import { nodeAuthorizer } from '../apiserver/authz/node.ts';
 import { rbacAuthorizer } from '../apiserver/authz/rbac.ts';
 import { fieldManager } from '../apiserver/field-manager/index.ts';
-import { type ApiServer, createApiServer, type Listener, loopbackUser } from '../apiserver/index.ts';
+import { type ApiServer, addKubeletProxy, createApiServer, type Listener, loopbackUser } from '../apiserver/index.ts';
 import { accessReviews } from '../apiserver/reviews/access-reviews.ts';
 import { tokenRequestHandler } from '../apiserver/reviews/token-request.ts';
 import { authenticationReviews } from '../apiserver/reviews/token-reviews.ts';
@@ -100,6 +100,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     version: { gitVersion: `${KUBERNETES_VERSION}+k8ts` },
   });
   for (const part of [tokens, rbac, nodes, fields]) part.initialize(server.access);
+  addKubeletProxy(server, { ca: pki.ca.cert, ...pki.apiserverKubeletClient });
   const url = `https://${config.nodeIp}:${config.port}`;
   const json = (body: unknown): { code: number; contentType: string; body: Buffer } => ({
     code: 200,

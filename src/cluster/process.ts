@@ -22,13 +22,14 @@ export async function runningPid(layout: Layout): Promise<number | undefined> {
   const [pidText = '', startTime = ''] = text.trim().split(' ');
   const pid = Number(pidText);
   if (!Number.isInteger(pid) || pid <= 0 || !isAlive(pid)) return undefined;
-  return processStartTime(pid) === startTime ? pid : undefined;
+  const now = processState(pid);
+  return now.startTime === startTime && !now.ended ? pid : undefined;
 }
 
 /** Says that this process runs the data directory. */
 export async function writePidFile(layout: Layout): Promise<void> {
   const temporary = `${layout.pidFile}.tmp`;
-  await writeFile(temporary, `${process.pid} ${processStartTime(process.pid)}\n`);
+  await writeFile(temporary, `${process.pid} ${processState(process.pid).startTime}\n`);
   await rename(temporary, layout.pidFile);
 }
 
@@ -46,14 +47,17 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** When a process began, in the kernel's ticks: with the pid it names a process for good. '' where /proc is missing. */
-function processStartTime(pid: number): string {
+/**
+ * When a process began, in the kernel's ticks (with the pid it names a process for good; '' where /proc is missing), and whether it has ended
+ * and only waits for its parent to take note.
+ */
+function processState(pid: number): { readonly startTime: string; readonly ended: boolean } {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return fields[19] ?? '';
+    return { startTime: fields[19] ?? '', ended: fields[0] === 'Z' || fields[0] === 'X' };
   } catch {
-    return '';
+    return { startTime: '', ended: false };
   }
 }
 

@@ -30,13 +30,16 @@ export interface UpOptions {
 
 /** Name of the cluster, the user and the context in kubeconfigs. */
 const CONTEXT = 'k8ts';
+/** How long a k8ts that does not answer may be just ending, and how often it is looked at. Milliseconds. */
+const DYING_MS = 2_000;
+const DYING_POLL_MS = 50;
 /** How many simulated nodes there are when real ones cannot be had and no number was given. */
 const DEFAULT_SIMULATED_NODES = 3;
 
 /** `k8ts up`. Throws `UserError` for what the user can put right. */
 export async function up(options: UpOptions): Promise<void> {
   const layout = layoutOf(options.dataDir ?? defaultDataDirectory());
-  const running = await runningPid(layout);
+  const running = await answeringPid(layout);
   if (running !== undefined) {
     await alreadyRunning(layout, running, options);
     return;
@@ -56,6 +59,21 @@ export async function up(options: UpOptions): Promise<void> {
   steps.note(`kubeconfig: context ${CONTEXT} in ${kubeconfig}`);
   steps.end('The cluster is up');
   whatNext(config, options, kubeconfig);
+}
+
+/** The pid of the k8ts that runs. One that was killed this moment takes a little while to be gone; one that does not answer is given that while. */
+async function answeringPid(layout: Layout): Promise<number | undefined> {
+  const until = systemClock.monotonic() + DYING_MS;
+  for (;;) {
+    const pid = await runningPid(layout);
+    if (pid === undefined || systemClock.monotonic() > until) return pid;
+    const answers = await askControl(layout.controlSocket, 'GET', '/status').then(
+      () => true,
+      () => false,
+    );
+    if (answers) return pid;
+    await systemClock.sleep(DYING_POLL_MS);
+  }
 }
 
 async function alreadyRunning(layout: Layout, pid: number, options: UpOptions): Promise<void> {
