@@ -1,7 +1,7 @@
 import { type FieldError, invalid, required } from '../meta/field-error.ts';
 import type { Resource } from '../resource.ts';
 import type { SelfSubjectReview, TokenRequest, TokenReview } from '../types/authentication-v1.ts';
-import { groupVersion } from './define.ts';
+import { groupVersion, plainColumns, plainRow } from './define.ts';
 
 const define = groupVersion('authentication.k8s.io', 'v1');
 
@@ -32,6 +32,8 @@ const tokenReview = define<TokenReview>({
   validate: (object) =>
     object.spec?.token ? [] : [required('spec.token', 'token is required for TokenReview in authentication')],
   validateName: () => [],
+  columns: plainColumns,
+  row: plainRow,
 });
 
 const selfSubjectReview = define<SelfSubjectReview>({
@@ -41,6 +43,8 @@ const selfSubjectReview = define<SelfSubjectReview>({
   verbs: ['create'],
   validate: () => [],
   validateName: () => [],
+  columns: plainColumns,
+  row: plainRow,
 });
 
 export const authenticationResources: readonly Resource[] = [selfSubjectReview, tokenReview];

@@ -9,7 +9,7 @@ import type {
   SubjectAccessReview,
   SubjectAccessReviewSpec,
 } from '../types/authorization-v1.ts';
-import { groupVersion } from './define.ts';
+import { groupVersion, plainColumns, plainRow } from './define.ts';
 
 const define = groupVersion('authorization.k8s.io', 'v1');
 const spec = new FieldPath('spec');
@@ -93,7 +93,7 @@ function validateLocal(object: LocalSubjectAccessReview): readonly FieldError[] 
 }
 
 /** Reviews are answered and never stored. */
-const virtual = { verbs: ['create'], validateName: () => [] } as const;
+const virtual = { verbs: ['create'], validateName: () => [], columns: plainColumns, row: plainRow } as const;
 
 const subjectAccessReview = define<SubjectAccessReview>({
   ...virtual,

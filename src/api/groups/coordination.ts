@@ -28,7 +28,13 @@ const lease = define<Lease>({
   strategy: { allowCreateOnUpdate: true, allowUnconditionalUpdate: false },
   validate,
   validateName: nameIsDNSSubdomain,
-  columns: standardColumns(column('Holder', 'string', 'Who holds the lease.')),
+  columns: standardColumns(
+    column(
+      'Holder',
+      'string',
+      'holderIdentity contains the identity of the holder of a current lease. If Coordinated Leader Election is used, the holder identity must be equal to the elected LeaseCandidate.metadata.name field.',
+    ),
+  ),
   row: (object, now) => [
     object.metadata?.name ?? '',
     object.spec?.holderIdentity ?? '',

@@ -44,7 +44,7 @@ const runtimeClass = define<RuntimeClass>({
   validate,
   validateUpdate: (object, old) => immutable('handler', object.handler ?? '', old.handler ?? ''),
   validateName: nameIsDNSSubdomain,
-  columns: standardColumns(column('Handler', 'string', "The name of the runtime in the node's configuration.")),
+  columns: standardColumns(column('Handler', 'string', '')),
   row: (object, now) => [object.metadata?.name ?? '', object.handler ?? '', age(object.metadata?.creationTimestamp, now)],
 });
 

@@ -1,7 +1,7 @@
 import { type FieldError, FieldPath, invalid, notSupported, required } from '../meta/field-error.ts';
 import { validateLabelSelector } from '../meta/label-selector-validation.ts';
 import { isDNS1123Subdomain, nameIsPathSegment } from '../meta/names.ts';
-import type { Resource } from '../resource.ts';
+import type { Resource, TableColumn } from '../resource.ts';
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject } from '../types/rbac-v1.ts';
 import { age, column, groupVersion, plainColumns, plainRow, standardColumns } from './define.ts';
 import { check } from './field-checks.ts';
@@ -100,11 +100,11 @@ function defaultBinding<T extends Binding>(object: T): T {
   return { ...object, roleRef: ref, ...(subjects === undefined ? {} : { subjects }) };
 }
 
-const bindingColumns = [
-  ...standardColumns(column('Role', 'string', 'The role that is bound.')),
-  column('Users', 'string', 'Users in the roleBinding', 1),
-  column('Groups', 'string', 'Groups in the roleBinding', 1),
-  column('ServiceAccounts', 'string', 'ServiceAccounts in the roleBinding', 1),
+const bindingColumns = (binding: string, role: string): readonly TableColumn[] => [
+  ...standardColumns(column('Role', 'string', role)),
+  column('Users', 'string', `Users in the ${binding}`, 1),
+  column('Groups', 'string', `Groups in the ${binding}`, 1),
+  column('ServiceAccounts', 'string', `ServiceAccounts in the ${binding}`, 1),
 ];
 
 function bindingRow(object: Binding, now: number): readonly unknown[] {
@@ -153,7 +153,10 @@ const roleBinding = define<RoleBinding>({
   defaults: defaultBinding,
   validate: (object) => bindingFaults(object, ['Role', 'ClusterRole']),
   validateUpdate: (object, old) => bindingUpdateFaults(object, old, ['Role', 'ClusterRole']),
-  columns: bindingColumns,
+  columns: bindingColumns(
+    'roleBinding',
+    'RoleRef can reference a Role in the current namespace or a ClusterRole in the global namespace. If the RoleRef cannot be resolved, the Authorizer must return an error. This field is immutable.',
+  ),
   row: bindingRow,
 });
 
@@ -165,7 +168,10 @@ const clusterRoleBinding = define<ClusterRoleBinding>({
   defaults: defaultBinding,
   validate: (object) => bindingFaults(object, ['ClusterRole']),
   validateUpdate: (object, old) => bindingUpdateFaults(object, old, ['ClusterRole']),
-  columns: bindingColumns,
+  columns: bindingColumns(
+    'clusterRoleBinding',
+    'RoleRef can only reference a ClusterRole in the global namespace. If the RoleRef cannot be resolved, the Authorizer must return an error. This field is immutable.',
+  ),
   row: bindingRow,
 });
 

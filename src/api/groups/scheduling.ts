@@ -60,10 +60,22 @@ const priorityClass = define<PriorityClass>({
   validateName: nameIsDNSSubdomain,
   columns: [
     ...standardColumns(
-      column('Value', 'integer', 'The priority that pods of this class get.'),
-      column('Global-Default', 'boolean', 'Whether pods without a class get this one.'),
+      column(
+        'Value',
+        'integer',
+        'value represents the integer value of this priority class. This is the actual priority that pods receive when they have the name of this class in their pod spec.',
+      ),
+      column(
+        'Global-Default',
+        'boolean',
+        'globalDefault specifies whether this PriorityClass should be considered as the default priority for pods that do not have any priority class. Only one PriorityClass can be marked as `globalDefault`. However, if more than one PriorityClasses exists with their `globalDefault` field set to true, the smallest value of such global default PriorityClasses will be used as the default priority.',
+      ),
     ),
-    column('PreemptionPolicy', 'string', 'Whether pods of this class may displace others.'),
+    column(
+      'PreemptionPolicy',
+      'string',
+      'preemptionPolicy is the Policy for preempting pods with lower priority. One of Never, PreemptLowerPriority. Defaults to PreemptLowerPriority if unset.',
+    ),
   ],
   row: (object, now) => [
     object.metadata?.name ?? '',

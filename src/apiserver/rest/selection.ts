@@ -51,8 +51,30 @@ function parse(labels: string, fields: string): { readonly labels: LabelSelector
 
 function fieldReader(endpoint: Endpoint, field: string): (entry: Entry<KubernetesObject>) => string {
   if (field === 'metadata.name') return (entry) => entry.object.metadata?.name ?? '';
-  if (field === 'metadata.namespace' && endpoint.resource.namespaced) return (entry) => entry.object.metadata?.namespace ?? '';
-  const read = endpoint.resource.fieldSelectors[field];
-  if (read === undefined) throw badRequest(`field label not supported: ${field}`);
+  const { namespaced, fieldSelectors } = endpoint.resource;
+  if (field === 'metadata.namespace' && (namespaced || hasPlainSelectors(endpoint))) {
+    return (entry) => entry.object.metadata?.namespace ?? '';
+  }
+  const read = fieldSelectors[field];
+  if (read === undefined) throw badRequest(unknownField(endpoint, field));
   return (entry) => read(endpoint.object(entry));
+}
+
+/** Whether a type has only the selectors that every built-in type has. */
+const hasPlainSelectors = ({ resource }: Endpoint): boolean =>
+  resource.schema.kind === 'object' && resource.schema.name !== undefined && Object.keys(resource.fieldSelectors).length === 0;
+
+/** Each conversion has its own words for a field it does not know. */
+function unknownField(endpoint: Endpoint, field: string): string {
+  if (hasPlainSelectors(endpoint)) {
+    return `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
+  }
+  switch (endpoint.id) {
+    case 'batch/jobs':
+      return `field label ${JSON.stringify(field)} not supported for batchv1.Job`;
+    case 'resource.k8s.io/resourceslices':
+      return `field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: ${field}`;
+    default:
+      return `field label not supported: ${field}`;
+  }
 }

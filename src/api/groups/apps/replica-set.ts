@@ -120,6 +120,5 @@ export const replicaSet = define<ReplicaSet>({
     ...containerCells(object.spec?.template?.spec?.containers),
     selectorCell(object.spec?.selector),
   ],
-  fieldSelectors: { 'status.replicas': (object) => String(object.status?.replicas ?? 0) },
   warnings: (object, old) => templateWarnings(object.spec?.template, old?.spec?.template),
 });

@@ -41,7 +41,13 @@ export const configMap = define<ConfigMap>({
   validate,
   validateUpdate: (object, old) => [...sealedFields(object, old, ['data', 'binaryData']), ...validate(object)],
   validateName: nameIsDNSSubdomain,
-  columns: standardColumns(column('Data', 'string', 'How many keys data and binaryData have.')),
+  columns: standardColumns(
+    column(
+      'Data',
+      'string',
+      "Data contains the configuration data. Each key must consist of alphanumeric characters, '-', '_' or '.'. Values with non-UTF-8 byte sequences must use the BinaryData field. The keys stored in Data must not overlap with the keys in the BinaryData field, this is enforced during validation process.",
+    ),
+  ),
   row: (object, now) => [
     object.metadata?.name ?? '',
     Object.keys(object.data ?? {}).length + Object.keys(object.binaryData ?? {}).length,

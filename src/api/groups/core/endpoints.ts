@@ -75,7 +75,13 @@ export const endpoints = define<Endpoints>({
   validate: (object) => validate(object),
   validateUpdate: validate,
   validateName: nameIsDNSSubdomain,
-  columns: standardColumns(column('Endpoints', 'string', 'The addresses and ports behind the service.')),
+  columns: standardColumns(
+    column(
+      'Endpoints',
+      'string',
+      'The set of all endpoints is the union of all subsets. Addresses are placed into subsets according to the IPs they share. A single address with multiple ports, some of which are ready and some of which are not (because they come from different containers) will result in the address being displayed in different subsets for the different ports. No address will appear in both Addresses and NotReadyAddresses in the same subset. Sets of addresses and ports that comprise a service.',
+    ),
+  ),
   row: (object, now) => [object.metadata?.name ?? '', formatEndpoints(object), age(object.metadata?.creationTimestamp, now)],
   warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
 });

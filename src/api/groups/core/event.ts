@@ -58,12 +58,16 @@ function formatSource(event: Event): string {
 export const eventColumns = [
   column('Last Seen', 'string', 'The time at which the most recent occurrence of this event was recorded.'),
   column('Type', 'string', 'Type of this event (Normal, Warning), new types could be added in the future'),
-  column('Reason', 'string', 'Why the event came about, as one word for machines.'),
+  column(
+    'Reason',
+    'string',
+    "This should be a short, machine understandable string that gives the reason for the transition into the object's current status.",
+  ),
   column('Object', 'string', 'The object that this event is about.'),
-  column('Subobject', 'string', 'The part of the object that this event is about.', 1),
-  column('Source', 'string', 'The component that reports this event.', 1),
-  column('Message', 'string', 'A human-readable description of what happened.'),
-  column('First Seen', 'string', 'The time at which the event was first recorded.', 1),
+  column('Subobject', 'string', '', 1),
+  column('Source', 'string', 'The component reporting this event. Should be a short machine understandable string.', 1),
+  column('Message', 'string', 'A human-readable description of the status of this operation.'),
+  column('First Seen', 'string', 'The time at which the event was first recorded. (Time of server receipt is in TypeMeta.)', 1),
   column('Count', 'string', 'The number of times this event has occurred.', 1),
   { ...nameColumn, priority: 1 },
 ];

@@ -80,5 +80,5 @@ export const namespace = define<Namespace>({
   validateName: nameIsDNSLabel,
   columns: standardColumns(column('Status', 'string', 'The status of the namespace')),
   row: (object, now) => [object.metadata?.name ?? '', object.status?.phase ?? '', age(object.metadata?.creationTimestamp, now)],
-  fieldSelectors: { 'status.phase': (object) => object.status?.phase ?? '', name: (object) => object.metadata?.name ?? '' },
+  fieldSelectors: { 'status.phase': (object) => object.status?.phase ?? '' },
 });

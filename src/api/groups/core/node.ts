@@ -144,12 +144,27 @@ export const node = define<Node>({
   validateName: nameIsDNSSubdomain,
   columns: [
     ...standardColumns(column('Status', 'string', 'The status of the node'), column('Roles', 'string', 'The roles of the node')),
-    column('Version', 'string', 'The version of the kubelet on the node.'),
-    column('Internal-IP', 'string', 'The address of the node inside the cluster.', 1),
-    column('External-IP', 'string', 'The address of the node outside the cluster.', 1),
-    column('OS-Image', 'string', 'The operating system of the node.', 1),
-    column('Kernel-Version', 'string', 'The kernel of the node.', 1),
-    column('Container-Runtime', 'string', 'The container runtime of the node and its version.', 1),
+    column('Version', 'string', 'Kubelet Version reported by the node.'),
+    column(
+      'Internal-IP',
+      'string',
+      "List of addresses reachable to the node. Queried from cloud provider, if available. More info: https://kubernetes.io/docs/reference/node/node-status/#addresses Note: This field is declared as mergeable, but the merge key is not sufficiently unique, which can cause data corruption when it is merged. Callers should instead use a full-replacement patch. See https://pr.k8s.io/79391 for an example. Consumers should assume that addresses can change during the lifetime of a Node. However, there are some exceptions where this may not be possible, such as Pods that inherit a Node's address in its own status or consumers of the downward API (status.hostIP).",
+      1,
+    ),
+    column(
+      'External-IP',
+      'string',
+      "List of addresses reachable to the node. Queried from cloud provider, if available. More info: https://kubernetes.io/docs/reference/node/node-status/#addresses Note: This field is declared as mergeable, but the merge key is not sufficiently unique, which can cause data corruption when it is merged. Callers should instead use a full-replacement patch. See https://pr.k8s.io/79391 for an example. Consumers should assume that addresses can change during the lifetime of a Node. However, there are some exceptions where this may not be possible, such as Pods that inherit a Node's address in its own status or consumers of the downward API (status.hostIP).",
+      1,
+    ),
+    column('OS-Image', 'string', 'OS Image reported by the node from /etc/os-release (e.g. Debian GNU/Linux 7 (wheezy)).', 1),
+    column('Kernel-Version', 'string', "Kernel Version reported by the node from 'uname -r' (e.g. 3.16.0-0.bpo.4-amd64).", 1),
+    column(
+      'Container-Runtime',
+      'string',
+      'ContainerRuntime Version reported by the node through runtime remote API (e.g. containerd://1.4.2).',
+      1,
+    ),
   ],
   row: (object, now) => {
     const info = object.status?.nodeInfo;

@@ -189,10 +189,14 @@ export const persistentVolumeClaim = define<PersistentVolumeClaim>({
   validateName: nameIsDNSSubdomain,
   columns: [
     ...standardColumns(
-      column('Status', 'string', 'Whether the claim is bound.'),
-      column('Volume', 'string', 'The volume that backs the claim.'),
-      column('Capacity', 'string', 'How much the volume holds.'),
-      column('Access Modes', 'string', 'The ways in which the volume can be mounted.'),
+      column('Status', 'string', 'phase represents the current phase of PersistentVolumeClaim.'),
+      column('Volume', 'string', 'volumeName is the binding reference to the PersistentVolume backing this claim.'),
+      column('Capacity', 'string', 'capacity represents the actual resources of the underlying volume.'),
+      column(
+        'Access Modes',
+        'string',
+        'accessModes contains the actual access modes the volume backing the PVC has. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#access-modes-1',
+      ),
       column('StorageClass', 'string', 'StorageClass of the pvc'),
       column('VolumeAttributesClass', 'string', 'VolumeAttributesClass of the pvc'),
     ),
@@ -213,5 +217,4 @@ export const persistentVolumeClaim = define<PersistentVolumeClaim>({
       s.volumeMode ?? '<unset>',
     ];
   },
-  fieldSelectors: { name: (object) => object.metadata?.name ?? '' },
 });

@@ -223,11 +223,31 @@ export const persistentVolume = define<PersistentVolume>({
   validateName: nameIsDNSSubdomain,
   columns: [
     ...standardColumns(
-      column('Capacity', 'string', 'How much the volume holds.'),
-      column('Access Modes', 'string', 'The ways in which the volume can be mounted.'),
-      column('Reclaim Policy', 'string', 'What happens to the volume when its claim goes.'),
-      column('Status', 'string', 'Whether the volume is available, bound or released.'),
-      column('Claim', 'string', 'The claim that the volume is bound to.'),
+      column(
+        'Capacity',
+        'string',
+        "capacity is the description of the persistent volume's resources and capacity. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#capacity",
+      ),
+      column(
+        'Access Modes',
+        'string',
+        'accessModes contains all ways the volume can be mounted. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#access-modes',
+      ),
+      column(
+        'Reclaim Policy',
+        'string',
+        'persistentVolumeReclaimPolicy defines what happens to a persistent volume when released from its claim. Valid options are Retain (default for manually created PersistentVolumes), Delete (default for dynamically provisioned PersistentVolumes), and Recycle (deprecated). Recycle must be supported by the volume plugin underlying this PersistentVolume. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#reclaiming',
+      ),
+      column(
+        'Status',
+        'string',
+        'phase indicates if a volume is available, bound to a claim, or released by a claim. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#phase',
+      ),
+      column(
+        'Claim',
+        'string',
+        'claimRef is part of a bi-directional binding between PersistentVolume and PersistentVolumeClaim. Expected to be non-nil when bound. claim.VolumeName is the authoritative bind between PV and PVC. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#binding',
+      ),
       column('StorageClass', 'string', 'StorageClass of the pv'),
       column('VolumeAttributesClass', 'string', 'VolumeAttributesClass of the pv'),
       column('Reason', 'string', 'Why the volume failed, as one word for machines.'),
@@ -251,5 +271,4 @@ export const persistentVolume = define<PersistentVolume>({
       s.volumeMode ?? '<unset>',
     ];
   },
-  fieldSelectors: { name: (object) => object.metadata?.name ?? '' },
 });

@@ -247,6 +247,8 @@ export const pod = define<Pod>({
   row: podRow,
   fieldSelectors: {
     'spec.nodeName': (p) => p.spec?.nodeName ?? '',
+    // What it was called before v1; clients may still.
+    'spec.host': (p) => p.spec?.nodeName ?? '',
     'spec.restartPolicy': (p) => p.spec?.restartPolicy ?? '',
     'spec.schedulerName': (p) => p.spec?.schedulerName ?? '',
     'spec.serviceAccountName': (p) => p.spec?.serviceAccountName ?? '',

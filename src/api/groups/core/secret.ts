@@ -81,8 +81,16 @@ export const secret = define<Secret>({
   ],
   validateName: nameIsDNSSubdomain,
   columns: standardColumns(
-    column('Type', 'string', 'What the secret is for, to whoever reads it.'),
-    column('Data', 'string', 'How many keys the secret has.'),
+    column(
+      'Type',
+      'string',
+      'Used to facilitate programmatic handling of secret data. More info: https://kubernetes.io/docs/concepts/configuration/secret/#secret-types',
+    ),
+    column(
+      'Data',
+      'string',
+      "Data contains the secret data. Each key must consist of alphanumeric characters, '-', '_' or '.'. The serialized form of the secret data is a base64 encoded string, representing the arbitrary (possibly non-string) data value here. Described in https://tools.ietf.org/html/rfc4648#section-4",
+    ),
   ),
   row: (object, now) => [
     object.metadata?.name ?? '',

@@ -144,9 +144,17 @@ export const flowSchema = define<FlowSchema>({
   validateName: nameIsDNSSubdomain,
   columns: [
     ...standardColumns(
-      column('PriorityLevel', 'string', 'The priority level that matching requests get.'),
-      column('MatchingPrecedence', 'string', 'The lower, the earlier it is tried.'),
-      column('DistinguisherMethod', 'string', 'What makes flows of the requests.'),
+      column('PriorityLevel', 'string', '`name` is the name of the priority level configuration being referenced Required.'),
+      column(
+        'MatchingPrecedence',
+        'string',
+        '`matchingPrecedence` is used to choose among the FlowSchemas that match a given request. The chosen FlowSchema is among those with the numerically lowest (which we take to be logically highest) MatchingPrecedence.  Each MatchingPrecedence value must be ranged in [1,10000]. Note that if the precedence is not specified, it will be set to 1000 as default.',
+      ),
+      column(
+        'DistinguisherMethod',
+        'string',
+        '`distinguisherMethod` defines how to compute the flow distinguisher for requests that match this schema. `nil` specifies that the distinguisher is disabled and thus will always be the empty string.',
+      ),
     ),
     column('MissingPL', 'string', 'references a broken or non-existent PriorityLevelConfiguration'),
   ],

@@ -121,7 +121,13 @@ export const networkPolicy = define<NetworkPolicy>({
   validate: (object) => validate(object),
   validateUpdate: validate,
   validateName: nameIsDNSSubdomain,
-  columns: standardColumns(column('Pod-Selector', 'string', 'The pods that the policy is about.')),
+  columns: standardColumns(
+    column(
+      'Pod-Selector',
+      'string',
+      "podSelector selects the pods to which this NetworkPolicy object applies. The array of rules is applied to any pods selected by this field. An empty selector matches all pods in the policy's namespace. Multiple network policies can select the same set of pods. In this case, the ingress rules for each are combined additively. This field is optional. If it is not specified, it defaults to an empty selector.",
+    ),
+  ),
   row: (object, now) => [
     object.metadata?.name ?? '',
     formatLabelSelector(object.spec?.podSelector ?? {}) || '<none>',

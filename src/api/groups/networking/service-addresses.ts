@@ -1,7 +1,7 @@
 import { type FieldError, FieldPath, invalid, required } from '../../meta/field-error.ts';
 import { isDNS1123Label, isDNS1123Subdomain, isPathSegmentName, nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { IPAddress, ServiceCIDR } from '../../types/networking-v1.ts';
-import { age, column, groupVersion, standardColumns } from '../define.ts';
+import { age, column, groupVersion, nameColumn, standardColumns } from '../define.ts';
 import { check, checkRequired, immutable } from '../field-checks.ts';
 import { parseCIDR, validateCIDR, validateIP } from '../ip.ts';
 
@@ -43,7 +43,13 @@ export const serviceCIDR = define<ServiceCIDR>({
   validate: validateServiceCIDR,
   validateUpdate: validateServiceCIDRUpdate,
   validateName: nameIsDNSSubdomain,
-  columns: standardColumns(column('CIDRs', 'string', 'The ranges that addresses of Services are taken from.')),
+  columns: standardColumns(
+    column(
+      'CIDRs',
+      'string',
+      'CIDRs defines the IP blocks in CIDR notation (e.g. "192.168.0.0/24" or "2001:db8::/64") from which to assign service cluster IPs. Max of two CIDRs is allowed, one of each IP family. This field is immutable.',
+    ),
+  ),
   row: (object, now) => [
     object.metadata?.name ?? '',
     (object.spec?.cidrs ?? []).join(','),
@@ -81,6 +87,13 @@ export const ipAddress = define<IPAddress>({
     ...immutable(parentPath, object.spec?.parentRef, old.spec?.parentRef),
   ],
   validateName: (name) => validateIP('', name).map((error) => error.detail),
-  columns: standardColumns(column('ParentRef', 'string', 'What the address is taken by.')),
-  row: (object, now) => [object.metadata?.name ?? '', formatParent(object), age(object.metadata?.creationTimestamp, now)],
+  columns: [
+    nameColumn,
+    column(
+      'ParentRef',
+      'string',
+      'ParentRef references the resource that an IPAddress is attached to. An IPAddress must reference a parent object.',
+    ),
+  ],
+  row: (object) => [object.metadata?.name ?? '', formatParent(object)],
 });

@@ -32,8 +32,16 @@ export const csiStorageCapacity = define<CSIStorageCapacity>({
   validateName: nameIsDNSSubdomain,
   columns: [
     nameColumn,
-    column('StorageClassName', 'string', 'The class that the capacity is of.'),
-    column('Capacity', 'string', 'What the driver can still provide.'),
+    column(
+      'StorageClassName',
+      'string',
+      'storageClassName represents the name of the StorageClass that the reported capacity applies to. It must meet the same requirements as the name of a StorageClass object (non-empty, DNS subdomain). If that object no longer exists, the CSIStorageCapacity object is obsolete and should be removed by its creator. This field is immutable.',
+    ),
+    column(
+      'Capacity',
+      'string',
+      'capacity is the value reported by the CSI driver in its GetCapacityResponse for a GetCapacityRequest with topology and parameters that match the previous fields.\n\nThe semantic is currently (CSI spec 1.2) defined as: The available capacity, in bytes, of the storage that can be used to provision volumes. If not set, that information is currently unavailable.',
+    ),
   ],
   row: (object) => [
     object.metadata?.name ?? '',

@@ -81,10 +81,18 @@ export const storageClass = define<StorageClass>({
   },
   validateName: nameIsDNSSubdomain,
   columns: standardColumns(
-    column('Provisioner', 'string', 'What makes the volumes of this class.'),
-    column('ReclaimPolicy', 'string', 'What happens to the volumes of this class when their claims go.'),
-    column('VolumeBindingMode', 'string', 'When claims of this class are bound.'),
-    column('AllowVolumeExpansion', 'string', 'Whether claims of this class may grow.'),
+    column('Provisioner', 'string', 'provisioner indicates the type of the provisioner.'),
+    column(
+      'ReclaimPolicy',
+      'string',
+      'reclaimPolicy controls the reclaimPolicy for dynamically provisioned PersistentVolumes of this storage class. Defaults to Delete.',
+    ),
+    column(
+      'VolumeBindingMode',
+      'string',
+      'volumeBindingMode indicates how PersistentVolumeClaims should be provisioned and bound.  When unset, VolumeBindingImmediate is used. This field is only honored by servers that enable the VolumeScheduling feature.',
+    ),
+    column('AllowVolumeExpansion', 'string', 'allowVolumeExpansion shows whether the storage class allow volume expand.'),
   ),
   row: (object, now) => {
     const marked = isDefault(
@@ -117,7 +125,7 @@ export const volumeAttributesClass = define<VolumeAttributesClass>({
       deepEqual(object[field], old[field]) ? [] : [forbidden(field, `updates to ${field} are forbidden.`)],
     ),
   validateName: nameIsDNSSubdomain,
-  columns: standardColumns(column('DriverName', 'string', 'The CSI driver that the class is for.')),
+  columns: standardColumns(column('DriverName', 'string', 'Name of the CSI driver This field is immutable.')),
   row: (object, now) => {
     const marked = isDefault(object.metadata?.annotations, 'volumeattributesclass.alpha.kubernetes.io/is-default-class');
     return [

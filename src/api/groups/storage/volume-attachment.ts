@@ -59,10 +59,21 @@ export const volumeAttachment = define<VolumeAttachment>({
   validateStatusUpdate: validateStatus,
   validateName: nameIsDNSSubdomain,
   columns: standardColumns(
-    { ...column('Attacher', 'string', 'The driver that attaches the volume.'), format: 'name' },
-    column('PV', 'string', 'The volume to attach.'),
-    column('Node', 'string', 'The node to attach it to.'),
-    column('Attached', 'boolean', 'Whether the volume is attached.'),
+    {
+      ...column(
+        'Attacher',
+        'string',
+        'attacher indicates the name of the volume driver that MUST handle this request. This is the name returned by GetPluginName().',
+      ),
+      format: 'name',
+    },
+    column('PV', 'string', 'persistentVolumeName represents the name of the persistent volume to attach.'),
+    column('Node', 'string', 'nodeName represents the node that the volume should be attached to.'),
+    column(
+      'Attached',
+      'boolean',
+      'attached indicates the volume is successfully attached. This field must only be set by the entity completing the attach operation, i.e. the external-attacher.',
+    ),
   ),
   row: (object, now) => [
     object.metadata?.name ?? '',
