@@ -15,6 +15,7 @@ import { podGcController } from './pod-gc.ts';
 import { replicaSetController, replicationControllerController } from './replica-set.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
+import { statefulSetController } from './stateful-set/controller.ts';
 import { taintEvictionController } from './taint-eviction/controller.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 
@@ -37,6 +38,7 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     replicaSetController(),
     replicationControllerController(),
     deploymentController(),
+    statefulSetController(),
     endpointsController(),
     endpointSliceController(),
     endpointSliceMirroringController(),

@@ -91,10 +91,16 @@ export class CidrSet {
     if (other.width !== width) return undefined;
     const end = base + (1n << BigInt(width - prefix));
     const otherEnd = other.base + (1n << BigInt(width - other.prefix));
-    const from = other.base > base ? other.base : base;
-    const to = otherEnd < end ? otherEnd : end;
-    if (from >= to) return undefined;
+    if (other.base >= end || otherEnd <= base) return undefined;
+    const from = bigger(base, other.base);
+    const to = -bigger(-end, -otherEnd);
     const shift = BigInt(width - this.#partPrefix);
     return { from: Number((from - base) >> shift), to: Number((to - 1n - base) >> shift) };
   }
+}
+
+/** Math.max knows no bigints. */
+function bigger(a: bigint, b: bigint): bigint {
+  if (a > b) return a;
+  return b;
 }
