@@ -108,6 +108,7 @@ export class Images {
     try {
       present = await this.#runtime.imageStatus(name, signal);
     } catch (err) {
+      if (signal.aborted) throw err;
       const message = `Failed to inspect image ${JSON.stringify(wanted)}: ${rpcText(err)}`;
       record('Warning', 'InspectFailed', message);
       throw new StartError('ImageInspectError', message);

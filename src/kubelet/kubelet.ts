@@ -17,6 +17,7 @@ import { RuntimeError, runtimeErrorCodes } from '../runtime/contract.ts';
 import { backoffDelay } from '../util/backoff.ts';
 import type { Timer } from '../util/clock.ts';
 import { rejection } from './admission.ts';
+import { goDuration } from './crash-backoff.ts';
 import type { DnsOptions } from './dns.ts';
 import type { DownwardContext } from './downward.ts';
 import { referencedObjects } from './env.ts';
@@ -42,6 +43,8 @@ const RELIST_MS = 1000;
 const IDLE_RELIST_MS = 10_000;
 /** With events from the runtime a look is only insurance. Milliseconds. */
 const EVENTED_RELIST_MS = 60_000;
+/** Without a look for so long the node is not ready. Milliseconds. */
+const RELIST_THRESHOLD_MS = 180_000;
 /** A stream of events that has lived this long works. Milliseconds. */
 const EVENTS_TRUSTED_MS = 1000;
 /** Waits before each look for a container whose end was told: containerd tells of it before its CRI has taken note. Milliseconds. */
@@ -68,7 +71,9 @@ export class KubeletCore {
   #relistTimer: Timer | undefined;
   #relisting = false;
   #evented = false;
-  #relistError: string | undefined;
+  /** Monotonic time of the last look at everything. */
+  #relistedAt = 0;
+  #relistFailing = false;
   #relisted = false;
   #port = 10_250;
 
@@ -96,7 +101,7 @@ export class KubeletCore {
       logger: options.logger,
       recorder: options.recorder,
       port: () => this.#port,
-      problems: () => (this.#relistError === undefined ? [] : [`PLEG is not healthy: ${this.#relistError}`]),
+      problems: () => this.#relistProblems(),
     });
   }
 
@@ -269,6 +274,7 @@ export class KubeletCore {
         this.#runtimeName = (await runtime.version(signal)).runtimeName;
         await this.cache.relist(signal);
         this.#relisted = true;
+        this.#relistedAt = clock.monotonic();
         this.reporter.poke();
         return;
       } catch (err) {
@@ -278,6 +284,16 @@ export class KubeletCore {
         await clock.sleep(backoffDelay(RUNTIME_RETRY, failures), signal);
       }
     }
+  }
+
+  /** Why what is known of the runtime is too old to be trusted (genericPLEG.Healthy). */
+  #relistProblems(): readonly string[] {
+    if (!this.#relisted) return [];
+    const age = this.options.clock.monotonic() - this.#relistedAt;
+    if (age < RELIST_THRESHOLD_MS) return [];
+    return [
+      `PLEG is not healthy: pleg was last seen active ${goDuration(Math.round(age))} ago; threshold is ${goDuration(RELIST_THRESHOLD_MS)}`,
+    ];
   }
 
   #seen(pod: Pod): void {
@@ -366,16 +382,19 @@ export class KubeletCore {
     let failed = false;
     try {
       await this.cache.relist(signal);
-      if (this.#relistError !== undefined) {
-        this.#relistError = undefined;
+      this.#relistedAt = this.options.clock.monotonic();
+      if (this.#relistFailing) {
+        this.#relistFailing = false;
         this.reporter.poke();
+        // What could not be done for want of a runtime can be now.
+        for (const worker of this.#workers.values()) worker.poke();
       }
     } catch (err) {
       failed = true;
-      if (!signal.aborted && this.#relistError === undefined) {
+      if (!signal.aborted && !this.#relistFailing) {
         this.options.logger.warn({ err }, 'could not list what the container runtime runs');
       }
-      this.#relistError = 'pleg was last seen active before the container runtime stopped answering';
+      this.#relistFailing = true;
     } finally {
       this.#relisting = false;
     }

@@ -106,9 +106,13 @@ export function podStatus(pod: Pod, observed: ObservedPod, context: StatusContex
     generation,
   );
 
+  const seenIPs = ipsInOrder(observed.sandboxes[0]?.ips ?? [], context.hostIPs).map((ip) => ({ ip }));
+  // A stopped sandbox has none any more; what a pod that has ended had is still told.
   const podIPs = isHostNetwork(pod)
     ? (previous.podIPs ?? context.hostIPs.map((ip) => ({ ip })))
-    : ipsInOrder(observed.sandboxes[0]?.ips ?? [], context.hostIPs).map((ip) => ({ ip }));
+    : seenIPs.length > 0
+      ? seenIPs
+      : (previous.podIPs ?? []);
   return {
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     phase,

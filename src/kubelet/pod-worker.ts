@@ -1,4 +1,5 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
+import { deepEqual } from '../api/groups/define.ts';
 import type { Pod, PodStatus } from '../api/types/core-v1.ts';
 import type { PodSandboxConfig } from '../runtime/contract.ts';
 import { backoffDelay } from '../util/backoff.ts';
@@ -10,6 +11,7 @@ import { podDns } from './dns.ts';
 import { nodeHostname, podHostname } from './hosts.ts';
 import { graceForKill, killContainer, killPod } from './kill-pod.ts';
 import { isRunning, latest, type ObservedPod } from './observed.ts';
+import { ownConditions } from './pod-conditions.ts';
 import type { PodServices } from './pod-services.ts';
 import { type AnyContainer, gracePeriodOf, isHostNetwork, isTerminalPhase, podFormat, podUid } from './pod-spec.ts';
 import { ipsInOrder, podStatus, type StartFailure } from './pod-status.ts';
@@ -53,6 +55,8 @@ export class PodWorker {
   #timer: Timer | undefined;
   #wakeAt = Number.POSITIVE_INFINITY;
   #failuresInRow = 0;
+  /** After a failure: no look before this. Milliseconds since the epoch. */
+  #holdUntil = 0;
   #volumesStale = true;
   #volumes: VolumePaths = new Map();
   #volumeFailures = 0;
@@ -90,10 +94,15 @@ export class PodWorker {
     const before = this.#pod;
     this.#pod = pod;
     // The downward API shows these in files.
-    if (before.metadata?.labels !== pod.metadata?.labels || before.metadata?.annotations !== pod.metadata?.annotations) {
-      this.#volumesStale = true;
-    }
+    const shown = !deepEqual(
+      [before.metadata?.labels, before.metadata?.annotations],
+      [pod.metadata?.labels, pod.metadata?.annotations],
+    );
+    if (shown) this.#volumesStale = true;
     if (this.#ends() && (this.#shrinkGrace() || !ended)) this.#abort();
+    // The echo of a status written here changes nothing.
+    if (!shown && this.#ends() === ended && !concernsKubelet(before, pod)) return;
+    this.#holdUntil = 0;
     this.poke();
   }
 
@@ -101,6 +110,7 @@ export class PodWorker {
   removed(last: Pod): void {
     this.#pod = last;
     this.#gone = true;
+    this.#holdUntil = 0;
     this.#shrinkGrace();
     if (this.#stage !== 'terminated') this.#abort();
     this.poke();
@@ -110,6 +120,7 @@ export class PodWorker {
   evict(reason: string, message: string): void {
     if (this.#verdict !== undefined) return;
     this.#verdict = { reason, message };
+    this.#holdUntil = 0;
     this.#shrinkGrace();
     this.#abort();
     this.poke();
@@ -163,9 +174,14 @@ export class PodWorker {
   async #run(): Promise<void> {
     this.#busy = true;
     while (this.#dirty && !this.#stopped && (this.#stage as Stage) !== 'released') {
-      this.#dirty = false;
       this.#timer?.cancel();
       this.#timer = undefined;
+      // What failed is not tried again at once, whatever is going on around it.
+      if (this.#services.clock.now() < this.#holdUntil) {
+        this.#wakeAt = this.#holdUntil;
+        break;
+      }
+      this.#dirty = false;
       this.#wakeAt = Number.POSITIVE_INFINITY;
       this.#current = new AbortController();
       const { signal } = this.#current;
@@ -179,7 +195,9 @@ export class PodWorker {
         }
         this.#failuresInRow++;
         this.#services.logger.warn({ err, pod: podFormat(this.#pod) }, 'error syncing pod, skipping');
-        this.#wakeIn(backoffDelay(RETRY, this.#failuresInRow));
+        const wait = backoffDelay(RETRY, this.#failuresInRow);
+        this.#holdUntil = this.#services.clock.now() + wait;
+        this.#wakeIn(wait);
       }
     }
     this.#busy = false;
@@ -351,6 +369,8 @@ export class PodWorker {
     await chmod(config.logDirectory, 0o755);
     try {
       const id = await services.runtime.runPodSandbox(config, await services.runtimeHandler(this.#pod), signal);
+      // What could not start in the old one is not held back by that.
+      this.#retryAt.clear();
       await services.cache.refresh(this.uid, signal);
       this.#report();
       return id;
@@ -462,7 +482,8 @@ export class PodWorker {
       if (c.state !== 'exited' && c.state !== 'created') continue;
       const seen = (dead.get(c.name) ?? 0) + 1;
       dead.set(c.name, seen);
-      if (c.state === 'exited' && seen > DEAD_KEPT) {
+      const stillborn = c.state === 'created' && c !== latest(observed, c.name);
+      if (stillborn || (c.state === 'exited' && seen > DEAD_KEPT)) {
         await this.#services.runtime.removeContainer(c.id);
         if (c.logPath !== '') await rm(c.logPath, { force: true });
         removed = true;
@@ -519,3 +540,18 @@ export class PodWorker {
     }
   }
 }
+
+/** Whether the API's pod differs in what the kubelet goes by, beyond what the kubelet itself writes there. */
+function concernsKubelet(before: Pod, after: Pod): boolean {
+  const { generation, deletionTimestamp, deletionGracePeriodSeconds } = after.metadata ?? {};
+  return (
+    generation === undefined ||
+    before.metadata?.generation !== generation ||
+    before.metadata?.deletionTimestamp !== deletionTimestamp ||
+    before.metadata?.deletionGracePeriodSeconds !== deletionGracePeriodSeconds ||
+    // Readiness gates are others' conditions.
+    !deepEqual(othersConditions(before), othersConditions(after))
+  );
+}
+
+const othersConditions = (pod: Pod) => (pod.status?.conditions ?? []).filter((c) => !ownConditions.has(c.type));

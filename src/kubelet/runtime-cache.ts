@@ -14,6 +14,8 @@ import {
 
 /** Longest termination message of a container, bytes. */
 const MAX_MESSAGE = 4096;
+/** Pods remembered after they are gone. */
+const MAX_GONE = 1000;
 /** What of the log stands in for a message a failed container did not write. */
 const FALLBACK_LINES = 80;
 const FALLBACK_BYTES = 2048;
@@ -29,6 +31,8 @@ export class RuntimeCache {
   /** Details by id, valid for the state they were asked in. */
   readonly #containers = new Map<string, ObservedContainer>();
   readonly #sandboxes = new Map<string, ObservedSandbox>();
+  /** Pods that are gone, with the listing that said so: an older one, still under way, must not bring them back. */
+  readonly #gone = new Map<string, number>();
   #sequence = 0;
   /** Number of per-container and per-sandbox questions asked; for tests of the idle budget. */
   detailCalls = 0;
@@ -97,7 +101,7 @@ export class RuntimeCache {
     seen: number,
   ): Promise<void> {
     const before = this.#pods.get(uid);
-    if (before !== undefined && before.seen > seen) return;
+    if ((before?.seen ?? this.#gone.get(uid) ?? 0) > seen) return;
     if (before !== undefined && unchanged(before.pod, sandboxes, containers)) {
       this.#pods.set(uid, { seen, pod: before.pod });
       return;
@@ -108,7 +112,7 @@ export class RuntimeCache {
     ]);
     // Another listing may have come in while details were asked for.
     const now = this.#pods.get(uid);
-    if (now !== undefined && now.seen > seen) return;
+    if ((now?.seen ?? this.#gone.get(uid) ?? 0) > seen) return;
     const present = new Set([...sandboxes, ...containers].map((x) => x.id));
     for (const old of [...(now?.pod.containers ?? []), ...(now?.pod.sandboxes ?? [])]) {
       if (present.has(old.id)) continue;
@@ -116,8 +120,15 @@ export class RuntimeCache {
       this.#sandboxes.delete(old.id);
     }
     const labels = (sandboxes[0] ?? containers[0])?.labels ?? {};
-    if (present.size === 0) this.#pods.delete(uid);
-    else {
+    this.#gone.delete(uid);
+    if (present.size === 0) {
+      this.#pods.delete(uid);
+      this.#gone.set(uid, seen);
+      for (const oldest of this.#gone.keys()) {
+        if (this.#gone.size <= MAX_GONE) break;
+        this.#gone.delete(oldest);
+      }
+    } else {
       this.#pods.set(uid, {
         seen,
         pod: {

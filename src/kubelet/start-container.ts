@@ -107,20 +107,21 @@ export async function startContainer(
   }
   await mkdir(join(context.logDir, container.name), { recursive: true, mode: 0o755 });
 
+  // These two take milliseconds and are never called off: containerd would leave a container that can be neither started nor removed.
   let id: string;
   try {
     id = await runtime.createContainer(
       context.sandboxId,
       { ...config, userSpecifiedImage: container.image ?? '' },
       context.sandboxConfig,
-      signal,
     );
   } catch (err) {
     throw failed(err, 'CreateContainerError');
   }
   record('Normal', 'Created', 'Container created');
+  signal.throwIfAborted();
   try {
-    await runtime.startContainer(id, signal);
+    await runtime.startContainer(id);
   } catch (err) {
     throw failed(err, 'RunContainerError');
   }

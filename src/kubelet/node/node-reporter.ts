@@ -10,9 +10,9 @@ import type { ContainerRuntime } from '../../runtime/contract.ts';
 import { backoffDelay } from '../../util/backoff.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
-import { errorText } from '../runtime-errors.ts';
 import type { Machine, MachineFacts } from './machine.ts';
 import { initialNode, nodeStatus, type PressureLimits, statusChanged, transitionEvents } from './node-status.ts';
+import { RuntimeHealth } from './runtime-health.ts';
 
 /** How often the status is made (nodeStatusUpdateFrequency), and the longest it goes unwritten (nodeStatusReportFrequency). Milliseconds. */
 const UPDATE_MS = 10_000;
@@ -20,10 +20,6 @@ const REPORT_MS = 300_000;
 /** The lease is good for this long, and renewed four times in it. Seconds, milliseconds. */
 const LEASE_SECONDS = 40;
 const RENEW_MS = 10_000;
-/** A runtime that has not answered for this long is down. Milliseconds. */
-const RUNTIME_DOWN_MS = 30_000;
-/** While the node is not ready it looks more often, so that it becomes so without delay. Milliseconds. */
-const NOT_READY_UPDATE_MS = 500;
 const RETRY = { initial: 200, max: 7000 } as const;
 const LEASE_NAMESPACE = 'kube-node-lease';
 
@@ -57,13 +53,14 @@ export class NodeReporter {
   #node: Node | undefined;
   #status: NodeStatus | undefined;
   #lastReport = 0;
-  #runtimeSeen = Number.NEGATIVE_INFINITY;
-  #runtimeVersion = '';
+  readonly #health: RuntimeHealth;
   #poked: (() => void) | undefined;
+  #pokedMeanwhile = false;
 
   constructor(options: NodeReporterOptions) {
     this.#options = options;
     this.#facts = options.machine.facts();
+    this.#health = new RuntimeHealth(options.runtime, options.clock, options.logger, () => this.poke());
   }
 
   get facts(): MachineFacts {
@@ -77,13 +74,17 @@ export class NodeReporter {
   /** Registers, then reports and renews until the signal. Resolves at its end. */
   async run(signal: AbortSignal): Promise<void> {
     this.#event('Starting', 'Starting kubelet.');
+    // A runtime that answers is known from the start: the node registers ready.
+    await this.#health.check(signal);
+    const health = this.#health.run(signal);
     await this.#register(signal);
-    await Promise.all([this.#reportLoop(signal), this.#leaseLoop(signal)]);
+    await Promise.all([health, this.#reportLoop(signal), this.#leaseLoop(signal)]);
   }
 
   /** Something about the node has changed: look now. */
   poke(): void {
-    this.#poked?.();
+    if (this.#poked === undefined) this.#pokedMeanwhile = true;
+    else this.#poked();
   }
 
   #event(reason: string, message: string): void {
@@ -92,48 +93,20 @@ export class NodeReporter {
     recorder.event({ apiVersion: 'v1', kind: 'Node', metadata: { name: nodeName, uid: nodeName } }, 'Normal', reason, message);
   }
 
-  async #makeStatus(signal: AbortSignal): Promise<NodeStatus> {
+  async #makeStatus(): Promise<NodeStatus> {
     const o = this.#options;
-    const problems = [...o.problems()];
-    try {
-      const status = await o.runtime.status(signal);
-      if (this.#runtimeVersion === '') {
-        const version = await o.runtime.version(signal);
-        this.#runtimeVersion = `${version.runtimeName}://${version.runtimeVersion}`;
-      }
-      this.#runtimeSeen = o.clock.monotonic();
-      const runtime = status.conditions.find((c) => c.type === 'RuntimeReady');
-      const network = status.conditions.find((c) => c.type === 'NetworkReady');
-      if (runtime?.status !== true) {
-        problems.push(
-          `container runtime not ready: RuntimeReady=false reason:${runtime?.reason ?? ''} message:${runtime?.message ?? ''}`,
-        );
-      }
-      if (network?.status !== true) {
-        problems.push(
-          `container runtime network not ready: NetworkReady=false reason:${network?.reason ?? ''} message:${network?.message ?? ''}`,
-        );
-      }
-    } catch (err) {
-      signal.throwIfAborted();
-      const ago = o.clock.monotonic() - this.#runtimeSeen;
-      if (ago === Number.POSITIVE_INFINITY) problems.push('container runtime status check may not have completed yet');
-      else if (ago > RUNTIME_DOWN_MS) problems.push('container runtime is down');
-      o.logger.warn({ err: errorText(err) }, 'container runtime sanity check failed');
-    }
-    const [use, images] = await Promise.all([o.machine.use(o.rootDir), o.runtime.listImages(signal).catch(() => [])]);
     return nodeStatus({
       nodeName: o.nodeName,
       addresses: o.addresses,
       facts: this.#facts,
-      use,
+      use: await o.machine.use(o.rootDir),
       limits: o.limits,
       maxPods: o.maxPods,
       port: o.port(),
       reserved: o.reserved,
-      runtimeVersion: this.#runtimeVersion,
-      images,
-      problems,
+      runtimeVersion: this.#health.version,
+      images: this.#health.images,
+      problems: [...o.problems(), ...this.#health.problems()],
       previous: this.#status ?? this.#node?.status,
       now: o.clock.now(),
     });
@@ -143,7 +116,7 @@ export class NodeReporter {
     const { client, logger, clock, nodeName, labels, taints, unschedulable, providerId } = this.#options;
     for (let failures = 0; ; ) {
       try {
-        const status = await this.#makeStatus(signal);
+        const status = await this.#makeStatus();
         const wanted = initialNode(nodeName, labels, this.#facts.architecture, taints, status);
         const node: Node = {
           ...wanted,
@@ -202,7 +175,7 @@ export class NodeReporter {
   }
 
   async #reportLoop(signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.#options;
+    const { logger } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
       try {
@@ -213,24 +186,33 @@ export class NodeReporter {
         failures++;
         logger.warn({ err }, 'error updating node status, will retry');
       }
-      const ready = this.#status?.conditions?.find((c) => c.type === 'Ready')?.status === 'True';
-      const wait = failures > 0 ? backoffDelay(RETRY, failures) : ready ? UPDATE_MS : NOT_READY_UPDATE_MS;
-      await new Promise<void>((resolve) => {
-        const timer = clock.setTimer(wait, resolve);
-        const done = (): void => {
-          timer.cancel();
-          resolve();
-        };
-        this.#poked = done;
-        signal.addEventListener('abort', done, { once: true });
-      });
-      this.#poked = undefined;
+      const wait = failures > 0 ? backoffDelay(RETRY, failures) : UPDATE_MS;
+      await this.#pause(wait, signal);
     }
+  }
+
+  /** Until it is poked, at the latest for so long. */
+  #pause(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#pokedMeanwhile) {
+      this.#pokedMeanwhile = false;
+      return Promise.resolve();
+    }
+    return new Promise<void>((resolve) => {
+      const done = (): void => {
+        timer.cancel();
+        signal.removeEventListener('abort', done);
+        this.#poked = undefined;
+        resolve();
+      };
+      const timer = this.#options.clock.setTimer(ms, done);
+      signal.addEventListener('abort', done, { once: true });
+      this.#poked = done;
+    });
   }
 
   async #report(signal: AbortSignal): Promise<void> {
     const { client, clock, nodeName } = this.#options;
-    const status = await this.#makeStatus(signal);
+    const status = await this.#makeStatus();
     const before = this.#status;
     const due = clock.now() - this.#lastReport >= REPORT_MS;
     if (!due && this.#lastReport > 0 && !statusChanged(before, status, deepEqual)) return;
