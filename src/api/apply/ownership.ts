@@ -138,11 +138,11 @@ export function updateOwners(
   for (const [owner, owned] of owners) {
     const theirs = changes.in(owned.apiVersion);
     if (theirs === undefined) continue;
-    let set = difference(owned.set, theirs.removed);
+    const left = difference(owned.set, theirs.removed);
     // What the writer owned of it before, it still owns; so its set stays the same when it writes the same fields again.
-    if (owner !== writer) set = difference(set, theirs.written);
-    else set = union(set, written);
-    if (!isEmpty(set)) out.set(owner, set === owned.set ? owned : { ...owned, set });
+    const set = owner === writer ? union(left, written) : difference(left, theirs.written);
+    if (set === owned.set) out.set(owner, owned);
+    else if (!isEmpty(set)) out.set(owner, { ...owned, set });
   }
   if (!out.has(writer) && !isEmpty(written)) out.set(writer, { set: written, apiVersion: after.apiVersion, applied: false });
   return { owners: out, written };
