@@ -35,6 +35,8 @@ export class ClusterCache {
   readonly #counterIndex = new MatcherIndex<PodCounter>();
   readonly #nominated = new Map<string, Map<string, PodInfo>>();
   readonly #nominations = new Map<string, string>();
+  /** Claims of pods on nodes, `namespace/name`, and how many use each. */
+  readonly #claimUses = new Map<string, number>();
   /** Image name to the number of nodes that have it. */
   readonly #imageNodes = new Map<string, number>();
   readonly terms = new AffinityTermRegistry(
@@ -76,6 +78,11 @@ export class ClusterCache {
   /** Nodes that have an image. */
   nodesWithImage(name: string): number {
     return this.#imageNodes.get(name) ?? 0;
+  }
+
+  /** Placed pods that use a claim. */
+  claimUses(namespace: string, name: string): number {
+    return this.#claimUses.get(`${namespace}/${name}`) ?? 0;
   }
 
   namespaceLabels(name: string): Readonly<Record<string, string>> {
@@ -300,6 +307,12 @@ export class ClusterCache {
   #counted(info: PodInfo, node: NodeInfo, by: 1 | -1): void {
     node.generation = ++this.#generation;
     this.terms.count(info, node, by);
+    for (const claim of info.claims) {
+      const key = `${info.namespace}/${claim}`;
+      const uses = (this.#claimUses.get(key) ?? 0) + by;
+      if (uses === 0) this.#claimUses.delete(key);
+      else this.#claimUses.set(key, uses);
+    }
     this.#counterIndex.forMatching(info, (counter) => counter.count(node.slot, by));
   }
 

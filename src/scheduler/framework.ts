@@ -1,4 +1,6 @@
 import type { LabelSelector } from '../api/meta/label-selector.ts';
+import type { PersistentVolume, PersistentVolumeClaim } from '../api/types/core-v1.ts';
+import type { CSIDriver, CSINode, CSIStorageCapacity, StorageClass } from '../api/types/storage-v1.ts';
 import type { ClusterCache } from './cache.ts';
 import type { Hint } from './cluster-event.ts';
 import type { NodeInfo } from './node-info.ts';
@@ -14,11 +16,41 @@ export interface Rejection {
   readonly unresolvable: boolean;
 }
 
+/** What a pod's claims get: volumes that are there, and claims for which a volume is to be made. */
+export interface VolumeDecision {
+  readonly bindings: readonly { readonly claim: PersistentVolumeClaim; readonly volume: PersistentVolume }[];
+  readonly provisions: readonly PersistentVolumeClaim[];
+}
+
+/** Volumes and what belongs to them, with what was decided about them and is not yet seen. */
+export interface VolumeView {
+  claim(namespace: string, name: string): PersistentVolumeClaim | undefined;
+  volume(name: string): PersistentVolume | undefined;
+  volumesOfClass(name: string): readonly PersistentVolume[];
+  /** Whether a volume can be used on a node, by its node affinity. */
+  reaches(volume: PersistentVolume, node: NodeInfo): boolean;
+  storageClass(name: string): StorageClass | undefined;
+  csiDriver(name: string): CSIDriver | undefined;
+  csiNode(name: string): CSINode | undefined;
+  capacities(): readonly CSIStorageCapacity[];
+  /** Takes the decision for carried out, here and until the API shows it. `carriedOut`: the objects as they are to be written. */
+  assume(decision: VolumeDecision, node: string): { readonly carriedOut: VolumeDecision; revert(): void };
+  /** Carries a decision out; resolves when everything is bound. */
+  bind(pod: PodInfo, decision: VolumeDecision, node: string, signal: AbortSignal): Promise<void>;
+}
+
 /** What plugins may look at. Reads are of caches. */
 export interface ClusterView {
   readonly cache: ClusterCache;
+  readonly volumes: VolumeView;
   /** What a pod's Services and owner select by, together; undefined for a pod without either. */
   spreadSelector(pod: PodInfo): LabelSelector | undefined;
+}
+
+/** What a plugin has claimed for a pod. */
+export interface Preparation {
+  revert(): void;
+  carryOut(signal: AbortSignal): Promise<void>;
 }
 
 /** What a plugin worked out for one pod. Its `filter` looks at the state as it is when called. */
@@ -33,10 +65,11 @@ export interface PodPlan {
   score?(node: NodeInfo): number;
   /** Brings the scores to 0…100, in place, in the order of the nodes given. Absent: they are. */
   normalize?(scores: Int32Array, nodes: readonly NodeInfo[]): void;
-  /** Claims what the pod needs on the node that was chosen, in caches only. Returns how to give it back. */
-  reserve?(node: NodeInfo): () => void;
-  /** Work that must be done before the pod is bound to the node that was chosen. Errors put the pod back into the queue. */
-  preBind?(node: NodeInfo, signal: AbortSignal): Promise<void>;
+  /**
+   * Claims what the pod needs on the node that was chosen, in caches only. Returns how to give it back, and the work that must be done before the pod
+   * is bound; when that throws, the pod goes back into the queue.
+   */
+  prepare?(node: NodeInfo): Preparation | undefined;
 }
 
 /**

@@ -42,8 +42,6 @@ export class NodeInfo {
   nonZeroMilliCpu = 0;
   nonZeroMemory = 0;
   readonly scalars = new Map<string, number>();
-  /** Claims in use here, `namespace/name`, and by how many pods. */
-  readonly claims = new Map<string, number>();
   /** `TCP/80` to addresses, and how many pods hold each. */
   readonly #ports = new Map<string, Map<string, number>>();
 
@@ -104,7 +102,6 @@ export class NodeInfo {
     this.nonZeroMilliCpu += sign * requests.nonZeroMilliCpu;
     this.nonZeroMemory += sign * requests.nonZeroMemory;
     for (const [name, amount] of requests.scalars) tally(this.scalars, name, sign * amount);
-    for (const claim of pod.claims) tally(this.claims, `${pod.namespace}/${claim}`, sign);
     for (const p of pod.hostPorts) {
       const key = `${p.protocol}/${p.port}`;
       const addresses = this.#ports.get(key) ?? new Map<string, number>();

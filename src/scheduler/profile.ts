@@ -4,8 +4,12 @@ import { interPodAffinity } from './plugins/inter-pod-affinity.ts';
 import { nodeAffinity } from './plugins/node-affinity.ts';
 import { nodePorts } from './plugins/node-ports.ts';
 import { nodeName, nodeUnschedulable, taintToleration } from './plugins/node-selection.ts';
+import { nodeVolumeLimits } from './plugins/node-volume-limits.ts';
 import { podTopologySpread } from './plugins/pod-topology-spread.ts';
 import { balancedAllocation, nodeResourcesFit } from './plugins/resources.ts';
+import { volumeBinding } from './plugins/volume-binding.ts';
+import { volumeRestrictions } from './plugins/volume-restrictions.ts';
+import { volumeZone } from './plugins/volume-zone.ts';
 
 /** The default profile: upstream's plugins in upstream's order, which is the order in which their filters are asked. */
 export const defaultPlugins: readonly Plugin[] = [
@@ -15,6 +19,10 @@ export const defaultPlugins: readonly Plugin[] = [
   nodeAffinity,
   nodePorts,
   nodeResourcesFit,
+  volumeRestrictions,
+  nodeVolumeLimits,
+  volumeBinding,
+  volumeZone,
   podTopologySpread,
   interPodAffinity,
   balancedAllocation,

@@ -19,7 +19,7 @@ import { DefaultSelectors } from './default-selector.ts';
 import { type Diagnosis, fitMessage } from './diagnosis.ts';
 import { watchCluster } from './event-handlers.ts';
 import { evictVictims } from './eviction.ts';
-import type { ClusterView, Plugin } from './framework.ts';
+import type { ClusterView, Plugin, Preparation } from './framework.ts';
 import { noMetrics, type SchedulerMetrics, schedulerMetrics } from './metrics.ts';
 import { PodInfo } from './pod-info.ts';
 import { patchStatus } from './pod-status.ts';
@@ -27,6 +27,7 @@ import { findPreemption } from './preemption.ts';
 import { defaultPlugins } from './profile.ts';
 import { type QueuedPod, SchedulingQueue } from './queue.ts';
 import { type Placement, type PodPlans, SchedulingAlgorithm } from './scheduling-algorithm.ts';
+import { VolumeCache } from './volume-cache.ts';
 
 /** What a scheduler may be told. */
 export interface SchedulerOptions {
@@ -102,7 +103,11 @@ class Scheduler {
       metrics: this.#metrics,
     });
     const selectors = new DefaultSelectors(informers);
-    const view: ClusterView = { cache: this.#cache, spreadSelector: (pod) => selectors.of(pod) };
+    const view: ClusterView = {
+      cache: this.#cache,
+      volumes: new VolumeCache(informers, context.client, clock),
+      spreadSelector: (pod) => selectors.of(pod),
+    };
     this.#algorithm = new SchedulingAlgorithm({
       view,
       plugins: defaultPlugins,
@@ -192,30 +197,23 @@ class Scheduler {
 
   #place(queued: QueuedPod, { node, plans }: Placement, start: number): void {
     const { info } = queued;
-    const releases: (() => void)[] = [];
-    const preBinds: ((signal: AbortSignal) => Promise<void>)[] = [];
+    const preparations: Preparation[] = [];
     for (const { plan } of plans.global) {
-      if (plan.reserve !== undefined) releases.push(plan.reserve(node));
-      if (plan.preBind !== undefined) preBinds.push((signal) => plan.preBind!(node, signal));
+      const preparation = plan.prepare?.(node);
+      if (preparation !== undefined) preparations.push(preparation);
     }
     this.#cache.assume(info, node.name);
     this.#cache.unnominate(info.uid);
-    void this.#bind(queued, node.name, preBinds, releases, start);
+    void this.#bind(queued, node.name, preparations, start);
   }
 
-  async #bind(
-    queued: QueuedPod,
-    node: string,
-    preBinds: readonly ((signal: AbortSignal) => Promise<void>)[],
-    releases: readonly (() => void)[],
-    start: number,
-  ): Promise<void> {
+  async #bind(queued: QueuedPod, node: string, preparations: readonly Preparation[], start: number): Promise<void> {
     const { client, clock } = this.#context;
     const { info } = queued;
     const { uid, name, namespace } = info;
     this.#bindings++;
     try {
-      for (const preBind of preBinds) await preBind(this.#signal);
+      for (const preparation of preparations) await preparation.carryOut(this.#signal);
       const binding: KubernetesObject & { readonly target: object } = {
         apiVersion: 'v1',
         kind: 'Binding',
@@ -231,7 +229,7 @@ class Scheduler {
       this.#metrics.bound((now - (queued.firstAttemptAt ?? start)) / 1000, queued.attempts);
     } catch (err) {
       if (this.#signal.aborted) return;
-      for (const release of releases) release();
+      for (const preparation of preparations) preparation.revert();
       this.#cache.forget(uid);
       // What it was thought to take is free again.
       this.#queue.happened({ resource: 'AssignedPod', action: actions.delete, label: 'AssignedPodDelete', old: info });
