@@ -18,13 +18,12 @@ export const carriesSpdy = (exchange: Exchange): boolean =>
     .split(',')
     .some((protocol) => protocol.trim() === TUNNELED_PORT_FORWARD);
 
-const sockets = (): WebSocketServer =>
-  new WebSocketServer({
-    noServer: true,
-    maxPayload: MAX_PAYLOAD,
-    perMessageDeflate: false,
-    handleProtocols: () => TUNNELED_PORT_FORWARD,
-  });
+/** The protocol's name has a slash, which RFC 6455 does not allow and `ws` does not take: it is answered beside `ws`. */
+function sockets(): WebSocketServer {
+  const server = new WebSocketServer({ noServer: true, maxPayload: MAX_PAYLOAD, perMessageDeflate: false });
+  server.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${TUNNELED_PORT_FORWARD}`));
+  return server;
+}
 
 /** Takes SPDY out of a WebSocket, for a kubelet that speaks it plainly. Resolves at the end. */
 export async function tunnelSpdy(
@@ -37,6 +36,7 @@ export async function tunnelSpdy(
   const { upgrade } = exchange;
   if (upgrade === undefined) throw new Error('not an upgrade');
   const far = await openSpdy(exchange, backend, target, host, clock);
+  delete exchange.req.headers['sec-websocket-protocol'];
   const near = await new Promise<Duplex>((resolve) => {
     sockets().handleUpgrade(exchange.req as never, upgrade.socket, upgrade.head, (ws) =>
       resolve(createWebSocketStream(ws, { allowHalfOpen: false })),
