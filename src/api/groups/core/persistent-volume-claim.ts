@@ -9,6 +9,7 @@ import { semanticEqual } from '../semantic-equal.ts';
 import { accessModeFaults, formatAccessModes } from './access-modes.ts';
 import { storageClassAnnotation } from './persistent-volume.ts';
 import { positiveQuantityFaults, quantityFaults } from './resource-faults.ts';
+import { specDiff } from './spec-diff.ts';
 
 const define = groupVersion('', 'v1');
 const specPath = new FieldPath('spec');
@@ -115,7 +116,7 @@ function validateUpdate(object: PersistentVolumeClaim, old: PersistentVolumeClai
   if (object.status?.phase === 'Bound' && left.resources?.requests !== undefined) left = withRequest(left, oldSize);
   if (!semanticEqual('io.k8s.api.core.v1.PersistentVolumeClaimSpec', left, right)) {
     const detail = 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
-    errors.push(forbidden('spec', detail));
+    errors.push(forbidden('spec', `${detail}\n${specDiff('core.PersistentVolumeClaimSpec', right, left)}`));
   }
   const newSize = String(after.resources?.requests?.['storage'] ?? '0');
   if (compareQuantities(newSize, String(oldSize ?? '0')) < 0) {
@@ -124,8 +125,12 @@ function validateUpdate(object: PersistentVolumeClaim, old: PersistentVolumeClai
     }
   }
   errors.push(...immutable('volumeMode', after.volumeMode, before.volumeMode));
-  if (before.volumeAttributesClassName !== undefined && after.volumeAttributesClassName === undefined) {
-    errors.push(forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden'));
+  // Which attributes a volume has is known once a class was applied; before that, the wish can be taken back.
+  const className = after.volumeAttributesClassName;
+  if (className !== before.volumeAttributesClassName && old.status?.currentVolumeAttributesClassName !== undefined && !className) {
+    const to = className === undefined ? 'nil' : 'empty string';
+    const detail = `update to ${to} is forbidden when status.currentVolumeAttributesClassName is not nil`;
+    errors.push(forbidden('spec.volumeAttributesClassName', detail));
   }
   return errors;
 }

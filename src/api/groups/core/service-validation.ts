@@ -14,6 +14,8 @@ const at = (name: string): FieldPath => spec.child(name);
 const maxAffinitySeconds = 86400;
 const kubeletPort = 10250;
 const sourceRangesAnnotation = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+const topologyMode = 'service.kubernetes.io/topology-mode';
+const topologyHints = 'service.kubernetes.io/topology-aware-hints';
 const onlyLoadBalancer = "may only be used when `type` is 'LoadBalancer'";
 
 const isHeadless = (s: ServiceSpec): boolean => s.clusterIPs?.length === 1 && s.clusterIPs[0] === 'None';
@@ -39,7 +41,7 @@ export function validateServiceUpdate(object: Service, old: Service): readonly F
 function faults(object: Service, old: ServiceSpec | undefined): readonly FieldError[] {
   const s = object.spec ?? {};
   const ports = s.ports ?? [];
-  const errors: FieldError[] = [];
+  const errors: FieldError[] = [...topologyFaults(object)];
   if (ports.length === 0 && !isHeadless(s) && s.type !== 'ExternalName') errors.push(required(at('ports')));
   errors.push(...typeFaults(s));
   const names = new Set<string>();
@@ -55,6 +57,15 @@ function faults(object: Service, old: ServiceSpec | undefined): readonly FieldEr
   errors.push(...oneOf(at('type'), s.type, ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']));
   errors.push(...duplicatePorts(s), ...loadBalancerFaults(object, old), ...trafficFaults(s));
   return errors;
+}
+
+/** The annotation has two names; they may not disagree. */
+function topologyFaults(object: Service): readonly FieldError[] {
+  const mode = object.metadata?.annotations?.[topologyMode];
+  const hints = object.metadata?.annotations?.[topologyHints];
+  if (mode === undefined || hints === undefined || mode === hints) return [];
+  const path = new FieldPath('metadata.annotations').key(topologyMode);
+  return [invalid(path, mode, `must match annotations[${topologyHints}] when both are specified`)];
 }
 
 function typeFaults(s: ServiceSpec): readonly FieldError[] {
