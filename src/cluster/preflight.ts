@@ -21,6 +21,8 @@ export function missingPackages(): readonly string[] {
 export function realNodeObstacle(): string | undefined {
   if (process.platform !== 'linux') return `real nodes need Linux, this is ${process.platform}`;
   if (process.getuid?.() !== 0) return 'real nodes need root';
+  if (!['cgroup.controllers', 'memory'].some((name) => existsSync(`/sys/fs/cgroup/${name}`)))
+    return 'no cgroups are mounted on /sys/fs/cgroup (`ip netns exec` hides them; use nsenter --net=/run/netns/NAME)';
   return undefined;
 }
 

@@ -90,13 +90,13 @@ export class Machine {
     }
   }
 
-  /** Runs a command to its end. */
+  /** Runs a command to its end. By nsenter: `ip netns exec` would hide the cgroups, for it mounts another /sys. */
   run(
     command: string,
     args: readonly string[],
     options: { readonly input?: string; readonly timeoutMs?: number; readonly env?: NodeJS.ProcessEnv } = {},
   ): Outcome {
-    const done: SpawnSyncReturns<string> = spawnSync('ip', ['netns', 'exec', this.netns, command, ...args], {
+    const done: SpawnSyncReturns<string> = spawnSync('nsenter', [`--net=/run/netns/${this.netns}`, command, ...args], {
       cwd: root,
       encoding: 'utf8',
       env: { ...this.#env, ...options.env },
@@ -111,7 +111,7 @@ export class Machine {
 
   /** Starts a command and leaves it running. */
   start(command: string, args: readonly string[]): ReturnType<typeof spawn> {
-    return spawn('ip', ['netns', 'exec', this.netns, command, ...args], {
+    return spawn('nsenter', [`--net=/run/netns/${this.netns}`, command, ...args], {
       cwd: root,
       env: this.#env,
       stdio: ['pipe', 'pipe', 'pipe'],
