@@ -5,15 +5,7 @@ import { actions, type EventResource, type Hint } from '../cluster-event.ts';
 import { type ClusterView, isRejection, type Plugin, type Rejection, rejectForGood, type VolumeDecision } from '../framework.ts';
 import type { NodeInfo } from '../node-info.ts';
 import { compileSelector, type PodInfo } from '../pod-info.ts';
-import {
-  bySize,
-  claimClass,
-  findVolume,
-  fullyBound,
-  topologyAllows,
-  volumeAnnotations,
-  volumeReaches,
-} from '../volume-matching.ts';
+import { bySize, claimClass, findVolume, fullyBound, topologyAllows, volumeAnnotations } from '../volume-matching.ts';
 
 const NAME = 'VolumeBinding';
 const NO_PROVISIONER = 'kubernetes.io/no-provisioner';
