@@ -144,7 +144,7 @@ describe.skipIf(obstacle !== '')('the guestbook', () => {
   it('describes, explains, and lists what there is', () => {
     const pod = webPods()[0]!.metadata.name;
     const described = cluster.kubectl('describe', 'pod', pod);
-    for (const text of ['Readiness:', 'Successfully assigned default/', 'Started container web', 'Type    Reason'])
+    for (const text of ['Readiness:', 'Successfully assigned default/', 'Container started', 'Type    Reason'])
       expect(described).toContain(text);
     expect(cluster.kubectl('describe', 'deployment', 'web')).toContain('Scaled up replica set');
     expect(cluster.kubectl('explain', 'deployment.spec.strategy')).toContain('rollingUpdate');
