@@ -3,6 +3,7 @@
  * (`plan…`, `…Status`) and acts in a thin shell; it can be killed at any instruction and started again.
  */
 import type { Controller } from '../client/controller.ts';
+import { daemonSetController } from './daemon-set/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
 import { endpointSliceController } from './endpoint-slice/controller.ts';
 import { endpointSliceMirroringController } from './endpoint-slice-mirroring/controller.ts';
@@ -39,6 +40,7 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     replicationControllerController(),
     deploymentController(),
     statefulSetController(),
+    daemonSetController(),
     endpointsController(),
     endpointSliceController(),
     endpointSliceMirroringController(),

@@ -49,13 +49,16 @@ export function quickKubelet(accepts: (pod: Pod) => boolean = () => true, delayM
           client.delete(name, namespace, { gracePeriodSeconds: 0, preconditions: { uid: uid! } }).catch(ignore);
           return;
         }
-        if (pod.status?.phase === 'Running' || !accepts(pod)) return;
+        if ((pod.status?.phase ?? 'Pending') !== 'Pending' || !accepts(pod)) return;
         context.clock.setTimer(delayMs, () => {
           if (signal.aborted) return;
           const { clock } = context;
           client
             .get(name, namespace)
-            .then((now) => client.updateStatus({ ...now, status: { ...now.status, ...readyStatus(clock.now()) } }))
+            .then((now) => {
+              if ((now.status?.phase ?? 'Pending') !== 'Pending') return undefined;
+              return client.updateStatus({ ...now, status: { ...now.status, ...readyStatus(clock.now()) } });
+            })
             .catch(ignore);
         });
       };
