@@ -19,17 +19,21 @@ import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { storageObjectInUseProtection } from './storage-object-in-use-protection.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
+import { mutatingAdmissionWebhook } from './webhook/mutating.ts';
+import { validatingAdmissionWebhook, type WebhookOptions } from './webhook/validating.ts';
 
 export { ensurePriorityClasses } from './priority.ts';
+export type { ResolveService } from './webhook/client.ts';
+export type { EvaluateExpression } from './webhook/match.ts';
 
-export interface AdmissionOptions {
+export interface AdmissionOptions extends WebhookOptions {
   /** Asked whether the one who writes may do what the write stands for: approve, sign, grant. */
   readonly authorizer: Authorizer;
 }
 
 /** Upstream's default-on plugins (AllOrderedPlugins less DefaultOffAdmissionPlugins). */
-export function defaultAdmission({ authorizer }: AdmissionOptions): readonly AdmissionPlugin[] {
-  return [
+export function defaultAdmission({ authorizer, ...webhooks }: AdmissionOptions): readonly AdmissionPlugin[] {
+  const builtin = [
     namespaceLifecycle(),
     limitRanger(),
     serviceAccount(),
@@ -47,7 +51,12 @@ export function defaultAdmission({ authorizer }: AdmissionOptions): readonly Adm
     certificateSubjectRestriction(),
     defaultIngressClass(),
     podTopologyLabels(),
+  ];
+  return [
+    ...builtin,
+    mutatingAdmissionWebhook({ ...webhooks, before: builtin }),
     rbacEscalation(authorizer),
+    validatingAdmissionWebhook(webhooks),
     resourceQuota(),
   ];
 }

@@ -1,0 +1,178 @@
+import type { IncomingMessage } from 'node:http';
+import { Agent, request as httpsRequest } from 'node:https';
+import { isIP } from 'node:net';
+import type { ServiceReference, WebhookClientConfig } from '../../../api/types/admissionregistration-v1.ts';
+import type { Clock } from '../../../util/clock.ts';
+
+/** What an answer may be, in bytes. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+/** Connections to one webhook at a time. */
+const MAX_SOCKETS = 64;
+/** Webhooks whose connections are kept. */
+const MAX_AGENTS = 200;
+const DEFAULT_PORT = 443;
+
+/** Where a Service is reached, by its name and one of its ports. Throws an Error when it cannot be. */
+export type ResolveService = (namespace: string, name: string, port: number) => { readonly host: string; readonly port: number };
+
+/** Calls webhooks over HTTPS, each trusted by its own CA bundle. Connections are kept and shared by what they are trusted by. */
+export class WebhookClient {
+  readonly #resolve: ResolveService;
+  readonly #clock: Clock;
+  readonly #agents = new Map<string, Agent>();
+
+  constructor(resolve: ResolveService, clock: Clock) {
+    this.#resolve = resolve;
+    this.#clock = clock;
+  }
+
+  /** POSTs JSON and answers the parsed JSON. Rejects with an Error as Go's HTTP client words it. */
+  async post(config: WebhookClientConfig, body: object, timeoutSeconds: number): Promise<unknown> {
+    const { service } = config;
+    const text = `${service === undefined ? (config.url ?? '') : serviceUrl(service)}?timeout=${timeoutSeconds}s`;
+    try {
+      const address =
+        service === undefined ? undefined : this.#resolve(service.namespace, service.name, service.port ?? DEFAULT_PORT);
+      const answer = await this.#send(new URL(text), address, config.caBundle ?? '', JSON.stringify(body), timeoutSeconds);
+      if (answer.status !== 200) throw new AnswerFault(httpMessage(answer.status, answer.text.trim()));
+      return parse(answer.text);
+    } catch (err) {
+      if (err instanceof AnswerFault) throw err;
+      throw new Error(`Post ${JSON.stringify(text)}: ${goMessage(err as Error)}`);
+    }
+  }
+
+  #send(
+    target: URL,
+    address: { readonly host: string; readonly port: number } | undefined,
+    caBundle: string,
+    body: string,
+    timeoutSeconds: number,
+  ): Promise<{ readonly status: number; readonly text: string }> {
+    return new Promise((resolve, reject) => {
+      const payload = Buffer.from(body);
+      const name = target.hostname.replace(/^\[|\]$/g, '');
+      const request = httpsRequest(
+        {
+          agent: this.#agent(target.host, caBundle),
+          method: 'POST',
+          host: address?.host ?? name,
+          port: address?.port ?? (target.port === '' ? DEFAULT_PORT : Number(target.port)),
+          // Names are proved by SNI; addresses have none, and are proved by themselves.
+          ...(isIP(name) === 0 ? { servername: name } : {}),
+          path: `${target.pathname}${target.search}`,
+          headers: {
+            host: target.host,
+            'content-type': 'application/json',
+            accept: 'application/json, */*',
+            'content-length': payload.length,
+            'user-agent': 'kube-apiserver-admission',
+          },
+        },
+        (answer) => {
+          read(answer).then(resolve, reject);
+        },
+      );
+      const timer = this.#clock.setTimer(timeoutSeconds * 1000, () => request.destroy(new Error('context deadline exceeded')));
+      request.on('error', reject);
+      request.on('close', () => timer.cancel());
+      request.end(payload);
+    });
+  }
+
+  #agent(host: string, caBundle: string): Agent {
+    const key = `${host} ${caBundle}`;
+    let agent = this.#agents.get(key);
+    if (agent === undefined) {
+      const oldest = this.#agents.keys().next().value;
+      if (this.#agents.size >= MAX_AGENTS && oldest !== undefined) {
+        this.#agents.get(oldest)?.destroy();
+        this.#agents.delete(oldest);
+      }
+      agent = new Agent({
+        keepAlive: true,
+        maxSockets: MAX_SOCKETS,
+        ...(caBundle === '' ? {} : { ca: Buffer.from(caBundle, 'base64') }),
+      });
+      this.#agents.set(key, agent);
+    }
+    return agent;
+  }
+}
+
+const serviceUrl = ({ name, namespace, path = '', port = DEFAULT_PORT }: ServiceReference): string =>
+  `https://${name}.${namespace}.svc:${port}${path === '' || path.startsWith('/') ? '' : '/'}${path}`;
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (err) {
+    throw new AnswerFault((err as Error).message);
+  }
+}
+
+async function read(answer: IncomingMessage): Promise<{ status: number; text: string }> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_ANSWER_BYTES) throw new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return { status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString() };
+}
+
+/** There was an answer, but it is no use. */
+class AnswerFault extends Error {}
+
+/** What client-go says of an answer that is not a 200. */
+function httpMessage(status: number, text: string): string {
+  switch (status) {
+    case 400:
+      return 'the server rejected our request for an unknown reason';
+    case 401:
+      return 'the server has asked for the client to provide credentials';
+    case 403:
+      return text === '' ? 'forbidden' : text;
+    case 404:
+      return 'the server could not find the requested resource';
+    case 405:
+      return 'the server does not allow this method on the requested resource';
+    case 409:
+      return 'the server reported a conflict';
+    case 429:
+      return 'the server has received too many requests and has asked us to try again later';
+    case 503:
+      return 'the server is currently unable to handle the request';
+    case 504:
+      return 'the server was unable to return a response in the time allotted, but may still be processing the request';
+    default:
+      return status >= 500
+        ? `an error on the server (${JSON.stringify(text || 'unknown')}) has prevented the request from succeeding`
+        : `the server responded with the status code ${status} but did not return more information`;
+  }
+}
+
+/** What Go would say of a connection's failure. */
+function goMessage(err: Error & { readonly code?: string; readonly address?: string; readonly port?: number }): string {
+  const { code = '', address, port } = err;
+  if (code === 'ECONNREFUSED') return `dial tcp ${address ?? ''}:${port ?? 0}: connect: connection refused`;
+  if (code === 'EHOSTUNREACH') return `dial tcp ${address ?? ''}:${port ?? 0}: connect: no route to host`;
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+    const { hostname = '' } = err as { hostname?: string };
+    return `dial tcp: lookup ${hostname}: no such host`;
+  }
+  if (code === 'ECONNRESET') return 'EOF';
+  if (selfSigned.has(code)) return 'tls: failed to verify certificate: x509: certificate signed by unknown authority';
+  if (code === 'CERT_HAS_EXPIRED') return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `tls: failed to verify certificate: x509: ${err.message}`;
+  return err.message;
+}
+
+const selfSigned: ReadonlySet<string> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
