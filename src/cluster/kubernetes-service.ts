@@ -1,4 +1,4 @@
-import { isAlreadyExists, isNotFound } from '../api/meta/status.ts';
+import { isNotFound } from '../api/meta/status.ts';
 import type { Client } from '../client/contract.ts';
 import { configMaps, endpointSlices, endpoints, services } from '../client/resource-refs.ts';
 import { type ClusterConfig, kubernetesServiceIp } from './config.ts';
@@ -14,19 +14,17 @@ const NAME = 'kubernetes';
 export async function publishApiServer(client: Client, config: ClusterConfig, pki: ClusterPki): Promise<void> {
   const labels = { component: 'apiserver', provider: 'kubernetes' };
   const ip = kubernetesServiceIp(config.serviceCidr);
-  await createUnlessThere(() =>
-    client.resource(services).create({
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name: NAME, namespace: NAMESPACE, labels },
-      spec: {
-        type: 'ClusterIP',
-        clusterIP: ip,
-        clusterIPs: [ip],
-        ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: config.port }],
-      },
-    }),
-  );
+  await put(client, services, {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: NAME, namespace: NAMESPACE, labels },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: ip,
+      clusterIPs: [ip],
+      ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: config.port }],
+    },
+  });
   const skipMirror = { 'endpointslice.kubernetes.io/skip-mirror': 'true' };
   await put(client, endpoints, {
     apiVersion: 'v1',
@@ -58,14 +56,6 @@ export async function publishApiServer(client: Client, config: ClusterConfig, pk
   });
 }
 
-async function createUnlessThere(create: () => Promise<unknown>): Promise<void> {
-  try {
-    await create();
-  } catch (err) {
-    if (!isAlreadyExists(err)) throw err;
-  }
-}
-
 /** Creates the object, or updates what stands there when it differs. */
 export async function put<T extends Parameters<ReturnType<Client['resource']>['create']>[0]>(
   client: Client,
@@ -79,6 +69,6 @@ export async function put<T extends Parameters<ReturnType<Client['resource']>['c
     await client.resource<T>(ref).update({ ...found, ...object, metadata: { ...found.metadata, ...object.metadata } });
   } catch (err) {
     if (!isNotFound(err)) throw err;
-    await createUnlessThere(() => client.resource<T>(ref).create(object));
+    await client.resource<T>(ref).create(object);
   }
 }
