@@ -233,7 +233,7 @@ describe.skipIf(obstacle !== '')('the guestbook', () => {
       'namespaces "nowhere" not found',
     );
     expect(cluster.try('patch', 'service', 'web', '-p', '{"spec":{"clusterIP":"10.96.0.99"}}').stderr).toContain(
-      'field is immutable',
+      'may not change once set',
     );
     expect(cluster.try('replace', '-f', '/dev/null').code).not.toBe(0);
   });
