@@ -73,9 +73,12 @@ export class TestServer {
   }
 
   async close(): Promise<void> {
+    const closing = this.server.close(100);
+    // Answers that end now reach their readers before the connections go; the server's own patience may be on a virtual clock.
+    await new Promise((resolve) => setTimeout(resolve, 20));
     this.#agent.destroy();
     this.#session?.destroy();
-    await this.server.close(100);
+    await closing;
     await this.store.close();
   }
 

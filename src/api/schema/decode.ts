@@ -96,6 +96,8 @@ export function strictProblems(unknownFields: readonly string[], duplicateFields
   if (duplicateFields.length === 0) return unknownFields;
   const hidden = unknownFields.map((u) => JSON.parse(u.slice('unknown field '.length)) as string);
   const kept = duplicateFields.filter((d) => {
+    // YAML tells its own in words of its own, and looks everywhere.
+    if (!d.startsWith('duplicate field ')) return true;
     const path = JSON.parse(d.slice('duplicate field '.length)) as string;
     return !hidden.some((h) => path === h || path.startsWith(`${h}.`) || path.startsWith(`${h}[`));
   });

@@ -10,6 +10,7 @@ import type { AuditSink, Authenticator, Authorizer, ClientCertificate, RequestAt
 import type { ConnectHandlers } from '../proxy/connect.ts';
 import type { Dispatcher, Outcome } from '../rest/dispatch.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
+import { acceptedPatches } from '../rest/patch.ts';
 import type { Registry } from '../rest/registry.ts';
 import { methodNotAllowed } from '../rest/scope.ts';
 import { prepareWatch } from '../rest/watch.ts';
@@ -20,7 +21,7 @@ import type { Inflight } from './inflight.ts';
 import type { Metrics } from './metrics.ts';
 import { builtinOffer, customOffer, type MediaType, mediaName, Negotiator, plainOffer } from './negotiation.ts';
 import { parseOptions } from './query.ts';
-import { objectEncoding, type RequestBody, readObject, readPatch, withDeleteOptions } from './request-body.ts';
+import { objectEncoding, patchTypeOf, type RequestBody, readObject, readPatch, withDeleteOptions } from './request-body.ts';
 import { respond, respondError } from './respond.ts';
 import type { Routes } from './routes.ts';
 import { includeObject, partialObject, tableHead, tableRow } from './table.ts';
@@ -235,8 +236,11 @@ export class Pipeline {
     const contentType = exchange.headers['content-type'];
     const duplicates = request.options.fieldValidation !== 'Ignore';
     if (request.verb === 'patch') {
+      const endpoint = this.#parts.registry.find(request.group, request.version, request.resource);
+      if (endpoint === undefined) throw genericNotFound();
+      const patchType = patchTypeOf(contentType, acceptedPatches(endpoint.resource));
       this.#body(exchange, (body) => {
-        const { patchType, value, duplicateFields } = readPatch(body, contentType, duplicates);
+        const { value, duplicateFields } = readPatch(body, patchType, duplicates);
         this.#finish(exchange, { ...request, patchType, body: value }, duplicateFields, media);
       });
       return;

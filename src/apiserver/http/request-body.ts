@@ -1,5 +1,5 @@
 import { apiVersionOf } from '../../api/meta/object.ts';
-import { badRequest } from '../../api/meta/status.ts';
+import { badRequest, unsupportedMediaType } from '../../api/meta/status.ts';
 import { type ApiRequest, type PatchType, patchTypes, type RequestOptions } from '../../api/request.ts';
 import { builtinSchema } from '../../api/schema/builtin.ts';
 import { parseJson } from '../../api/wire/json.ts';
@@ -56,16 +56,16 @@ function readProtobuf(body: Buffer, type: BodyType | undefined): unknown {
   return type === undefined || other ? { apiVersion, kind } : decodeProtobuf(type.schema, envelope);
 }
 
-/** The body of a PATCH, by the request's content type. */
-export function readPatch(
-  body: Buffer,
-  contentType: string | undefined,
-  duplicates: boolean,
-): RequestBody & { readonly patchType: PatchType } {
-  const patchType = bodyType(contentType) as PatchType;
-  if (patchType === patchTypes.apply) return { patchType, ...readObject(body, 'yaml', undefined, duplicates) };
-  return { patchType, ...parseJson(body, { duplicates }) };
+/** The kind of a PATCH, by its content type. Throws the 415 that names those that are `accepted`. */
+export function patchTypeOf(contentType: string | undefined, accepted: readonly PatchType[]): PatchType {
+  const type = bodyType(contentType) as PatchType;
+  if (!accepted.includes(type)) throw unsupportedMediaType(accepted);
+  return type;
 }
+
+/** Reads the body of a PATCH. */
+export const readPatch = (body: Buffer, type: PatchType, duplicates: boolean): RequestBody =>
+  readObject(body, type === patchTypes.apply ? 'yaml' : 'json', undefined, duplicates);
 
 /** The DeleteOptions of a body, which take the place of those in the query; the request as it is when there is no body. */
 export function withDeleteOptions(request: ApiRequest, body: Buffer, contentType: string | undefined): ApiRequest {

@@ -18,6 +18,9 @@ import { scale } from './scale.ts';
 import { methodNotAllowed, type RestResult, Scope, validateWriteOptions } from './scope.ts';
 import { update } from './update.ts';
 
+/** Writes that name no object. */
+const onCollection: ReadonlySet<string> = new Set(['create', 'deletecollection']);
+
 /** What a request other than a watch comes to. */
 export type Outcome = RestResult | ListResult;
 
@@ -85,9 +88,10 @@ export class Dispatcher {
   #writeVerb(scope: Scope): Promise<Outcome> {
     const { request, endpoint } = scope;
     if (endpoint.resource.namespaced && request.namespace === '' && request.verb !== 'deletecollection') throw methodNotAllowed();
+    // Collections have no PUT and no PATCH, objects no POST.
+    if ((request.name === '') !== onCollection.has(request.verb)) throw methodNotAllowed();
     switch (request.verb) {
       case 'create':
-        if (request.name !== '') throw methodNotAllowed();
         return create(scope);
       case 'update':
         return update(scope, undefined);
