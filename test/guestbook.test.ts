@@ -235,7 +235,14 @@ describe.skipIf(obstacle !== '')('the guestbook', () => {
     expect(cluster.try('patch', 'service', 'web', '-p', '{"spec":{"clusterIP":"10.96.0.99"}}').stderr).toContain(
       'may not change once set',
     );
-    expect(cluster.try('replace', '-f', '/dev/null').code).not.toBe(0);
+    const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'web', namespace: 'default', resourceVersion: '1' } };
+    expect(cluster.pipe(JSON.stringify(map), 'replace', '-f', '-').stderr).toContain('the object has been modified');
+    const raw = (body: string): string =>
+      cluster.pipe(body, 'create', '--raw', '/api/v1/namespaces/default/configmaps', '-f', '-').stderr;
+    expect(raw('{"kind": ')).toMatch(
+      /the object provided is unrecognized|couldn't get version\/kind|invalid character|unexpected end/,
+    );
+    expect(raw(JSON.stringify({ ...map, data: { x: 'x'.repeat(4 * 1024 * 1024) } }))).toMatch(/limit is 3145728|too large/i);
   });
 
   it.each(kubectls().map((k) => [`1.${k.minor}`, k.path] as const))('works with kubectl %s', (_version, path) => {
