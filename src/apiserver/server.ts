@@ -20,6 +20,7 @@ import type {
   SubresourceHandler,
   VirtualResource,
 } from './contract.ts';
+import { managerOfUser } from './field-manager/manager-name.ts';
 import { authorize } from './http/authorize.ts';
 import type { Incoming, Outgoing } from './http/exchange.ts';
 import { defaultInflightLimits, Inflight, type InflightLimits } from './http/inflight.ts';
@@ -167,7 +168,7 @@ export class ApiServer implements RequestHandler {
     const waiting = authorize(this.#authorizer, attributesOf(request, user));
     if (waiting !== undefined) await waiting;
     const warnings: string[] = [];
-    const outcome = this.#dispatcher.dispatch(request, user, user.name, warnings);
+    const outcome = this.#dispatcher.dispatch(request, user, managerOfUser(user), warnings);
     const done = outcome instanceof Promise ? await outcome : outcome;
     return { code: 'entries' in done ? 200 : done.code, object: toObject(done), warnings };
   }

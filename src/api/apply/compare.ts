@@ -1,7 +1,7 @@
 import { allFields } from './all-fields.ts';
 import { emptySet, type FieldSet, leaf, sorted, union, withoutSelf, withSelf } from './field-set.ts';
-import { equalValues, isEmptyMap, isList, isMap, type JsonList, type JsonMap } from './json-value.ts';
-import { elementAt, itemsByElement } from './list-items.ts';
+import { equalValues, isEmptyMap, isList, isMap, type JsonList, type JsonMap, member } from './json-value.ts';
+import { differentName, elementAt, itemsByElement, sameName } from './list-items.ts';
 import { fieldElement, type PathElement } from './path-element.ts';
 import type { FieldShape, ListShape, MapShape, Shape } from './shape.ts';
 
@@ -18,6 +18,8 @@ export interface CompareOptions {
    * False for values as clients wrote them.
    */
   readonly typed: boolean;
+  /** A set that is likely to be what was added: equal parts of it are used again instead of made anew. */
+  readonly guide?: FieldSet | undefined;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface CompareOptions {
  */
 export function compare(shape: Shape, before: unknown, after: unknown, options: CompareOptions): Comparison {
   const comparer = new Comparer(options.typed);
-  comparer.visit(shape, before, after);
+  comparer.visit(shape, before, after, options.guide);
   return {
     added: comparer.added === undefined ? emptySet : withoutSelf(comparer.added),
     modified: comparer.modified === undefined ? emptySet : withoutSelf(comparer.modified),
@@ -62,16 +64,16 @@ class Comparer {
     this.#typed = typed;
   }
 
-  visit(shape: Shape, before: unknown, after: unknown): void {
+  visit(shape: Shape, before: unknown, after: unknown, guide?: FieldSet): void {
     this.added = this.modified = this.removed = undefined;
     if (before === after) return;
     if (after === undefined) this.removed = allFields(shape, before, this.#typed);
-    else if (before === undefined) this.added = allFields(shape, after, this.#typed);
+    else if (before === undefined) this.added = allFields(shape, after, this.#typed, guide);
     else {
       const kind = kindOf(shape, after);
       const other = shape.scalar !== undefined && shape.map !== undefined ? kindOf(shape, before) : kind;
       if (other !== kind) this.#changedKind(shape, other, kind, before, after);
-      else this.#walk(shape, kind, before, after);
+      else this.#walk(shape, kind, before, after, guide);
     }
   }
 
@@ -85,17 +87,17 @@ class Comparer {
     this.removed = either(removed, this.removed);
   }
 
-  #walk(shape: Shape, kind: Kind, before: unknown, after: unknown): void {
+  #walk(shape: Shape, kind: Kind, before: unknown, after: unknown, guide?: FieldSet): void {
     this.added = this.modified = this.removed = undefined;
     switch (kind) {
       case 'scalar':
         this.#leaf(before, after);
         break;
       case 'list':
-        this.#list(shape.list!, before, after);
+        this.#list(shape.list!, before, after, guide);
         break;
       default:
-        this.#map(shape.map!, before, after);
+        this.#map(shape.map!, before, after, guide);
     }
   }
 
@@ -103,7 +105,7 @@ class Comparer {
     if (!equalValues(before, after)) this.modified = leaf;
   }
 
-  #map(shape: MapShape, was: unknown, is: unknown): void {
+  #map(shape: MapShape, was: unknown, is: unknown, guide?: FieldSet): void {
     const before = isMap(was) ? was : emptyMap;
     const after = isMap(is) ? is : emptyMap;
     if (shape.atomic || (isEmptyMap(before) && isEmptyMap(after))) {
@@ -115,14 +117,14 @@ class Comparer {
       const next = after[name];
       if (next === undefined) continue;
       const declared = shape.fields.get(name);
-      let previous = own(before, name);
+      let previous = member(before, name);
       if (previous === undefined) previous = this.#implied(declared, before !== emptyMap);
       if (previous === next) continue;
-      this.#member(shape, declared, name, previous, next, sinks);
+      this.#member(shape, declared, name, previous, next, sinks, guide);
     }
     for (const name in before) {
       const previous = before[name];
-      if (previous === undefined || own(after, name) !== undefined) continue;
+      if (previous === undefined || member(after, name) !== undefined) continue;
       const declared = shape.fields.get(name);
       this.#member(shape, declared, name, previous, this.#implied(declared, after !== emptyMap), sinks);
     }
@@ -133,14 +135,25 @@ class Comparer {
     return this.#typed && present ? declared?.implied : undefined;
   }
 
-  #member(shape: MapShape, field: FieldShape | undefined, name: string, before: unknown, after: unknown, sinks: Sinks): void {
+  #member(
+    shape: MapShape,
+    field: FieldShape | undefined,
+    name: string,
+    before: unknown,
+    after: unknown,
+    sinks: Sinks,
+    guide?: FieldSet,
+  ): void {
     const inner = field === undefined ? shape.values : field.shape;
     if (inner === undefined) return;
-    this.visit(inner, before, after);
-    sinks.put(field === undefined ? fieldElement(name) : field.element, this);
+    if (guide === undefined) this.visit(inner, before, after);
+    else this.visit(inner, before, after, guide[field === undefined ? fieldElement(name) : field.element]);
+    if (this.added ?? this.modified ?? this.removed) {
+      sinks.put(field === undefined ? fieldElement(name) : field.element, this);
+    }
   }
 
-  #list(shape: ListShape, was: unknown, is: unknown): void {
+  #list(shape: ListShape, was: unknown, is: unknown, guide?: FieldSet): void {
     const before = isList(was) ? was : emptyList;
     const after = isList(is) ? is : emptyList;
     if (shape.atomic || (before.length === 0 && after.length === 0)) {
@@ -148,38 +161,43 @@ class Comparer {
       return;
     }
     const sinks = new Sinks();
-    if (!this.#sameItems(shape, before, after, sinks)) this.#items(shape, before, after, sinks);
+    if (!this.#sameItems(shape, before, after, sinks)) this.#items(shape, before, after, sinks, guide);
     this.#take(sinks);
   }
 
-  /** The usual case: the same items in the same order, none twice. */
+  /** The usual case: the same few items in the same order, none twice. Elements are made only of what differs. */
   #sameItems(shape: ListShape, before: JsonList, after: JsonList, sinks: Sinks): boolean {
-    if (before.length !== after.length) return false;
-    const elements: PathElement[] = [];
-    for (let i = 0; i < before.length; i++) {
-      const element = elementAt(shape, before, i);
-      if ((before[i] !== after[i] && element !== elementAt(shape, after, i)) || elements.includes(element)) return false;
-      elements.push(element);
+    const { length } = before;
+    if (length !== after.length || length > FEW_ITEMS) return false;
+    for (let i = 0; i < length; i++) {
+      if (!sameName(shape, before[i], after[i])) return false;
+      for (let j = 0; j < i; j++) if (!differentName(shape, before[j], before[i])) return false;
     }
-    for (let i = 0; i < elements.length; i++) {
-      if (before[i] === after[i]) continue;
+    for (let i = 0; i < length; i++) {
       this.visit(shape.items, before[i], after[i]);
-      sinks.put(elements[i]!, this);
+      if (this.added ?? this.modified ?? this.removed) sinks.put(elementAt(shape, before, i), this);
     }
     return true;
   }
 
-  #items(shape: ListShape, before: JsonList, after: JsonList, sinks: Sinks): void {
+  #items(shape: ListShape, before: JsonList, after: JsonList, sinks: Sinks, guide: FieldSet | undefined): void {
     const was = itemsByElement(shape, before);
     const is = itemsByElement(shape, after);
-    for (const [element, previous] of was) this.#item(shape, element, previous, is.get(element) ?? none, sinks);
-    for (const [element, next] of is) if (!was.has(element)) this.#item(shape, element, none, next, sinks);
+    for (const [element, previous] of was) this.#item(shape, element, previous, is.get(element) ?? none, sinks, guide);
+    for (const [element, next] of is) if (!was.has(element)) this.#item(shape, element, none, next, sinks, guide);
   }
 
   /** Items with one name. Where there are several of them they are owned together, as one value. */
-  #item(shape: ListShape, element: PathElement, before: JsonList, after: JsonList, sinks: Sinks): void {
+  #item(
+    shape: ListShape,
+    element: PathElement,
+    before: JsonList,
+    after: JsonList,
+    sinks: Sinks,
+    guide: FieldSet | undefined,
+  ): void {
     this.added = this.modified = this.removed = undefined;
-    if (before.length <= 1 && after.length <= 1) this.visit(shape.items, before[0], after[0]);
+    if (before.length <= 1 && after.length <= 1) this.visit(shape.items, before[0], after[0], guide?.[element]);
     else if (before.length >= 2 && after.length >= 2) this.#leaf(before, after);
     else if (before.length >= 2) {
       if (after.length === 1) this.visit(shape.items, undefined, after[0]);
@@ -202,7 +220,8 @@ const emptyMap: JsonMap = Object.freeze({});
 const emptyList: JsonList = Object.freeze([]);
 const none: JsonList = emptyList;
 
-const own = (map: JsonMap, name: string): unknown => (Object.hasOwn(map, name) ? map[name] : undefined);
+/** Longer lists are compared by a table of their items. */
+const FEW_ITEMS = 16;
 
 function either(a: FieldSet | undefined, b: FieldSet | undefined): FieldSet | undefined {
   if (a === undefined || b === undefined) return a ?? b;

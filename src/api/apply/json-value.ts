@@ -23,9 +23,15 @@ export function equalValues(a: unknown, b: unknown): boolean {
   if (isList(b)) return false;
   const left = a as JsonMap;
   const right = b as JsonMap;
-  for (const key in left) if (!equalValues(left[key], right[key])) return false;
-  for (const key in right) if (right[key] !== undefined && left[key] === undefined) return false;
+  for (const key in left) if (!equalValues(left[key], member(right, key))) return false;
+  for (const key in right) if (right[key] !== undefined && member(left, key) === undefined) return false;
   return true;
+}
+
+/** An own member. What objects inherit are functions, which JSON has none of, but for `__proto__`. */
+export function member(map: JsonMap, name: string): unknown {
+  const value = map[name];
+  return (typeof value === 'function' || name === '__proto__') && !Object.hasOwn(map, name) ? undefined : value;
 }
 
 /** Sets a member, whatever its name: `__proto__` is data too. */

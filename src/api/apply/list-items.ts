@@ -1,6 +1,7 @@
-import { isList, isMap } from './json-value.ts';
+import { goJson } from './go-json.ts';
+import { isList, isMap, type JsonMap, member } from './json-value.ts';
 import { keyElement, type PathElement, valueElement } from './path-element.ts';
-import type { ListShape } from './shape.ts';
+import type { KeyField, ListShape } from './shape.ts';
 
 /** Thrown for a value that cannot be what its schema says: upstream's ValidationErrors. */
 export class TypedValueError extends Error {
@@ -25,17 +26,26 @@ function keyedElement(list: ListShape, item: unknown): PathElement {
   if (item === null || item === undefined) throw new TypedValueError('associative list with keys may not have a null element');
   if (!isMap(item)) throw new TypedValueError('associative list with keys may not have non-map elements');
   const { keys } = list;
-  if (keys.length === 1) {
-    const key = keys[0]!;
-    const value = Object.hasOwn(item, key.name) ? item[key.name] : undefined;
-    const named = value === undefined ? key.default : value;
-    if (named !== undefined) return keyElement([[key.name, named]]);
+  let text = '';
+  for (const key of keys) {
+    const value = keyValue(key, item);
+    if (value === undefined) return partlyKeyedElement(keys, item);
+    text += key.prefix + goJson(value);
   }
+  return `${text}}`;
+}
+
+function keyValue(key: KeyField, item: JsonMap): unknown {
+  const value = member(item, key.name);
+  return value === undefined ? key.default : value;
+}
+
+/** Of an item that leaves keys out which have no default: the keys it has name it. */
+function partlyKeyedElement(keys: readonly KeyField[], item: JsonMap): PathElement {
   const fields: [string, unknown][] = [];
   for (const key of keys) {
-    const value = Object.hasOwn(item, key.name) ? item[key.name] : undefined;
-    const named = value === undefined ? key.default : value;
-    if (named !== undefined) fields.push([key.name, named]);
+    const value = keyValue(key, item);
+    if (value !== undefined) fields.push([key.name, value]);
   }
   if (fields.length === 0) {
     const names = keys.map((k) => JSON.stringify(k.name)).join(' ');
@@ -44,6 +54,30 @@ function keyedElement(list: ListShape, item: unknown): PathElement {
     );
   }
   return keyElement(fields);
+}
+
+/** Whether two items certainly have the same element. Their keys are scalars then, and given. */
+export function sameName(list: ListShape, a: unknown, b: unknown): boolean {
+  if (list.keys.length === 0) return a === b && typeof a !== 'object';
+  if (!isMap(a) || !isMap(b)) return false;
+  for (const key of list.keys) {
+    const value = member(a, key.name);
+    if (value === undefined || typeof value === 'object' || value !== member(b, key.name)) return false;
+  }
+  return true;
+}
+
+/** Whether two items certainly have different elements. */
+export function differentName(list: ListShape, a: unknown, b: unknown): boolean {
+  if (list.keys.length === 0) return a !== b && typeof a !== 'object' && typeof b !== 'object';
+  if (!isMap(a) || !isMap(b)) return false;
+  for (const key of list.keys) {
+    const value = member(a, key.name);
+    const other = member(b, key.name);
+    if (value === undefined || other === undefined || typeof value === 'object' || typeof other === 'object') return false;
+    if (value !== other) return true;
+  }
+  return false;
 }
 
 /** The items of a list by their elements, in the order of the elements' first occurrence; several where one element names several. */

@@ -48,6 +48,8 @@ export interface OwnershipContext {
   convert(object: VersionedObject, apiVersion: string): VersionedObject | undefined;
   /** What the endpoint does not change, told in this version. */
   filter(apiVersion: string): FieldFilter | undefined;
+  /** A set that is likely to be what is added; see `CompareOptions.guide`. */
+  readonly guide?: FieldSet | undefined;
 }
 
 /** A field that somebody else owns and the applier wants otherwise. */
@@ -78,8 +80,13 @@ interface Changes {
   readonly removed: FieldSet;
 }
 
-function changesBetween(before: VersionedObject, after: VersionedObject, filter: FieldFilter | undefined): Changes {
-  const c: Comparison = compare(before.shape, before.value, after.value, { typed: before.typed });
+function changesBetween(
+  before: VersionedObject,
+  after: VersionedObject,
+  filter: FieldFilter | undefined,
+  guide?: FieldSet,
+): Changes {
+  const c: Comparison = compare(before.shape, before.value, after.value, { typed: before.typed, guide });
   return { written: filtered(union(c.modified, c.added), filter), removed: filtered(c.removed, filter) };
 }
 
@@ -109,7 +116,7 @@ class VersionedChanges {
     const after = this.#context.convert(this.#after, apiVersion);
     return before === undefined || after === undefined
       ? undefined
-      : changesBetween(before, after, this.#context.filter(apiVersion));
+      : changesBetween(before, after, this.#context.filter(apiVersion), this.#context.guide);
   }
 }
 

@@ -1,5 +1,6 @@
 import { decode } from '../schema/decode.ts';
 import type { Field, ListSchema, ObjectSchema, ScalarSchema, Schema } from '../schema/schema.ts';
+import { goString } from './go-json.ts';
 import { compareStrings } from './json-value.ts';
 import { fieldElement, type PathElement } from './path-element.ts';
 
@@ -26,6 +27,8 @@ export interface ListShape {
 
 export interface KeyField {
   readonly name: string;
+  /** What comes before the value in the element of an item that has all keys: `k:{"name":`, `,"protocol":`. */
+  readonly prefix: string;
   /** What the key is taken for where an item does not say. */
   readonly default: unknown;
 }
@@ -191,7 +194,11 @@ class LazyList implements ListShape {
     this.#keeping = keeping;
   }
   get keys(): readonly KeyField[] {
-    this.#keys ??= this.#keyNames.map((name) => ({ name, default: keyDefault(this.#schema.items, name) }));
+    this.#keys ??= this.#keyNames.map((name, i) => ({
+      name,
+      prefix: `${i === 0 ? 'k:{' : ','}${goString(name)}:`,
+      default: keyDefault(this.#schema.items, name),
+    }));
     return this.#keys;
   }
   get items(): Shape {

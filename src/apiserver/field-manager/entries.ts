@@ -1,4 +1,5 @@
 import { type FieldSet, readFieldSet } from '../../api/apply/field-set.ts';
+import { goString } from '../../api/apply/go-json.ts';
 import { equalValues } from '../../api/apply/json-value.ts';
 import type { OwnedFields } from '../../api/apply/ownership.ts';
 import type { ManagedFieldsEntry } from '../../api/types/meta-v1.ts';
@@ -35,13 +36,11 @@ export class ManagedFieldsError extends Error {
 /** The identity of a writer, as upstream writes it; conflicts are sorted by it. */
 export function writerKey(writer: Writer): string {
   const { manager, operation, apiVersion, subresource } = writer;
-  const parts = [
-    manager === '' ? '' : `"manager":${JSON.stringify(manager)}`,
-    `"operation":"${operation}"`,
-    operation === 'Apply' || apiVersion === '' ? '' : `"apiVersion":${JSON.stringify(apiVersion)}`,
-    subresource === '' ? '' : `"subresource":${JSON.stringify(subresource)}`,
-  ];
-  return `{${parts.filter((p) => p !== '').join(',')}}`;
+  let key = manager === '' ? '{' : `{"manager":${goString(manager)},`;
+  key += `"operation":"${operation}"`;
+  if (operation === 'Update') key += `,"apiVersion":${goString(apiVersion)}`;
+  if (subresource !== '') key += `,"subresource":${goString(subresource)}`;
+  return `${key}}`;
 }
 
 /** Reads managedFields. Throws `ManagedFieldsError` when an entry is none. */
@@ -64,7 +63,9 @@ function readEntry(source: ManagedFieldsEntry, index: number): ManagedEntry {
     throw new ManagedFieldsError(`invalid fieldsType ${JSON.stringify(fieldsType)} in managed fields entry ${index}`);
   }
   const set = fieldsOf(source);
-  return { manager, operation, apiVersion, subresource, time, set, applied: operation === 'Apply', source };
+  // A set that was not canonical is written as it ought to be.
+  const same = set === source.fieldsV1 ? source : undefined;
+  return { manager, operation, apiVersion, subresource, time, set, applied: operation === 'Apply', source: same };
 }
 
 function fieldsOf(entry: ManagedFieldsEntry): FieldSet {

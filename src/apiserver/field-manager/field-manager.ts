@@ -31,6 +31,7 @@ import {
   writeManaged,
   writerKey,
 } from './entries.ts';
+import { Guides } from './guides.ts';
 import { CLIENT_SIDE_MANAGER, lastAppliedFields, withLastApplied } from './last-applied.ts';
 import { resetFields } from './reset-fields.ts';
 import { withoutStripped } from './stripped-fields.ts';
@@ -58,6 +59,7 @@ class Manager implements ServerFieldManager {
   #access: ApiAccess | undefined;
   /** Sets that are known to fit a shape: a set is looked at once. */
   readonly #reconciledFor = new WeakMap<FieldSet, Shape>();
+  readonly #guides = new Guides();
   readonly #lookup: VersionLookup = (resource, apiVersion) => {
     for (const candidate of this.#access?.resources() ?? []) {
       if (candidate.storage.prefix === resource.storage.prefix && apiVersionOf(candidate) === apiVersion) return candidate;
@@ -125,7 +127,9 @@ class Manager implements ServerFieldManager {
     const to = typedObject(resource, after);
     if (isCustom(resource)) for (const each of [from, to]) checkTyped(each.shape, each.value, { allowDuplicates: true });
     const reconciled = this.#reconciled(managed, from);
-    const { owners, written } = updateOwners(from, to, reconciled, key, this.#context(change), withoutStripped);
+    const own = (set: FieldSet): FieldSet => this.#guides.settle(change, withoutStripped(set));
+    const context = { ...this.#context(change), guide: this.#guides.find(change) };
+    const { owners, written } = updateOwners(from, to, reconciled, key, context, own);
     // Through `scale` the time of an entry is not told (upstream loses it on the way through the Scale).
     const time = change.subresource === 'scale' ? undefined : timestamp(now);
     const out = new Map<string, ManagedEntry>();

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { gzip, constants as zlibConstants } from 'node:zlib';
 import type { UserInfo } from '../../api/request.ts';
 import type { ClientCertificate, RequestAttributes } from '../contract.ts';
+import { managerOfUserAgent } from '../field-manager/manager-name.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 
 export type Incoming = IncomingMessage | Http2ServerRequest;
@@ -77,9 +78,7 @@ export class Exchange {
 
   /** The program's name: the User-Agent up to its slash, as managedFields record it. */
   get agent(): string {
-    const agent = this.userAgent;
-    const slash = agent.indexOf('/');
-    return (slash < 0 ? agent : agent.slice(0, slash)) || 'unknown';
+    return managerOfUserAgent(this.userAgent) || 'unknown';
   }
 
   /** Aborts when the client goes away. Made at the first use. */

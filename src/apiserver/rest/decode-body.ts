@@ -62,8 +62,21 @@ export function decodeValue<T>(
   type: BodyType,
   value: unknown,
 ): { readonly object: T; readonly unknownFields: readonly string[] } {
-  return decode<T>(type.schema, value, { kind: type.kind, version: type.version });
+  const decoded = decode<T>(type.schema, value, { kind: type.kind, version: type.version });
+  return resetsManagedFields(value) ? { ...decoded, object: withReset(decoded.object as KubernetesObject) as T } : decoded;
 }
+
+/** An empty list of managedFields is no absent one: it asks for tracking to begin anew. Decoding drops it. */
+function resetsManagedFields(value: unknown): boolean {
+  const sent: unknown = (value as KubernetesObject | null)?.metadata?.managedFields;
+  return Array.isArray(sent) && sent.length === 0;
+}
+
+/** A list of one empty entry asks for the same, and is kept. */
+const withReset = (object: KubernetesObject): KubernetesObject => ({
+  ...object,
+  metadata: { ...object.metadata, managedFields: [{}] },
+});
 
 /** Strict: throws `failure`. Warn, which is the default: Warning headers. Ignore: nothing. */
 export function reportUnknown(
