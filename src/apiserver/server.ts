@@ -16,7 +16,6 @@ import type {
   Authorizer,
   ClientCertificate,
   FieldManager,
-  RequestAttributes,
   SubresourceHandler,
   VirtualResource,
 } from './contract.ts';
@@ -30,6 +29,7 @@ import { Pipeline } from './http/pipeline.ts';
 import { type RouteHandler, Routes } from './http/routes.ts';
 import { ConnectGate, type ConnectHandler, ConnectHandlers } from './proxy/connect.ts';
 import { AdmissionChains } from './rest/admission-chain.ts';
+import { attributesOf } from './rest/attributes.ts';
 import type { Core } from './rest/core.ts';
 import { Dispatcher, toObject } from './rest/dispatch.ts';
 import { watchObjects } from './rest/object-watch.ts';
@@ -107,6 +107,7 @@ export class ApiServer implements RequestHandler {
       random,
       logger,
       fieldManager: options.fieldManager,
+      authorizer,
       guards,
     };
     this.#dispatcher = new Dispatcher(core);
@@ -245,25 +246,6 @@ export class ApiServer implements RequestHandler {
     await Promise.all(this.#listeners.map((l) => l.close(graceMs)));
     await this.registry.close();
   }
-}
-
-function attributesOf(request: ApiRequest, user: UserInfo): RequestAttributes {
-  const { fieldSelector, labelSelector } = request.options;
-  return {
-    user,
-    verb: request.verb,
-    isResourceRequest: true,
-    apiGroup: request.group,
-    apiVersion: request.version,
-    resource: request.resource,
-    subresource: request.subresource ?? '',
-    // As the URL has it: a namespace object's own path names it as the namespace.
-    namespace: request.resource === 'namespaces' && request.group === '' ? request.name : request.namespace,
-    name: request.name,
-    path: '',
-    ...(fieldSelector === undefined ? {} : { fieldSelector }),
-    ...(labelSelector === undefined ? {} : { labelSelector }),
-  };
 }
 
 /** What can only be created is answered and forgotten: the reviews. Somebody has to answer them (`virtualResources`). */

@@ -377,6 +377,18 @@ describe('apply', () => {
   });
 });
 
+it('apply creates only for those who may create', async () => {
+  const decide = ({ verb, resource }: { verb: string; resource: string }) =>
+    verb === 'create' && resource === 'configmaps' ? ({ decision: 'deny' } as const) : ({ decision: 'allow' } as const);
+  const guarded = await ApplyApi.start({ authorize: decide });
+  expect(await refusal(guarded.apply(map({ a: '1' }), 'configmaps', 'app'))).toMatchObject({
+    code: 403,
+    message:
+      'configmaps "m" is forbidden: User "system:apiserver" cannot create resource "configmaps" in API group "" in the namespace "x"',
+  });
+  await guarded.close();
+});
+
 describe('versions of one type', () => {
   const autoscaler = (apiVersion: string, spec: object): Any => ({
     apiVersion,

@@ -2,20 +2,21 @@ import { builtinResources } from '../../api/groups/index.ts';
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import { StatusError } from '../../api/meta/status.ts';
 import { type ApiRequest, type PatchType, patchTypes, type RequestOptions } from '../../api/request.ts';
-import type { Resource } from '../../api/resource.ts';
 import type { ManagedFieldsEntry, Status } from '../../api/types/meta-v1.ts';
 import { createMemoryStore } from '../../store/memory-store.ts';
 import { VirtualClock } from '../../util/clock.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import { silentLogger } from '../../util/logger.ts';
 import { SeededRandom } from '../../util/random.ts';
-import { loopbackUser } from '../contract.ts';
+import { type Authorizer, loopbackUser } from '../contract.ts';
 import { type ApiServer, createApiServer } from '../index.ts';
 import { fieldManager } from './field-manager.ts';
 
 /** An object as tests look at it. */
 // biome-ignore lint/suspicious/noExplicitAny: what a test looks at is its own affair
 export type Any = any;
+
+const everything: Authorizer = { authorize: () => ({ decision: 'allow' }) };
 
 /** A whole API server over the memory store that tracks fields, with the namespace `x`. Time stands still unless moved. */
 export class ApplyApi {
@@ -26,14 +27,14 @@ export class ApplyApi {
     this.clock = clock;
   }
 
-  static async start(resources: readonly Resource[] = builtinResources): Promise<ApplyApi> {
+  static async start(authorizer: Authorizer = everything): Promise<ApplyApi> {
     const clock = new VirtualClock();
     const manager = fieldManager();
     const server = await createApiServer({
       store: createMemoryStore({ clock, logger: silentLogger }),
-      resources,
+      resources: builtinResources,
       authenticators: [],
-      authorizer: { authorize: () => ({ decision: 'allow' }) },
+      authorizer,
       admission: [],
       fieldManager: manager,
       clock,

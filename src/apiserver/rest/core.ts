@@ -1,7 +1,7 @@
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { Random } from '../../util/random.ts';
-import type { ApiAccess, FieldManager } from '../contract.ts';
+import type { ApiAccess, Authorizer, FieldManager } from '../contract.ts';
 import type { AdmissionChains } from './admission-chain.ts';
 import type { Registry } from './registry.ts';
 import type { WriteGuard } from './write-guard.ts';
@@ -15,6 +15,8 @@ export interface Core {
   readonly random: Random;
   readonly logger: Logger;
   readonly fieldManager: FieldManager | undefined;
+  /** For what a request turns out to do beyond its verb: an update or an apply that creates. */
+  readonly authorizer: Authorizer;
   /** What some types need around their writes (Service address allocation), by `group/plural`. */
   readonly guards: ReadonlyMap<string, WriteGuard>;
 }

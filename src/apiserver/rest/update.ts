@@ -8,8 +8,10 @@ import type { Entry } from '../../store/collection.ts';
 import { PreconditionError } from '../../store/contract.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import { withSettledTimes } from '../field-manager/settled-times.ts';
+import { authorize } from '../http/authorize.ts';
 import type { AdmissionRecord } from './admission-chain.ts';
 import { mutate, validate } from './admission-chain.ts';
+import { attributesOf } from './attributes.ts';
 import { createObject, withRequestNamespace } from './create.ts';
 import { decodeBody } from './decode-body.ts';
 import { type RestResult, type Scope, validateWriteOptions } from './scope.ts';
@@ -63,6 +65,7 @@ export async function replace(scope: Scope, replacement: Replacement): Promise<R
     if (entry === undefined) {
       if (!replacement.createWhenMissing) throw notFound(endpoint.subject, scope.request.name);
       const wanted = await replacement.next(undefined);
+      await authorizeCreate(scope);
       return createObject(scope, replacement.operation === 'apply' ? wanted : trackFields(scope, wanted, undefined));
     }
     const live = endpoint.object(entry);
@@ -76,6 +79,11 @@ export async function replace(scope: Scope, replacement: Replacement): Promise<R
       if (insists || attempt >= MAX_CONFLICT_RETRIES) throw staleConflict(endpoint.subject, scope.request.name);
     }
   }
+}
+
+/** Whoever may update need not be allowed to create. Throws the 403. */
+function authorizeCreate(scope: Scope): Promise<void> | undefined {
+  return authorize(scope.core.authorizer, attributesOf({ ...scope.request, verb: 'create' }, scope.user));
 }
 
 /** Checks uid and resourceVersion against the live object; whether the caller insisted on a version. */
