@@ -1,3 +1,4 @@
+import { isKnownFormat } from '../../custom-resource/formats.ts';
 import { nameIsDNSSubdomain } from '../../meta/names.ts';
 import { formatTime } from '../../meta/time.ts';
 import type { RequestContext } from '../../resource.ts';
@@ -5,6 +6,7 @@ import type { CustomResourceDefinition } from '../../types/apiextensions-v1.ts';
 import { deepEqual, groupVersion, plainColumns, plainRow, withGeneration } from '../define.ts';
 import { defaultClientConfig } from '../webhook-client.ts';
 import { validateDefinition, validateDefinitionNames, validateDefinitionUpdate } from './definition-validation.ts';
+import { someSchema } from './structural-schema.ts';
 
 const define = groupVersion('apiextensions.k8s.io', 'v1');
 
@@ -62,6 +64,25 @@ function prepareForDelete(object: Definition, context: RequestContext): Definiti
   };
 }
 
+/** Formats that mean nothing; of an update, those that were not there before. */
+function formatWarnings(object: Definition, old: Definition | undefined): readonly string[] {
+  const unknown = (definition: Definition | undefined): ReadonlySet<string> => {
+    const found = new Set<string>();
+    for (const { schema } of definition?.spec?.versions ?? []) {
+      if (schema?.openAPIV3Schema === undefined) continue;
+      someSchema(schema.openAPIV3Schema, ({ type = '', format }) => {
+        if (format && !isKnownFormat(type, format)) found.add(format);
+        return false;
+      });
+    }
+    return found;
+  };
+  const before = unknown(old);
+  return [...unknown(object)]
+    .filter((format) => !before.has(format))
+    .map((format) => `unrecognized format ${JSON.stringify(format)}`);
+}
+
 /** The names are spoken for and the type is served: set by the controllers of the API server. */
 const nothingAccepted = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: [] } as const;
 
@@ -92,4 +113,5 @@ export const customResourceDefinition = define<Definition>({
   validateName: nameIsDNSSubdomain,
   columns: plainColumns,
   row: plainRow,
+  warnings: formatWarnings,
 });
