@@ -19,20 +19,23 @@ import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { storageObjectInUseProtection } from './storage-object-in-use-protection.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
+import type { ResolveService } from './webhook/client.ts';
 import { mutatingAdmissionWebhook } from './webhook/mutating.ts';
-import { validatingAdmissionWebhook, type WebhookOptions } from './webhook/validating.ts';
+import { validatingAdmissionWebhook } from './webhook/validating.ts';
 
 export { ensurePriorityClasses } from './priority.ts';
-export type { ResolveService } from './webhook/client.ts';
-export type { EvaluateExpression } from './webhook/match.ts';
+export type { ResolveService };
 
-export interface AdmissionOptions extends WebhookOptions {
-  /** Asked whether the one who writes may do what the write stands for: approve, sign, grant. */
+export interface AdmissionOptions {
+  /** Asked whether the one who writes may do what the write stands for: approve, sign, grant; and by expressions. */
   readonly authorizer: Authorizer;
+  /** Finds the Services of webhooks; a ready endpoint unless told otherwise. */
+  readonly resolveService?: ResolveService;
 }
 
 /** Upstream's default-on plugins (AllOrderedPlugins less DefaultOffAdmissionPlugins). */
-export function defaultAdmission({ authorizer, ...webhooks }: AdmissionOptions): readonly AdmissionPlugin[] {
+export function defaultAdmission(options: AdmissionOptions): readonly AdmissionPlugin[] {
+  const { authorizer } = options;
   const builtin = [
     namespaceLifecycle(),
     limitRanger(),
@@ -54,9 +57,9 @@ export function defaultAdmission({ authorizer, ...webhooks }: AdmissionOptions):
   ];
   return [
     ...builtin,
-    mutatingAdmissionWebhook({ ...webhooks, before: builtin }),
+    mutatingAdmissionWebhook({ ...options, before: builtin }),
     rbacEscalation(authorizer),
-    validatingAdmissionWebhook(webhooks),
+    validatingAdmissionWebhook(options),
     resourceQuota(),
   ];
 }

@@ -5,6 +5,10 @@ import type { Authorizer, MaybePromise, RequestAttributes } from '../contract.ts
 export type Permission = Pick<RequestAttributes, 'verb' | 'apiGroup' | 'resource' | 'name'> & {
   readonly apiVersion?: string;
   readonly namespace?: string;
+  readonly subresource?: string;
+  /** With `isResourceRequest` false: the path that is asked about. */
+  readonly path?: string;
+  readonly isResourceRequest?: boolean;
 };
 
 /** Whether a user may. Synchronous where the authorizer is. */

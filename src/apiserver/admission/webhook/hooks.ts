@@ -1,21 +1,25 @@
-import { type LabelSelector, selectorFromObject } from '../../../api/meta/label-selector.ts';
 import type { KubernetesObject } from '../../../api/meta/object.ts';
 import type { MutatingWebhook, ValidatingWebhook } from '../../../api/types/admissionregistration-v1.ts';
 import type { AdmissionAttributes, ResourceView } from '../../contract.ts';
-import { mayMatch } from './rules.ts';
+import type { Expression } from '../cel/expression.ts';
+import { compileConditions } from '../cel/match-conditions.ts';
+import { declaredVariables } from '../cel/variables.ts';
+import { mayMatch } from '../matching/rules.ts';
+import { type Selectors, selectorsOf } from '../matching/selectors.ts';
 
 /** One webhook of a configuration, its selectors made ready. */
-export interface Hook {
+export interface Hook extends Selectors {
   readonly definition: ValidatingWebhook | MutatingWebhook;
   readonly name: string;
   readonly configuration: string;
   /** Tells it from all others: configuration, name, and how often the name came before in it. */
   readonly id: string;
-  readonly namespaceSelector: LabelSelector;
-  readonly objectSelector: LabelSelector;
   /** Whether what goes wrong in calling it is let pass. */
   readonly failsOpen: boolean;
+  readonly matchConditions: readonly Expression[];
 }
+
+const variables = declaredVariables({ params: false, authorizer: true });
 
 type Configuration = KubernetesObject & { readonly webhooks?: readonly (ValidatingWebhook | MutatingWebhook)[] };
 
@@ -74,9 +78,9 @@ function hooksOf(configuration: Configuration): readonly Hook[] {
       name: definition.name,
       configuration: name,
       id: `${name}/${definition.name}/${count}`,
-      namespaceSelector: selectorFromObject(definition.namespaceSelector ?? {}),
-      objectSelector: selectorFromObject(definition.objectSelector ?? {}),
+      ...selectorsOf(definition),
       failsOpen: definition.failurePolicy === 'Ignore',
+      matchConditions: compileConditions(definition.matchConditions, variables),
     };
   });
 }

@@ -8,9 +8,9 @@ import type { MutatingWebhook } from '../../../api/types/admissionregistration-v
 import { deepFreeze } from '../../../util/deep-freeze.ts';
 import type { AdmissionAttributes, AdmissionPlugin, ApiAccess } from '../../contract.ts';
 import { decodeValue, withDefaults } from '../../rest/decode-body.ts';
+import { convertObject, reversed } from '../matching/convert.ts';
 import { CallingError, callHook } from './call.ts';
 import { WebhookClient } from './client.ts';
-import { convertObject, reversed } from './convert.ts';
 import { type Hook, HookSource } from './hooks.ts';
 import { type Invocation, invocationOf } from './match.ts';
 import type { Verdict } from './review.ts';
@@ -104,7 +104,7 @@ class MutatingWebhooks implements AdmissionPlugin {
     let outdated: ReadonlySet<string> = new Set();
     for (const [index, hook] of hooks.entries()) {
       if (only !== undefined && !only.has(hook.id)) continue;
-      const invocation = invocationOf(hook, current, this.#access!, this.#options.evaluate);
+      const invocation = invocationOf(hook, current, this.#access!, this.#options.authorizer);
       if (invocation === undefined) continue;
       const object = await this.#ask(invocation, current, round, index);
       if (object !== current.object) {

@@ -1,6 +1,7 @@
-import type { GroupVersionKind, KubernetesObject, Status } from '../../../api/meta/object.ts';
+import type { KubernetesObject, Status } from '../../../api/meta/object.ts';
 import type { AdmissionAttributes } from '../../contract.ts';
-import { convertObject } from './convert.ts';
+import { convertObject } from '../matching/convert.ts';
+import { requestOf } from '../request-description.ts';
 import type { Invocation } from './match.ts';
 
 /** The newest first; webhooks name those that they understand. */
@@ -10,34 +11,6 @@ export type ReviewVersion = (typeof versions)[number];
 /** The first version of AdmissionReview in a webhook's list that is known here. */
 export const reviewVersion = (accepted: readonly string[]): ReviewVersion | undefined =>
   accepted.map((name) => versions.find((v) => v === name)).find((v) => v !== undefined);
-
-/** An AdmissionReview's request without its uid and objects: also what CEL knows as `request`. */
-export function requestOf(attributes: AdmissionAttributes, invocation: Pick<Invocation, 'kind' | 'resource'>): object {
-  const { kind, resource, subresource, namespace, operation, user, dryRun, options, object } = attributes;
-  const name = attributes.name || object?.metadata?.name || '';
-  return {
-    kind: plain(invocation.kind),
-    resource: invocation.resource,
-    ...(subresource === '' ? {} : { subResource: subresource }),
-    requestKind: plain(kind),
-    requestResource: resource,
-    ...(subresource === '' ? {} : { requestSubResource: subresource }),
-    ...(name === '' ? {} : { name }),
-    ...(namespace === '' ? {} : { namespace }),
-    operation,
-    userInfo: {
-      username: user.name,
-      ...(user.uid === undefined || user.uid === '' ? {} : { uid: user.uid }),
-      ...(user.groups.length === 0 ? {} : { groups: user.groups }),
-      ...(user.extra === undefined || Object.keys(user.extra).length === 0 ? {} : { extra: user.extra }),
-    },
-    dryRun,
-    options,
-  };
-}
-
-/** A kind may be told by what knows more about it. */
-const plain = ({ group, version, kind }: GroupVersionKind): GroupVersionKind => ({ group, version, kind });
 
 /** The AdmissionReview that is sent. */
 export function createReview(

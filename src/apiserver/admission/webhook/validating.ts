@@ -1,16 +1,16 @@
-import type { AdmissionAttributes, AdmissionPlugin, AdmissionTarget, ApiAccess } from '../../contract.ts';
+import type { AdmissionAttributes, AdmissionPlugin, AdmissionTarget, ApiAccess, Authorizer } from '../../contract.ts';
 import { CallingError, callHook } from './call.ts';
 import { type ResolveService, WebhookClient } from './client.ts';
 import { type Hook, HookSource } from './hooks.ts';
-import { type EvaluateExpression, type Invocation, invocationOf } from './match.ts';
+import { type Invocation, invocationOf } from './match.ts';
 import { endpointResolver } from './service-resolver.ts';
 
 const GROUP = 'admissionregistration.k8s.io';
 const FAILED_OPEN = 'failed-open.validating.webhook.admission.k8s.io/';
 
 export interface WebhookOptions {
-  /** Evaluates match conditions. */
-  readonly evaluate?: EvaluateExpression | undefined;
+  /** Asked by match conditions. */
+  readonly authorizer: Authorizer;
   /** Finds the Services of webhooks; a ready endpoint unless told otherwise. */
   readonly resolveService?: ResolveService | undefined;
 }
@@ -36,7 +36,7 @@ export function validatingAdmissionWebhook(options: WebhookOptions): AdmissionPl
       if (hooks === undefined || hooks.isEmpty) return undefined;
       const concerned = hooks.for(attributes);
       if (concerned.length === 0) return undefined;
-      return askAll(access!, client!, concerned, attributes, options.evaluate);
+      return askAll(access!, client!, concerned, attributes, options.authorizer);
     },
   };
 }
@@ -46,9 +46,9 @@ async function askAll(
   client: WebhookClient,
   hooks: readonly Hook[],
   attributes: AdmissionAttributes,
-  evaluate: EvaluateExpression | undefined,
+  authorizer: Authorizer,
 ): Promise<void> {
-  const invocations = hooks.flatMap((hook) => invocationOf(hook, attributes, access, evaluate) ?? []);
+  const invocations = hooks.flatMap((hook) => invocationOf(hook, attributes, access, authorizer) ?? []);
   const outcomes = await Promise.allSettled(invocations.map((i, n) => ask(access, client, i, attributes, n)));
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Pod } from '../../../api/types/core-v1.ts';
+import type { RequestAttributes } from '../../contract.ts';
 import { serviceAccount } from '../service-account.ts';
 import { createTestApi, refusal, type TestApi, testPod } from '../test-support.ts';
 import type { ResolveService } from './client.ts';
-import type { EvaluateExpression } from './match.ts';
 import { mutatingAdmissionWebhook } from './mutating.ts';
 import { endpointResolver } from './service-resolver.ts';
 import { validatingAdmissionWebhook } from './validating.ts';
@@ -11,7 +11,7 @@ import { patchReply, startWebhook, type TestWebhook } from './webhook-server.tes
 
 let server: TestWebhook;
 let api: TestApi;
-let evaluate: EvaluateExpression;
+let allowed: readonly string[];
 /** Whether Services lead to the webhook. */
 let reachable: boolean;
 beforeAll(async () => {
@@ -21,10 +21,13 @@ afterAll(() => server.close());
 beforeEach(async () => {
   server.received.length = 0;
   server.reply = () => ({ allowed: true });
-  evaluate = () => true;
+  allowed = [];
   reachable = false;
   const options = {
-    evaluate: ((e, v) => evaluate(e, v)) as EvaluateExpression,
+    authorizer: {
+      authorize: (a: RequestAttributes) =>
+        ({ decision: allowed.includes(`${a.verb} ${a.resource}`) ? 'allow' : 'no-opinion' }) as const,
+    },
     resolveService: ((namespace, name, port) =>
       reachable
         ? { host: '127.0.0.1', port: server.port }
@@ -229,27 +232,35 @@ describe('a webhook that does not work', () => {
 });
 
 describe('match conditions', () => {
-  const matchConditions = [
-    { name: 'a', expression: 'first' },
-    { name: 'b', expression: 'second' },
-  ];
   it('skip the webhook unless all hold', async () => {
+    const matchConditions = [
+      { name: 'a', expression: "object.metadata.name.startsWith('asked')" },
+      { name: 'b', expression: "request.userInfo.username != 'robot' && request.operation == 'CREATE'" },
+      {
+        name: 'c',
+        expression:
+          "authorizer.group('').resource('pods').check('hurry').allowed() || authorizer.requestResource.check('x').allowed()",
+      },
+    ];
     await validating(hook('check', { matchConditions }));
-    evaluate = (expression, variables) => {
-      expect(Object.keys(variables).sort()).toEqual(['object', 'oldObject', 'request']);
-      return expression === 'first' || (variables['object'] as Pod).metadata?.name === 'asked';
-    };
+    await api.create('pods', testPod('asked-in-vain'));
+    allowed = ['hurry pods'];
     await api.create('pods', testPod('skipped'));
+    await api.as('robot').create('pods', testPod('asked-by-robot'));
+    expect(paths()).toEqual([]);
     await api.create('pods', testPod('asked'));
-    expect(paths()).toEqual(['check']);
+    allowed = ['x pods'];
+    await api.create('pods', testPod('asked-again'));
+    expect(paths()).toEqual(['check', 'check']);
   });
   it('refuse, or skip, when they cannot be evaluated', async () => {
-    evaluate = () => {
-      throw new Error('no such key: x');
-    };
-    await validating(hook('check', { matchConditions: matchConditions.slice(0, 1) }));
+    const matchConditions = [{ name: 'a', expression: "object.spec.nothing == 'x'" }];
+    await validating(hook('check', { matchConditions }));
     const { code, message } = await refusal(api.create('pods', testPod('p')));
-    expect([code, message]).toEqual([403, 'pods "p" is forbidden: no such key: x']);
+    expect([code, message]).toEqual([
+      403,
+      "pods \"p\" is forbidden: expression 'object.spec.nothing == 'x'' resulted in error: no such key: nothing",
+    ]);
     const open = hook('check', { matchConditions, failurePolicy: 'Ignore' });
     await api.patch('validatingwebhookconfigurations', '', 'v', { webhooks: [open] });
     await api.create('pods', testPod('p'));
