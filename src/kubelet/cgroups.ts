@@ -14,10 +14,12 @@ export interface CgroupLayout {
 /** Pods' cgroups by class of service, with the pods' own limits on them (cgroup driver cgroupfs). */
 export function treeCgroups({ tree, root }: CgroupLayout): PodCgroups {
   const classes = ['guaranteed', 'burstable', 'besteffort'] as const;
+  const made = new Set<CgroupQos>();
   return {
     async ensure(pod: Pod) {
       const qos = podQos(pod).toLowerCase() as CgroupQos;
-      await tree.ensure(qosCgroupPath(root, qos), qos === 'besteffort' ? { cpuShares: 2 } : {});
+      if (!made.has(qos)) await tree.ensure(qosCgroupPath(root, qos), qos === 'besteffort' ? { cpuShares: 2 } : {});
+      made.add(qos);
       const path = podCgroupPath(root, qos, podUid(pod));
       await tree.ensure(path, podCgroupLimits(pod));
       return path;

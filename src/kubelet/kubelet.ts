@@ -164,7 +164,7 @@ export class KubeletCore {
     this.#scheduleRelist(signal, RELIST_MS);
     const logs = this.#rotateLoop(signal);
     await Promise.all([reporting, logs, aborted(signal)]);
-    for (const worker of this.#workers.values()) worker.stop();
+    await Promise.all([...this.#workers.values()].map((worker) => worker.stop()));
     this.#configMaps.stop();
     this.#secrets.stop();
     this.#relistTimer?.cancel();
@@ -338,7 +338,7 @@ export class KubeletCore {
   }
 
   #released(uid: string): void {
-    this.#workers.get(uid)?.stop();
+    void this.#workers.get(uid)?.stop();
     this.#workers.delete(uid);
     this.#services?.status.forget(uid);
     this.#configMaps?.release(uid);

@@ -49,6 +49,7 @@ export class PodWorker {
   #grace = Number.POSITIVE_INFINITY;
   #dirty = false;
   #busy = false;
+  #looking: Promise<void> = Promise.resolve();
   #stopped = false;
   /** Aborts the look under way, when the pod is to end and when its grace shrinks. */
   #current = new AbortController();
@@ -138,15 +139,16 @@ export class PodWorker {
   /** Something has changed: look again. */
   poke(): void {
     this.#dirty = true;
-    if (!this.#busy && !this.#stopped && this.#stage !== 'released') void this.#run();
+    if (!this.#busy && !this.#stopped && this.#stage !== 'released') this.#looking = this.#run();
   }
 
-  /** The kubelet ends: the pod's containers go on without it. */
-  stop(): void {
+  /** The kubelet ends: the pod's containers go on without it. Resolves when nothing is being done for the pod any more. */
+  stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#prober.stop();
     this.#abort();
+    return this.#looking;
   }
 
   #ends(): boolean {

@@ -8,11 +8,13 @@ import type { UserInfo } from '../api/request.ts';
 import type { ConfigMap, Container, Event, Pod, PodSpec, Secret } from '../api/types/core-v1.ts';
 import { serviceAccountKeys } from '../apiserver/authn/service-account-keys.ts';
 import { serviceAccountAuthenticator } from '../apiserver/authn/service-account-token.ts';
+import { x509Authenticator } from '../apiserver/authn/x509.ts';
 import { ensureBootstrapPolicy } from '../apiserver/authz/bootstrap.ts';
 import { mastersAuthorizer, unionAuthorizer } from '../apiserver/authz/chain.ts';
 import { nodeAuthorizer } from '../apiserver/authz/node.ts';
 import { rbacAuthorizer } from '../apiserver/authz/rbac.ts';
 import { type ApiServer, createApiServer } from '../apiserver/index.ts';
+import { addKubeletProxy } from '../apiserver/proxy/kubelet.ts';
 import { accessReviews } from '../apiserver/reviews/access-reviews.ts';
 import { tokenRequestHandler } from '../apiserver/reviews/token-request.ts';
 import { authenticationReviews } from '../apiserver/reviews/token-reviews.ts';
@@ -68,7 +70,7 @@ export async function startTestApi(dir: string, logger: Logger = silentLogger): 
     resources: builtinResources,
     virtualResources: [...accessReviews(authorizer), ...authenticationReviews(tokens)],
     subresourceHandlers: [tokenRequestHandler(keys)],
-    authenticators: [tokens],
+    authenticators: [x509Authenticator(clock), tokens],
     authorizer,
     admission: [],
     clock,
@@ -77,6 +79,7 @@ export async function startTestApi(dir: string, logger: Logger = silentLogger): 
   });
   for (const part of [tokens, rbac, nodes]) part.initialize(server.access);
   await ensureBootstrapPolicy(server.access);
+  addKubeletProxy(server, { ca: pki.ca.cert, ...pki.apiserverKubeletClient });
   const clientFor = (user: UserInfo): Client => createClient(inProcessTransport(server, user));
   const client = clientFor({ name: 'admin', groups: ['system:masters', 'system:authenticated'] });
   await client.resource(serviceAccounts).create({
@@ -301,7 +304,8 @@ export class TestKubeletNode {
 /** Starts all three; `id` as in `startTestNode`. The kubelet is not started yet. */
 export async function startTestKubeletNode(id: number, logger: Logger = testLogger): Promise<TestKubeletNode> {
   const dir = await mkdtemp(join(tmpdir(), 'k8ts-kubelet-'));
-  const [node, api] = await Promise.all([startTestNode(id, logger), startTestApi(dir, logger)]);
+  const api = await startTestApi(dir, logger);
+  const node = await startTestNode(id, logger);
   return new TestKubeletNode(`node-${id}`, node, api, dir, logger);
 }
 

@@ -192,10 +192,11 @@ class LegacyTree extends Tree {
     return this.#controllers.includes(controller) ? join(this.root, controller, path) : undefined;
   }
   protected async make(path: string): Promise<void> {
-    for (const controller of this.#controllers) {
-      if (controller === 'cpuset') await this.#makeCpuset(path);
-      else await mkdir(join(this.root, controller, path), { recursive: true });
-    }
+    await Promise.all(
+      this.#controllers.map((controller) =>
+        controller === 'cpuset' ? this.#makeCpuset(path) : mkdir(join(this.root, controller, path), { recursive: true }),
+      ),
+    );
   }
   /** A new cpuset of v1 is empty and takes no process: it gets what its parent has, from the top down. */
   async #makeCpuset(path: string): Promise<void> {
