@@ -9,6 +9,7 @@ import { endpointSliceController } from './endpoint-slice/controller.ts';
 import { endpointSliceMirroringController } from './endpoint-slice-mirroring/controller.ts';
 import { endpointsController } from './endpoints/controller.ts';
 import { garbageCollector } from './garbage-collector/controller.ts';
+import { jobController } from './job/controller.ts';
 import { namespaceController } from './namespace.ts';
 import { type NodeIpamOptions, nodeIpamController } from './node-ipam/controller.ts';
 import { nodeLifecycleController } from './node-lifecycle/controller.ts';
@@ -41,6 +42,7 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     deploymentController(),
     statefulSetController(),
     daemonSetController(),
+    jobController(),
     endpointsController(),
     endpointSliceController(),
     endpointSliceMirroringController(),

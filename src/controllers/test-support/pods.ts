@@ -35,9 +35,14 @@ export function instantKubelet(f: Fixture, accepts: (pod: Pod) => boolean = () =
 }
 
 /**
- * Scheduler and kubelet through the API itself: every pod that `accepts` runs and is ready after `delayMs`, and every pod being deleted is gone.
+ * Scheduler and kubelet through the API itself: every pod that `accepts` gets a status after `delayMs` (it runs and is ready, unless told
+ * otherwise), and every pod being deleted is gone.
  */
-export function quickKubelet(accepts: (pod: Pod) => boolean = () => true, delayMs = 0): Controller {
+export function quickKubelet(
+  accepts: (pod: Pod) => boolean = () => true,
+  delayMs = 0,
+  statusOf: (pod: Pod, now: number) => Pod['status'] = (_, now) => readyStatus(now),
+): Controller {
   return {
     name: 'quick-kubelet',
     start(context, signal) {
@@ -57,7 +62,7 @@ export function quickKubelet(accepts: (pod: Pod) => boolean = () => true, delayM
             .get(name, namespace)
             .then((now) => {
               if ((now.status?.phase ?? 'Pending') !== 'Pending') return undefined;
-              return client.updateStatus({ ...now, status: { ...now.status, ...readyStatus(clock.now()) } });
+              return client.updateStatus({ ...now, status: { ...now.status, ...statusOf(now, clock.now()) } });
             })
             .catch(ignore);
         });
