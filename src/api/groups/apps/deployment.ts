@@ -4,7 +4,7 @@ import { nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { Deployment, DeploymentSpec, DeploymentStrategy } from '../../types/apps-v1.ts';
 import { withFields, withMissing } from '../core/copy-on-change.ts';
 import { defaultPodTemplate } from '../core/pod-defaults.ts';
-import { containerCells, containersColumn, imagesColumn, selectorColumn } from '../core/template-cells.ts';
+import { containerCells, containersColumn, imagesColumn, selectorCell, selectorColumn } from '../core/template-cells.ts';
 import { age, ageColumn, column, groupVersion, nameColumn } from '../define.ts';
 import { immutable, nonNegative } from '../field-checks.ts';
 import {
@@ -157,7 +157,7 @@ export const deployment = define<Deployment>({
     object.status?.availableReplicas ?? 0,
     age(object.metadata?.creationTimestamp, now),
     ...containerCells(object.spec?.template?.spec?.containers),
-    formatLabelSelector(object.spec?.selector),
+    selectorCell(object.spec?.selector, ''),
   ],
   warnings: (object, old) => templateWarnings(object.spec?.template, old?.spec?.template),
 });

@@ -127,7 +127,11 @@ function validateUpdate(object: PersistentVolumeClaim, old: PersistentVolumeClai
   errors.push(...immutable('volumeMode', after.volumeMode, before.volumeMode));
   // Which attributes a volume has is known once a class was applied; before that, the wish can be taken back.
   const className = after.volumeAttributesClassName;
-  if (className !== before.volumeAttributesClassName && old.status?.currentVolumeAttributesClassName !== undefined && !className) {
+  if (
+    className !== before.volumeAttributesClassName &&
+    old.status?.currentVolumeAttributesClassName !== undefined &&
+    !className
+  ) {
     const to = className === undefined ? 'nil' : 'empty string';
     const detail = `update to ${to} is forbidden when status.currentVolumeAttributesClassName is not nil`;
     errors.push(forbidden('spec.volumeAttributesClassName', detail));

@@ -1,4 +1,4 @@
-import { formatLabelSelector } from '../../meta/label-selector.ts';
+import { formatLabelSelector, SelectorError } from '../../meta/label-selector.ts';
 import type { LabelSelector } from '../../meta/object.ts';
 import type { TableColumn } from '../../resource.ts';
 import type { Container } from '../../types/core-v1.ts';
@@ -24,8 +24,15 @@ export const containersColumn: TableColumn = column('Containers', 'string', 'Nam
 export const imagesColumn: TableColumn = column('Images', 'string', 'Images referenced by each container in the template.', 1);
 export const selectorColumn = (description: string): TableColumn => column('Selector', 'string', description, 1);
 
-/** A label selector as tables show it: `<none>` for nothing (apimachinery `metav1.FormatLabelSelector`). */
-export function selectorCell(selector: LabelSelector | undefined): string {
-  const text = formatLabelSelector(selector);
-  return text === '' ? '<none>' : text;
+/**
+ * A label selector as tables show it (apimachinery `metav1.FormatLabelSelector`), `none` for nothing. One that cannot be read, as only
+ * old objects have, does not keep the others from being shown.
+ */
+export function selectorCell(selector: LabelSelector | undefined, none = '<none>'): string {
+  try {
+    return formatLabelSelector(selector) || none;
+  } catch (err) {
+    if (err instanceof SelectorError) return '<error>';
+    throw err;
+  }
 }

@@ -1,5 +1,4 @@
 import { type FieldError, FieldPath, forbidden, invalid, notSupported, required } from '../../meta/field-error.ts';
-import { formatLabelSelector } from '../../meta/label-selector.ts';
 import { validateLabelSelector } from '../../meta/label-selector-validation.ts';
 import { nameIsDNSSubdomain } from '../../meta/names.ts';
 import type {
@@ -9,6 +8,7 @@ import type {
   NetworkPolicyPort,
   NetworkPolicySpec,
 } from '../../types/networking-v1.ts';
+import { selectorCell } from '../core/template-cells.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { isStrictSubnet, validateLegacyCIDR } from '../ip.ts';
 import { portFaults, portOrNameFaults } from '../port.ts';
@@ -130,7 +130,7 @@ export const networkPolicy = define<NetworkPolicy>({
   ),
   row: (object, now) => [
     object.metadata?.name ?? '',
-    formatLabelSelector(object.spec?.podSelector ?? {}) || '<none>',
+    selectorCell(object.spec?.podSelector ?? {}),
     age(object.metadata?.creationTimestamp, now),
   ],
 });
