@@ -15,6 +15,7 @@ import {
 import type { ClusterCache } from './cache.ts';
 import { actions, type ClusterEvent, type EventResource } from './cluster-event.ts';
 import type { NodeDifference } from './node-info.ts';
+import { nominate } from './nomination.ts';
 import { PodInfo, updatedInfo } from './pod-info.ts';
 import type { SchedulingQueue } from './queue.ts';
 
@@ -115,7 +116,7 @@ function waiting({ cache, queue }: EventTargets, uid: string, old: Pod | undefin
   queue.put(info);
   // Whatever is written is what counts; a nomination just made, not yet seen here, must not be lost by an older state.
   const nominated = pod.status?.nominatedNodeName ?? '';
-  if (nominated !== '' || (old?.status?.nominatedNodeName ?? '') !== '') cache.nominate(info, nominated);
+  if (nominated !== '' || (old?.status?.nominatedNodeName ?? '') !== '') nominate(cache, queue, info, nominated);
   if (known === undefined) return;
   const action = podActions(known, info);
   if (action !== 0) queue.targetChanged(uid, { resource: 'TargetPod', action, label: 'PodUpdate', old: known, now: info });
@@ -123,13 +124,9 @@ function waiting({ cache, queue }: EventTargets, uid: string, old: Pod | undefin
 
 function noLongerWaiting({ cache, queue }: EventTargets, uid: string, now: Standing): void {
   const info = queue.get(uid)?.info;
-  const nominated = cache.nominatedNode(uid);
   queue.delete(uid);
-  cache.unnominate(uid);
-  // A pod that goes away leaves to others the room that was being made for it.
-  if (now !== 'assigned' && nominated !== undefined && info !== undefined) {
-    queue.happened({ resource: 'AssignedPod', action: actions.delete, label: 'AssignedPodDelete', old: info });
-  }
+  if (now === 'assigned' || info === undefined) cache.unnominate(uid);
+  else nominate(cache, queue, info, '');
 }
 
 function nodeChanged({ cache, queue }: EventTargets, old: Node | undefined, node: Node | undefined): void {

@@ -4,6 +4,7 @@ import { pods } from '../client/resource-refs.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { ClusterCache } from './cache.ts';
+import { nominate } from './nomination.ts';
 import type { PodInfo } from './pod-info.ts';
 import { patchStatus } from './pod-status.ts';
 import type { PreemptionCandidate } from './preemption.ts';
@@ -35,7 +36,7 @@ export async function evictVictims(pod: PodInfo, candidate: PreemptionCandidate,
   const displaced = [...(cache.nominatedTo(node)?.values() ?? [])].filter((p) => p.priority < pod.priority);
   const results = await Promise.allSettled([
     ...displaced.map(async (p) => {
-      cache.unnominate(p.uid);
+      nominate(cache, queue, p, '');
       await patchStatus(client, p.pod, { nominatedNodeName: '' }, clock.now(), signal);
     }),
     ...victims.map((victim) => evict(pod, victim, node, options)),

@@ -21,6 +21,7 @@ import { watchCluster } from './event-handlers.ts';
 import { evictVictims } from './eviction.ts';
 import type { ClusterView, Plugin, Preparation } from './framework.ts';
 import { noMetrics, type SchedulerMetrics, schedulerMetrics } from './metrics.ts';
+import { nominate } from './nomination.ts';
 import { PodInfo } from './pod-info.ts';
 import { patchStatus } from './pod-status.ts';
 import { findPreemption } from './preemption.ts';
@@ -304,7 +305,7 @@ class Scheduler {
 
   #report(info: PodInfo, reason: string, message: string, nomination: Nomination): void {
     const { client, clock, logger } = this.#context;
-    if (nomination !== undefined) this.#cache.nominate(info, nomination.node);
+    if (nomination !== undefined) nominate(this.#cache, this.#queue, info, nomination.node);
     const note = message.length <= MAX_NOTE_LENGTH ? message : `${message.slice(0, MAX_NOTE_LENGTH - 4)} ...`;
     this.#recorder.event(info.pod, 'Warning', 'FailedScheduling', note);
     const change = {

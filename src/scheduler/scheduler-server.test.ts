@@ -1,0 +1,85 @@
+import { afterEach, expect, test } from 'vitest';
+import type { Pod } from '../api/types/core-v1.ts';
+import { events, nodes, pods, priorityClasses } from '../client/resource-refs.ts';
+import { createServerFixture, type ServerFixture } from '../controllers/test-support/server.ts';
+import { scheduler } from './scheduler.ts';
+import { makeNode } from './test-support/objects.ts';
+
+let f: ServerFixture;
+afterEach(() => f.stop());
+
+const web = (name: string, cpu: string, spec: Partial<Pod['spec']> = {}): Pod => ({
+  metadata: { name, namespace: 'x', labels: { app: 'web' } },
+  spec: { containers: [{ name: 'main', image: 'nginx', resources: { requests: { cpu } } }], ...spec },
+});
+async function node(name: string, cpu: string): Promise<void> {
+  const { metadata, status } = makeNode(name, { cpu });
+  await f.create(nodes, { metadata: { name, labels: metadata?.labels ?? {} } });
+  await f.change(nodes, name, (n) => ({ ...n, status: { ...n.status, ...status } }), 'status');
+}
+const nodeOf = (name: string): string | undefined => f.find(pods, `x/${name}`)?.spec?.nodeName;
+
+test('against a whole API server: binding, the condition, events, and room that comes free', async () => {
+  f = await createServerFixture();
+  f.start(scheduler());
+  await node('a', '1');
+  await f.create(pods, web('one', '1'));
+  await f.create(pods, web('two', '1'));
+  await f.advance();
+  expect(nodeOf('one')).toBe('a');
+  expect(f.find(pods, 'x/one')?.status?.conditions).toEqual([
+    { type: 'PodScheduled', status: 'True', observedGeneration: 1, lastTransitionTime: expect.any(String) },
+  ]);
+  const message =
+    '0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: ' +
+    '0/1 nodes are available: 1 No preemption victims found for incoming pod.';
+  expect(f.find(pods, 'x/two')?.status?.conditions).toEqual([
+    {
+      type: 'PodScheduled',
+      status: 'False',
+      reason: 'Unschedulable',
+      message,
+      observedGeneration: 1,
+      lastTransitionTime: expect.any(String),
+    },
+  ]);
+  expect(f.all(events, 'x').map((e) => [e.involvedObject.name, e.type, e.reason, e.message, e.reportingComponent])).toEqual([
+    ['one', 'Normal', 'Scheduled', 'Successfully assigned x/one to a', 'default-scheduler'],
+    ['two', 'Warning', 'FailedScheduling', message, 'default-scheduler'],
+  ]);
+  await f.client.resource(pods).delete('one', 'x', { gracePeriodSeconds: 0 });
+  await f.advance();
+  expect(nodeOf('two')).toBe('a');
+});
+
+test('against a whole API server: preemption', async () => {
+  f = await createServerFixture();
+  f.start(scheduler());
+  await node('a', '2');
+  await f.create(priorityClasses, { metadata: { name: 'high' }, value: 1000 });
+  await f.create(pods, web('small', '2', { priority: 0 }));
+  await f.advance();
+  await f.create(pods, web('urgent', '2', { priority: 1000, priorityClassName: 'high' }));
+  await f.advance();
+  // The kubelet has still to end the victim.
+  expect(f.find(pods, 'x/small')).toMatchObject({
+    metadata: { deletionTimestamp: expect.any(String) },
+    status: { conditions: expect.arrayContaining([expect.objectContaining({ type: 'DisruptionTarget', status: 'True' })]) },
+  });
+  expect(f.find(pods, 'x/urgent')?.status?.nominatedNodeName).toBe('a');
+  await f.client.resource(pods).delete('small', 'x', { gracePeriodSeconds: 0 });
+  await f.advance();
+  expect(nodeOf('urgent')).toBe('a');
+});
+
+test('against a whole API server: two schedulers at once bind each pod once', async () => {
+  f = await createServerFixture();
+  for (let i = 0; i < 3; i++) await node(`n${i}`, '4');
+  f.start(scheduler());
+  f.start(scheduler());
+  for (let i = 0; i < 12; i++) await f.create(pods, web(`p${i}`, '1'));
+  await f.advance();
+  await f.advance(20_000);
+  const places = f.all(pods, 'x').map((p) => p.spec?.nodeName ?? '');
+  expect(places.filter((name) => name !== '')).toHaveLength(12);
+});
