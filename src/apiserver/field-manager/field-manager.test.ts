@@ -377,6 +377,51 @@ describe('apply', () => {
   });
 });
 
+describe('apply of a scale', () => {
+  const scale = (replicas: number): Any => ({
+    apiVersion: 'autoscaling/v1',
+    kind: 'Scale',
+    metadata: { name: 'd' },
+    spec: { replicas },
+  });
+  const apply = (replicas: number, manager: string, force = false): Promise<Any> =>
+    api.patch('apps/v1', 'deployments/scale', 'd', scale(replicas), 'application/apply-patch+yaml', {
+      fieldManager: manager,
+      force,
+    });
+
+  it('owns the replicas of the parent', async () => {
+    await api.apply(deployment({ replicas: 2 }), 'deployments', 'app');
+    expect((await refusal(apply(3, 'auto'))).message).toBe('Apply failed with 1 conflict: conflict with "app": .spec.replicas');
+    expect((await apply(3, 'auto', true)).spec).toEqual({ replicas: 3 });
+    const live = await api.get('apps/v1', 'deployments', 'd');
+    expect(live.spec.replicas).toBe(3);
+    expect(entriesOf(live)['auto Apply scale']).toBe('{"f:spec":{"f:replicas":{}}}');
+    expect(entriesOf(live)['app Apply']).not.toContain('replicas');
+    expect(live.metadata.managedFields.map((e: Any) => e.apiVersion)).toEqual(['apps/v1', 'apps/v1']);
+  });
+
+  it('shares them with who wants as many', async () => {
+    await api.apply(deployment({ replicas: 2 }), 'deployments', 'app');
+    await apply(2, 'auto');
+    const live = await api.get('apps/v1', 'deployments', 'd');
+    expect(Object.keys(entriesOf(live)).sort()).toEqual(['app Apply', 'auto Apply scale']);
+    expect(entriesOf(live)['app Apply']).toContain('replicas');
+    const again = await apply(2, 'auto');
+    expect(again.metadata.resourceVersion).toBe(live.metadata.resourceVersion);
+  });
+
+  it('gives them back when it scales to what another one says', async () => {
+    await api.create(deployment({ replicas: 2 }), 'deployments', 'maker');
+    expect((await refusal(apply(3, 'auto'))).message).toBe(
+      'Apply failed with 1 conflict: conflict with "maker" using autoscaling/v1: .spec.replicas',
+    );
+    await apply(2, 'auto');
+    const live = await api.get('apps/v1', 'deployments', 'd');
+    expect(entriesOf(live)['maker Update']).toContain('replicas');
+  });
+});
+
 it('apply creates only for those who may create', async () => {
   const decide = ({ verb, resource }: { verb: string; resource: string }) =>
     verb === 'create' && resource === 'configmaps' ? ({ decision: 'deny' } as const) : ({ decision: 'allow' } as const);

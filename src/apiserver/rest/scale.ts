@@ -6,6 +6,7 @@ import type { ScaleMapping } from '../../api/resource.ts';
 import { builtinSchema } from '../../api/schema/builtin.ts';
 import type { Scale } from '../../api/types/autoscaling-v1.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
+import { entriesOfParent, entriesOfScale, replicasPath } from '../field-manager/scale-entries.ts';
 import { decodeAs } from './decode-body.ts';
 import { applyPatch, checkPatchType } from './patch.ts';
 import { methodNotAllowed, type RestResult, type Scope, validateWriteOptions } from './scope.ts';
@@ -32,7 +33,7 @@ export async function scale(scope: Scope, mapping: ScaleMapping): Promise<RestRe
   const result = await replace(scope, {
     subresource: undefined,
     createWhenMissing: false,
-    operation: request.verb === 'patch' ? 'patch' : 'update',
+    operation: request.patchType === patchTypes.apply ? 'apply' : request.verb === 'patch' ? 'patch' : 'update',
     next: desired(scope, mapping),
     admitAs: {
       kind: scaleType,
@@ -55,11 +56,35 @@ function desired(scope: Scope, mapping: ScaleMapping): Replacement['next'] {
     return (live) => withScale(mapping, live as KubernetesObject, wanted, true);
   }
   if (request.verb !== 'patch') throw methodNotAllowed();
+  if (request.patchType === patchTypes.apply && scope.core.fieldManager !== undefined) {
+    return (live) => applied(scope, mapping, live as KubernetesObject);
+  }
   checkPatchType(scope, [patchTypes.json, patchTypes.merge, patchTypes.strategic]);
   return (live) => {
     const current = toScale(mapping, live as KubernetesObject);
     return withScale(mapping, live as KubernetesObject, applyPatch(scope, current, scaleType), false);
   };
+}
+
+/** The parent after server-side apply of a Scale: what is applied owns the parent's replicas. */
+function applied(scope: Scope, mapping: ScaleMapping, live: KubernetesObject): KubernetesObject {
+  const { endpoint, request, core, now, manager } = scope;
+  const entries = live.metadata?.managedFields;
+  const path = replicasPath(endpoint.resource, mapping, live);
+  const current = toScale(mapping, live);
+  const owned = path === undefined ? undefined : entriesOfScale(entries, path);
+  const merged = core.fieldManager!.apply({
+    resource: { ...endpoint.resource, ...scaleType, schema: scaleType.schema, subresources: {}, defaults: (object) => object },
+    live: { ...current, metadata: { ...current.metadata, ...(owned === undefined ? {} : { managedFields: owned }) } },
+    object: request.body as KubernetesObject,
+    manager,
+    subresource: 'scale',
+    now,
+    force: request.options.force === true,
+  });
+  const changed = withScale(mapping, live, merged as Scale, true);
+  const kept = path === undefined ? entries : entriesOfParent(entries, merged.metadata?.managedFields, path, endpoint.resource);
+  return { ...changed, metadata: { ...changed.metadata, ...(kept === undefined ? {} : { managedFields: kept }) } };
 }
 
 /** The parent with the numbers of `wanted`, and its preconditions when it names any. */
