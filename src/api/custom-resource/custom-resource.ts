@@ -1,5 +1,5 @@
 import { allVerbs, deepEqual, withGeneration } from '../groups/define.ts';
-import { type FieldError, FieldPath, invalid } from '../meta/field-error.ts';
+import { type FieldError, type FieldErrorType, FieldPath, invalid } from '../meta/field-error.ts';
 import { isQualifiedName, nameIsDNSSubdomain } from '../meta/names.ts';
 import { apiVersionOf, type KubernetesObject } from '../meta/object.ts';
 import { type ErrorSubject, forbiddenError } from '../meta/status.ts';
@@ -19,6 +19,7 @@ import { embeddedResourceFaults } from './embedded-resource.ts';
 import { compileJsonPath } from './json-path.ts';
 import { duplicateItems } from './list-types.ts';
 import { printer } from './printer-columns.ts';
+import { type RuleValidator, ruleValidator } from './rules.ts';
 import { scaleFaults, scaleMapping } from './scale-paths.ts';
 import { compileSchema } from './structural-schema.ts';
 import { NO_PATH, type ValueValidator, valueValidator } from './value-validation.ts';
@@ -177,12 +178,14 @@ class CustomValidation {
   readonly #scale: CustomResourceSubresourceScale | undefined;
   readonly #values: ValueValidator;
   readonly #status: ValueValidator | undefined;
+  readonly #rules: RuleValidator | undefined;
 
   constructor(version: CustomResourceDefinitionVersion) {
     const { schema } = version;
     this.#schema = schema?.openAPIV3Schema ?? everything;
     this.#scale = version.subresources?.scale;
     this.#values = valueValidator(this.#schema);
+    this.#rules = ruleValidator(this.#schema);
     const status = this.#schema.properties?.['status'];
     this.#status = status === undefined ? undefined : valueValidator(status);
   }
@@ -226,14 +229,31 @@ class CustomValidation {
 
   #withRules(
     errors: readonly FieldError[],
-    _object: KubernetesObject,
-    _old: KubernetesObject | undefined,
-    _correlation: Correlation | undefined,
-    _context: RequestContext,
+    object: KubernetesObject,
+    old: KubernetesObject | undefined,
+    correlation: Correlation | undefined,
+    context: RequestContext,
   ): readonly FieldError[] {
-    return errors;
+    if (this.#rules === undefined) return errors;
+    // Rules are not run over an object whose shape is wrong (upstream's hasBlockingErr).
+    if (errors.some((e) => blocking.has(e.type))) return [...errors, notChecked];
+    return [...errors, ...this.#rules.validate(object, old, correlation, (text) => void context.warnings.push(text))];
   }
 }
+
+const blocking: ReadonlySet<FieldErrorType> = new Set<FieldErrorType>([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
+
+const notChecked: FieldError = invalid(
+  NO_PATH,
+  null,
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+);
 
 const standardFinalizers: ReadonlySet<string> = new Set(['orphan', 'foregroundDeletion', 'kubernetes']);
 
@@ -251,10 +271,3 @@ function finalizerWarnings(object: KubernetesObject, old: KubernetesObject | und
     ];
   });
 }
-
-/** Rules are not run over an object whose shape is wrong (upstream's hasBlockingErr). */
-export const rulesNotChecked: FieldError = invalid(
-  NO_PATH,
-  null,
-  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
-);

@@ -1,3 +1,4 @@
+import { ruleFaults } from '../../custom-resource/rule-faults.ts';
 import { duplicate, type FieldError, forbidden, invalid, required, tooMany } from '../../meta/field-error.ts';
 import type {
   CustomResourceColumnDefinition,
@@ -59,6 +60,8 @@ export function schemaFaults(
     errors.push(...(structural.length > 0 ? structural : defaultFaults(schema, path, rules.prunedDefaults)));
   }
   errors.push(...openApiFaults(schema, path, rules));
+  // Expressions are looked at when there is a schema to look at them with.
+  if (errors.length === 0 && unsupported === undefined) errors.push(...ruleFaults(schema, path));
   // Most of it has been said in other words by now.
   if (errors.length === 0 && unsupported !== undefined) errors.push(invalid(path, '', unsupported));
   return errors;
