@@ -3,6 +3,7 @@ import { validateObjectMeta } from '../../api/meta/object-meta-validation.ts';
 import { alreadyExists, badRequest, customError, invalidObject } from '../../api/meta/status.ts';
 import { PreconditionError } from '../../store/contract.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
+import { withReadableEntries } from '../field-manager/admitted-entries.ts';
 import { mutate, validate } from './admission-chain.ts';
 import { decodeBody } from './decode-body.ts';
 import { type RestResult, type Scope, validateWriteOptions } from './scope.ts';
@@ -60,7 +61,7 @@ export async function createObject(scope: Scope, decoded: KubernetesObject): Pro
   const name = decoded.metadata?.name ?? '';
   const record = scope.admission('CREATE', name, deepFreeze(decoded), undefined);
   if (chain.mutators.length > 0) await mutate(chain, record);
-  const admitted = record.object ?? decoded;
+  const admitted = withReadableEntries(record.object ?? decoded, decoded, scope.warnings);
   const generated = (admitted.metadata?.name ?? '') === '' && (admitted.metadata?.generateName ?? '') !== '';
   for (let attempt = 1; ; attempt++) {
     const shaped = shape(scope, admitted);
@@ -135,10 +136,8 @@ function shape(scope: Scope, admitted: KubernetesObject): KubernetesObject {
 /** The second half: validation and warnings. */
 function check(scope: Scope, object: KubernetesObject): void {
   const { resource } = scope.endpoint;
-  const errors = resource.validate(object, scope);
+  const errors = [...validateObjectMeta(object.metadata ?? {}, resource), ...resource.validate(object, scope)];
   if (errors.length > 0) throw invalidObject(resource, object.metadata?.name ?? '', errors);
-  const metaErrors = validateObjectMeta(object.metadata ?? {}, resource);
-  if (metaErrors.length > 0) throw invalidObject(resource, object.metadata?.name ?? '', metaErrors);
   if (resource.warnings !== undefined) scope.warnings.push(...resource.warnings(object, undefined));
 }
 

@@ -7,6 +7,7 @@ import type { Subresource } from '../../api/resource.ts';
 import type { Entry } from '../../store/collection.ts';
 import { PreconditionError } from '../../store/contract.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
+import { withReadableEntries } from '../field-manager/admitted-entries.ts';
 import { withSettledTimes } from '../field-manager/settled-times.ts';
 import { authorize } from '../http/authorize.ts';
 import type { AdmissionRecord } from './admission-chain.ts';
@@ -126,7 +127,10 @@ async function replaceOnce(
     const before = record.object;
     await mutate(chain, record);
     if (record.object !== undefined && record.object !== before) {
-      object = replacement.admitAs === undefined ? record.object : replacement.admitAs.apply(object, record.object);
+      object =
+        replacement.admitAs === undefined
+          ? withReadableEntries(record.object, object, scope.warnings)
+          : replacement.admitAs.apply(object, record.object);
     }
   }
   const shaped = shape(scope, replacement.subresource, object, live);
