@@ -12,6 +12,7 @@ import { nodeRestriction } from './node-restriction.ts';
 import { persistentVolumeClaimResize } from './persistent-volume-claim-resize.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
+import { validatingAdmissionPolicy } from './policy/validating.ts';
 import { priority } from './priority.ts';
 import { rbacEscalation } from './rbac-escalation.ts';
 import { resourceQuota } from './resource-quota/resource-quota.ts';
@@ -59,6 +60,7 @@ export function defaultAdmission(options: AdmissionOptions): readonly AdmissionP
     ...builtin,
     mutatingAdmissionWebhook({ ...options, before: builtin }),
     rbacEscalation(authorizer),
+    validatingAdmissionPolicy(options),
     validatingAdmissionWebhook(options),
     resourceQuota(),
   ];

@@ -4,7 +4,7 @@ import type { AdmissionAttributes, ResourceView } from '../../contract.ts';
 import type { Expression } from '../cel/expression.ts';
 import { compileConditions } from '../cel/match-conditions.ts';
 import { declaredVariables } from '../cel/variables.ts';
-import { mayMatch } from '../matching/rules.ts';
+import { ByTarget } from '../matching/by-target.ts';
 import { type Selectors, selectorsOf } from '../matching/selectors.ts';
 
 /** One webhook of a configuration, its selectors made ready. */
@@ -23,15 +23,14 @@ const variables = declaredVariables({ params: false, authorizer: true });
 
 type Configuration = KubernetesObject & { readonly webhooks?: readonly (ValidatingWebhook | MutatingWebhook)[] };
 
-/** Kinds of writes whose hooks are remembered between changes of the configurations. */
-const MAX_REMEMBERED = 2_000;
-
 /** The webhooks of all configurations of a kind, in the order of their names; made anew after a change. */
 export class HookSource {
   readonly #view: ResourceView<Configuration>;
   #hooks: readonly Hook[] | undefined;
-  /** Hooks that one kind of write can concern. */
-  readonly #concerned = new Map<string, readonly Hook[]>();
+  readonly #concerned = new ByTarget<Hook>(
+    () => this.#all(),
+    ({ definition }) => ({ rules: definition.rules ?? [], policy: definition.matchPolicy ?? 'Equivalent' }),
+  );
 
   constructor(view: ResourceView<Configuration>) {
     this.#view = view;
@@ -48,17 +47,7 @@ export class HookSource {
 
   /** The webhooks that writes like this one can concern, whatever the object. */
   for(attributes: AdmissionAttributes): readonly Hook[] {
-    const { operation, resource, subresource, namespace } = attributes;
-    const key = `${operation} ${resource.group}/${resource.version}/${resource.resource}/${subresource} ${namespace === ''}`;
-    let hooks = this.#concerned.get(key);
-    if (hooks === undefined) {
-      if (this.#concerned.size >= MAX_REMEMBERED) this.#concerned.clear();
-      hooks = this.#all().filter(({ definition }) =>
-        definition.rules?.some((rule) => mayMatch(rule, definition.matchPolicy ?? 'Equivalent', attributes)),
-      );
-      this.#concerned.set(key, hooks);
-    }
-    return hooks;
+    return this.#concerned.for(attributes);
   }
 
   #all(): readonly Hook[] {
