@@ -53,7 +53,10 @@ export function readBody(
   });
   req.on('end', () => finish(undefined));
   req.on('error', (err) => finish(err));
-  req.on('close', () => finish(badRequest('the connection was closed before the body had arrived')));
+  req.on('close', () => {
+    // Comes after every request; an error is made only when it means something.
+    if (!finished) finish(badRequest('the connection was closed before the body had arrived'));
+  });
 }
 
 const tooLarge = (): Error => requestEntityTooLarge(`limit is ${MAX_BODY_BYTES}`);

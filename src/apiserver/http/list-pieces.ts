@@ -4,6 +4,7 @@ import { encodeMessage, protobufFieldHead, protobufHead } from '../../api/wire/p
 import type { Entry } from '../../store/collection.ts';
 import { copyItem, itemLength } from '../rest/codec.ts';
 import type { ListResult } from '../rest/read.ts';
+import type { PiecePool } from './piece-pool.ts';
 
 /**
  * Lists are written in pieces of about this size, so that a large one neither blocks the loop nor doubles in memory. Whoever writes
@@ -21,8 +22,8 @@ const nothing = Buffer.alloc(0);
 
 export type Pieces = Generator<Buffer, void, undefined>;
 
-/** The JSON of a list, piece by piece, made of the ready bytes of its items. */
-export function* listPieces(result: ListResult): Pieces {
+/** The JSON of a list, piece by piece, made of the ready bytes of its items. Pieces are the pool's, but one that is the whole list. */
+export function* listPieces(result: ListResult, pool: PiecePool): Pieces {
   const { entries, endpoint } = result;
   const head = listHead(result);
   let index = 0;
@@ -38,7 +39,8 @@ export function* listPieces(result: ListResult): Pieces {
       index++;
     }
     const last = index === entries.length;
-    const piece = Buffer.allocUnsafe(size + (last ? tail.length : 0));
+    const whole = size + (last ? tail.length : 0);
+    const piece = from === 0 && last ? Buffer.allocUnsafe(whole) : pool.take(whole);
     let at = 0;
     if (lead !== undefined) {
       piece.set(lead, 0);

@@ -28,6 +28,7 @@ export class Metrics {
   readonly #inflight: Inflight;
   readonly #series = new Map<string, Series>();
   readonly #watches = new Map<string, WatchSeries>();
+  readonly #watchesOf = new WeakMap<Resource, WatchSeries>();
   readonly #process = new PromRegistry();
   readonly #gauges: (() => string)[] = [];
   #processStarted = false;
@@ -60,15 +61,23 @@ export class Metrics {
   }
 
   watchEvents(resource: Resource, count: number, bytes: number): void {
-    const key = `${resource.group} ${resource.version} ${resource.plural}`;
+    const series = this.#watchesOf.get(resource) ?? this.#watchSeries(resource);
+    series.count += count;
+    series.bytes += bytes;
+  }
+
+  /** A type that is defined anew (a CRD) goes on with its numbers. */
+  #watchSeries(resource: Resource): WatchSeries {
+    const { group, version, plural, kind } = resource;
+    const key = `${group} ${version} ${plural}`;
     let series = this.#watches.get(key);
     if (series === undefined) {
-      const labels = `group="${resource.group}",version="${resource.version}",resource="${resource.plural}",kind="${resource.kind}"`;
+      const labels = `group="${group}",version="${version}",resource="${plural}",kind="${kind}"`;
       series = { labels, count: 0, bytes: 0 };
       this.#watches.set(key, series);
     }
-    series.count += count;
-    series.bytes += bytes;
+    this.#watchesOf.set(resource, series);
+    return series;
   }
 
   /** The Prometheus text format. */

@@ -20,6 +20,7 @@ import { Exchange, type Incoming, type Outgoing } from './exchange.ts';
 import type { Inflight } from './inflight.ts';
 import type { Metrics } from './metrics.ts';
 import { builtinOffer, customOffer, type MediaType, mediaName, Negotiator, plainOffer } from './negotiation.ts';
+import { PiecePool } from './piece-pool.ts';
 import { parseOptions } from './query.ts';
 import { objectEncoding, patchTypeOf, type RequestBody, readObject, readPatch, withDeleteOptions } from './request-body.ts';
 import { respond, respondError } from './respond.ts';
@@ -55,6 +56,7 @@ const noDuplicates: readonly string[] = [];
 export class Pipeline {
   readonly #parts: PipelineParts;
   readonly #negotiator = new Negotiator();
+  readonly #pool = new PiecePool();
   readonly #jsonWatches = new WeakMap<Endpoint, WatchEncoder>();
   readonly #protobufWatches = new WeakMap<Endpoint, WatchEncoder>();
 
@@ -272,8 +274,10 @@ export class Pipeline {
     const { dispatcher, clock } = this.#parts;
     const outcome = dispatcher.dispatch(request, exchange.user!, exchange.agent, exchange.warnings, duplicates);
     if (outcome instanceof Promise) {
-      outcome.then((o: Outcome) => respond(exchange, o, media, clock)).catch((err: unknown) => this.#fail(exchange, err));
-    } else respond(exchange, outcome, media, clock);
+      outcome
+        .then((o: Outcome) => respond(exchange, o, media, clock, this.#pool))
+        .catch((err: unknown) => this.#fail(exchange, err));
+    } else respond(exchange, outcome, media, clock, this.#pool);
   }
 
   #watch(exchange: Exchange, request: ApiRequest): void {

@@ -12,14 +12,15 @@ import { encodeObject } from './encode-object.ts';
 import type { Exchange } from './exchange.ts';
 import { listMetadata, listPieces, madePieces, protobufPieces } from './list-pieces.ts';
 import { type Encoding, type MediaType, mediaName, type Negotiator, plainOffer } from './negotiation.ts';
+import type { PiecePool } from './piece-pool.ts';
 import { sendPieces } from './stream-pieces.ts';
 import { includeObject, partialObject, tableHead, tableRow } from './table.ts';
 
 const PARTIAL = 'io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadata';
 
 /** Answers a request with what it came to. */
-export function respond(exchange: Exchange, outcome: Outcome, media: MediaType, clock: Clock): void {
-  if (isList(outcome)) sendList(exchange, outcome, media, clock);
+export function respond(exchange: Exchange, outcome: Outcome, media: MediaType, clock: Clock, pool: PiecePool): void {
+  if (isList(outcome)) sendList(exchange, outcome, media, clock, pool);
   else sendOne(exchange, outcome, media, clock);
 }
 
@@ -66,7 +67,7 @@ function transformed(exchange: Exchange, endpoint: Endpoint, object: KubernetesO
   }
 }
 
-function sendList(exchange: Exchange, result: ListResult, media: MediaType, clock: Clock): void {
+function sendList(exchange: Exchange, result: ListResult, media: MediaType, clock: Clock, pool: PiecePool): void {
   const { endpoint } = result;
   const { resource } = endpoint;
   const { encoding, version } = media;
@@ -74,8 +75,8 @@ function sendList(exchange: Exchange, result: ListResult, media: MediaType, cloc
   if (media.as === '') {
     if (encoding === 'protobuf') {
       const pieces = protobufPieces(result, endpoint.apiVersion, resource.listKind, (entry) => endpoint.message(entry));
-      sendPieces(exchange, type, pieces);
-    } else if (encoding === 'json' && !wantsPretty(exchange)) sendPieces(exchange, type, listPieces(result));
+      sendPieces(exchange, type, pieces, pool);
+    } else if (encoding === 'json' && !wantsPretty(exchange)) sendPieces(exchange, type, listPieces(result, pool), pool);
     else sendObject(exchange, 200, wholeList(result), encoding);
     return;
   }
@@ -86,7 +87,7 @@ function sendList(exchange: Exchange, result: ListResult, media: MediaType, cloc
   if (media.as === 'Table') {
     const include = includeObject(exchange.query);
     const head = tableHead(resource, listMetadata(result), version);
-    sendMade(exchange, result, encoding, head, 'rows', (object) => tableRow(resource, object, now, include, version));
+    sendMade(exchange, result, encoding, pool, head, 'rows', (object) => tableRow(resource, object, now, include, version));
     return;
   }
   const kind = 'PartialObjectMetadataList';
@@ -94,11 +95,11 @@ function sendList(exchange: Exchange, result: ListResult, media: MediaType, cloc
   if (encoding === 'protobuf') {
     const message = (entry: (typeof result.entries)[number]): Uint8Array =>
       encodeMessage(builtinSchema(PARTIAL), { metadata: endpoint.object(entry).metadata });
-    sendPieces(exchange, type, protobufPieces(result, apiVersion, kind, message));
+    sendPieces(exchange, type, protobufPieces(result, apiVersion, kind, message), pool);
     return;
   }
   const head = { kind, apiVersion, metadata: listMetadata(result) };
-  sendMade(exchange, result, encoding, head, 'items', (object) => partialObject(object, version));
+  sendMade(exchange, result, encoding, pool, head, 'items', (object) => partialObject(object, version));
 }
 
 /** A list as an object. Items of built-in types do not say what they are. */
@@ -112,12 +113,13 @@ function sendMade(
   exchange: Exchange,
   result: ListResult,
   encoding: Encoding,
+  pool: PiecePool,
   head: object,
   list: string,
   item: (object: KubernetesObject) => object,
 ): void {
   if (encoding === 'json' && !wantsPretty(exchange)) {
-    sendPieces(exchange, 'application/json', madePieces(result, head, list, item));
+    sendPieces(exchange, 'application/json', madePieces(result, head, list, item), pool);
     return;
   }
   const { endpoint, entries } = result;

@@ -2,9 +2,10 @@ import type { ServerResponse } from 'node:http';
 import { createGzip } from 'node:zlib';
 import { acceptsGzip, type Exchange, GZIP_LEVEL, GZIP_MIN_BYTES } from './exchange.ts';
 import type { Pieces } from './list-pieces.ts';
+import type { PiecePool } from './piece-pool.ts';
 
 /** Answers 200 with a body that is made piece by piece: at once when it is one piece, else as the client takes it. */
-export function sendPieces(exchange: Exchange, contentType: string, pieces: Pieces): void {
+export function sendPieces(exchange: Exchange, contentType: string, pieces: Pieces, pool: PiecePool): void {
   const made: Buffer[] = [];
   // The first piece that says something, and whether another follows.
   while (made.length < 2) {
@@ -16,11 +17,11 @@ export function sendPieces(exchange: Exchange, contentType: string, pieces: Piec
     if (next.value.length > 0) made.push(next.value);
     else if (made.length === 0) break;
   }
-  streamPieces(exchange, contentType, made, pieces);
+  streamPieces(exchange, contentType, made, pieces, pool);
 }
 
 /** Writes pieces as the client takes them, a turn of the loop between two. */
-function streamPieces(exchange: Exchange, contentType: string, made: Buffer[], rest: Pieces): void {
+function streamPieces(exchange: Exchange, contentType: string, made: Buffer[], rest: Pieces, pool: PiecePool): void {
   const res = exchange.res as ServerResponse;
   const headers = exchange.responseHeaders(contentType);
   const compress =
@@ -52,7 +53,8 @@ function streamPieces(exchange: Exchange, contentType: string, made: Buffer[], r
       return;
     }
     bytes += piece.length;
-    if (piece.length === 0 || target.write(piece)) {
+    const written = piece;
+    if (piece.length === 0 || target.write(written, () => pool.give(written))) {
       setImmediate(step);
       return;
     }

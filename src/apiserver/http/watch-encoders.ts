@@ -11,6 +11,8 @@ export interface WatchEncoder {
   event(type: ObjectEventType, entry: Entry<KubernetesObject>): Uint8Array;
   /** Any object under an event type: bookmarks, errors, objects that left the selection. */
   other(type: string, object: object): Uint8Array;
+  /** Frames as one write; `size` is that of all together. */
+  join(frames: readonly Uint8Array[], size: number): Uint8Array;
 }
 
 const newline = Buffer.from('}\n');
@@ -19,6 +21,28 @@ const heads: Readonly<Record<ObjectEventType, Buffer>> = {
   MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
   DELETED: Buffer.from('{"type":"DELETED","object":'),
 };
+
+/** More frames than these are put together for each watcher. */
+const MAX_SHARED_FRAMES = 64;
+
+/**
+ * Frames put together for one write. Watchers of one type mostly wait for the same ones, and ask in a row: the last answer is kept until
+ * the next, so that they share it.
+ */
+class FrameJoiner {
+  #frames: readonly Uint8Array[] = [];
+  #joined: Uint8Array = newline;
+
+  join(frames: readonly Uint8Array[], size: number): Uint8Array {
+    if (frames.length === 1) return frames[0]!;
+    if (frames.length > MAX_SHARED_FRAMES) return Buffer.concat(frames, size);
+    const known = this.#frames;
+    if (known.length === frames.length && known.every((frame, i) => frame === frames[i])) return this.#joined;
+    this.#frames = frames;
+    this.#joined = Buffer.concat(frames, size);
+    return this.#joined;
+  }
+}
 
 /** The last frame made, as all watchers of a type ask for it in a row. */
 class LastFrame {
@@ -43,6 +67,7 @@ export class JsonWatchEncoder implements WatchEncoder {
   readonly contentType = 'application/json';
   readonly #endpoint: Endpoint;
   readonly #last = new LastFrame();
+  readonly #joiner = new FrameJoiner();
 
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
@@ -60,6 +85,10 @@ export class JsonWatchEncoder implements WatchEncoder {
     return this.#last.keep(type, entry, frame);
   }
 
+  join(frames: readonly Uint8Array[], size: number): Uint8Array {
+    return this.#joiner.join(frames, size);
+  }
+
   other(type: string, object: object): Uint8Array {
     return jsonFrame(type, object);
   }
@@ -72,6 +101,7 @@ export class ProtobufWatchEncoder implements WatchEncoder {
   readonly contentType = PROTOBUF_STREAM;
   readonly #endpoint: Endpoint;
   readonly #last = new LastFrame();
+  readonly #joiner = new FrameJoiner();
 
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
@@ -83,6 +113,10 @@ export class ProtobufWatchEncoder implements WatchEncoder {
     const { apiVersion, resource } = this.#endpoint;
     const object = wrapProtobuf(this.#endpoint.message(entry), apiVersion, resource.kind);
     return this.#last.keep(type, entry, delimited(encodeProtobufWatchEvent(type, object)));
+  }
+
+  join(frames: readonly Uint8Array[], size: number): Uint8Array {
+    return this.#joiner.join(frames, size);
   }
 
   other(type: string, object: object): Uint8Array {
@@ -106,6 +140,10 @@ export class TransformingWatchEncoder implements WatchEncoder {
 
   event(type: ObjectEventType, entry: Entry<KubernetesObject>): Uint8Array {
     return this.#frame(type, this.#transform(this.#endpoint.object(entry)));
+  }
+
+  join(frames: readonly Uint8Array[], size: number): Uint8Array {
+    return frames.length === 1 ? frames[0]! : Buffer.concat(frames, size);
   }
 
   /** A Status stays what it is. */

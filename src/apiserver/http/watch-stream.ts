@@ -165,7 +165,7 @@ export class WatchStream implements WatchSink {
     this.#pendingBytes = 0;
     this.#sent += size;
     this.#onEvents(pending.length, size);
-    const more = this.#res.write(pending.length === 1 ? pending[0] : Buffer.concat(pending, size));
+    const more = this.#res.write(this.#encoder.join(pending, size));
     if (more || this.#ended) return;
     this.#blocked = true;
     this.#res.once('drain', () => {

@@ -1,0 +1,263 @@
+/**
+ * The API server over HTTPS: rates, latencies, and the CPU of the server's process for each request, next to kube-apiserver 1.24 with
+ * etcd 3.4 on a machine of two cores. The server is a process of its own, durable on disk, with authentication, RBAC, default admission
+ * and managed fields. `node bench/apiserver.ts [name of a load …]`; `CPU_PROF=directory` profiles the server.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { Agent, request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { realisticPod } from '../src/api/schema/realistic-pod.fixture.ts';
+
+const PODS = 5_000;
+const WIDTH = 32;
+const WATCHERS = 100;
+const WATCHED_PODS = 500;
+const pods = '/api/v1/namespaces/default/pods';
+const only = new Set(process.argv.slice(2).filter((name) => name !== 'serve'));
+
+/** What the peer did: a rate, the 50th and 99th percentile in milliseconds, CPU microseconds for each. */
+const peer: Readonly<Record<string, string>> = {
+  start: '3.4 s',
+  idle: '304 MB',
+  create: '1,250/s, p50 23 ms, p99 69 ms, 1,350 us',
+  get: '3,830/s, p99 25 ms, 384 us',
+  'list, all': '165-277 ms, 215-330 ms CPU',
+  'list, by label': '13/s, 152 ms CPU',
+  'list, pages': '390 ms, 396 ms CPU',
+  'patch status': '833/s, 2,190 us',
+  'patch metadata': '690/s, 2,710 us',
+  apply: '2,110/s, 760 us',
+  watch: '27,700 events/s, 54 us CPU an event',
+  delete: '1,000/s, 1,760 us',
+  memory: '1,150 + 270 MB',
+};
+
+// ------------------------------------------------------------------------------------------------------------------ the server
+
+async function serve(directory: string): Promise<void> {
+  const begun = performance.now();
+  const { openEmbeddedStore } = await import('../src/store/embedded.ts');
+  const { ensurePki } = await import('../src/cluster/pki.ts');
+  const { startControlPlaneApi } = await import('./apiserver-parts.ts');
+  const { systemClock } = await import('../src/util/clock.ts');
+  const { silentLogger } = await import('../src/util/logger.ts');
+  const loaded = performance.now();
+  const pki = await ensurePki(join(directory, 'pki'), { serverNames: ['localhost', '127.0.0.1'], clock: systemClock });
+  const store = await openEmbeddedStore({ path: join(directory, 'store'), clock: systemClock, logger: silentLogger });
+  const ready = performance.now();
+  const { port, created } = await startControlPlaneApi(store, pki);
+  const { cert, key } = pki.admin;
+  const times = { load: loaded - begun, create: created - ready, total: performance.now() - begun };
+  process.on('message', () => {
+    const { user, system } = process.cpuUsage();
+    process.send!({ cpu: user + system, rss: process.memoryUsage.rss() });
+  });
+  // By itself, so that a profile is written.
+  process.once('disconnect', () => process.exit(0));
+  process.send!({ port, ca: pki.ca.cert, cert, key, times });
+}
+
+// ------------------------------------------------------------------------------------------------------------------- the client
+
+interface Hello {
+  readonly port: number;
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly times: { readonly load: number; readonly create: number; readonly total: number };
+}
+
+interface Usage {
+  /** Microseconds. */
+  readonly cpu: number;
+  readonly rss: number;
+}
+
+async function run(): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'k8ts-bench-'));
+  const profile = process.env['CPU_PROF'];
+  const child = fork(import.meta.filename, ['serve', directory], {
+    execArgv: profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`],
+  });
+  const begun = performance.now();
+  try {
+    const [hello] = (await once(child, 'message')) as [Hello];
+    print('start', `${Math.round(performance.now() - begun)} ms (createApiServer ${hello.times.create.toFixed(0)} ms)`);
+    const bench = new Bench(child, hello);
+    print('idle', `${((await bench.usage()).rss / 1e6).toFixed(0)} MB`);
+    await bench.all();
+    print('memory', `${((await bench.usage()).rss / 1e6).toFixed(0)} MB`);
+  } finally {
+    const exit = once(child, 'exit');
+    child.disconnect();
+    await exit;
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function print(name: string, ours: string): void {
+  console.log(`${name.padEnd(18)} ${ours.padEnd(62)} ${peer[name] ?? ''}`);
+}
+
+class Bench {
+  readonly #child: ChildProcess;
+  readonly #hello: Hello;
+  readonly #agent: Agent;
+
+  constructor(child: ChildProcess, hello: Hello) {
+    const { ca, cert, key } = hello;
+    this.#child = child;
+    this.#hello = hello;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: WIDTH, ca, cert, key });
+  }
+
+  async usage(): Promise<Usage> {
+    const answer = once(this.#child, 'message');
+    this.#child.send('usage');
+    return ((await answer) as [Usage])[0];
+  }
+
+  async all(): Promise<void> {
+    await this.#each('create', PODS, (i) => this.#send('POST', pods, 201, JSON.stringify(podNamed(i))));
+    await this.#each('get', 20_000, (i) => this.#send('GET', `${pods}/pod-${i % PODS}`, 200));
+    await this.#once('list, all', 5, () => this.#send('GET', pods, 200));
+    await this.#each('list, by label', 300, () => this.#send('GET', `${pods}?labelSelector=shard%3D7`, 200));
+    await this.#once('list, pages', 3, () => this.#pages());
+    const status = (i: number): string =>
+      JSON.stringify({ status: { conditions: [{ type: 'Ready', status: 'True', reason: `r${i}` }] } });
+    const strategic = 'application/strategic-merge-patch+json';
+    await this.#each('patch status', 4_000, (i) => this.#send('PATCH', `${pods}/pod-${i}/status`, 200, status(i), strategic));
+    const label = (i: number): string => JSON.stringify({ metadata: { annotations: { touched: String(i) } } });
+    const merge = 'application/merge-patch+json';
+    await this.#each('patch metadata', 4_000, (i) => this.#send('PATCH', `${pods}/pod-${i}`, 200, label(i), merge));
+    await this.#each('apply', 2_000, (i) =>
+      this.#send(
+        'PATCH',
+        `${pods}/applied-${i}?fieldManager=bench`,
+        201,
+        JSON.stringify(podNamed(i, 'applied')),
+        'application/apply-patch+yaml',
+      ),
+    );
+    if (this.#wanted('watch')) await this.#watch();
+    await this.#each('delete', 4_000, (i) => this.#send('DELETE', `${pods}/pod-${i}?gracePeriodSeconds=0`, 200));
+    this.#agent.destroy();
+  }
+
+  #wanted(name: string): boolean {
+    return only.size === 0 || only.has(name) || name === 'create';
+  }
+
+  /** Runs `work` `count` times, `WIDTH` at once. */
+  async #each(name: string, count: number, work: (i: number) => Promise<unknown>): Promise<void> {
+    if (!this.#wanted(name)) return;
+    const latencies: number[] = [];
+    const before = await this.usage();
+    const start = performance.now();
+    let next = 0;
+    await Promise.all(
+      Array.from({ length: WIDTH }, async () => {
+        for (let i = next++; i < count; i = next++) {
+          const begun = performance.now();
+          await work(i);
+          latencies.push(performance.now() - begun);
+        }
+      }),
+    );
+    const elapsed = performance.now() - start;
+    const cpu = ((await this.usage()).cpu - before.cpu) / count;
+    latencies.sort((a, b) => a - b);
+    const at = (share: number): string => latencies[Math.floor(latencies.length * share)]!.toFixed(1);
+    const rate = Math.round((count / elapsed) * 1000).toLocaleString('en');
+    print(name, `${rate}/s, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${Math.round(cpu)} us CPU`);
+  }
+
+  async #once(name: string, times: number, work: () => Promise<unknown>): Promise<void> {
+    if (!this.#wanted(name)) return;
+    await work();
+    const before = await this.usage();
+    const start = performance.now();
+    for (let i = 0; i < times; i++) await work();
+    const elapsed = (performance.now() - start) / times;
+    const cpu = ((await this.usage()).cpu - before.cpu) / times / 1000;
+    print(name, `${elapsed.toFixed(0)} ms, ${cpu.toFixed(0)} ms CPU`);
+  }
+
+  async #pages(): Promise<void> {
+    let token: string | undefined = '';
+    while (token !== undefined) {
+      const body = await this.#send('GET', `${pods}?limit=500${token === '' ? '' : `&continue=${token}`}`, 200);
+      token = /"continue":"([^"]+)"/.exec(body.toString('latin1', 0, 400))?.[1];
+    }
+  }
+
+  /** `WATCHERS` see `WATCHED_PODS` being touched. */
+  async #watch(): Promise<void> {
+    const wanted = WATCHERS * WATCHED_PODS;
+    let seen = 0;
+    let finish = (): void => {};
+    const done = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const agent = new Agent({ keepAlive: true, ca: this.#hello.ca, cert: this.#hello.cert, key: this.#hello.key });
+    const list = await this.#send('GET', `${pods}?limit=1`, 200);
+    const version = /"resourceVersion":"(\d+)"/.exec(list.toString('latin1', 0, 400))![1]!;
+    const watches = await Promise.all(
+      Array.from({ length: WATCHERS }, () => this.#open('GET', `${pods}?watch=true&resourceVersion=${version}`, agent)),
+    );
+    for (const watch of watches) {
+      watch.on('data', (chunk: Buffer) => {
+        for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) seen++;
+        if (seen >= wanted) finish();
+      });
+    }
+    const before = await this.usage();
+    const start = performance.now();
+    let next = 0;
+    const touch = async (): Promise<void> => {
+      for (let i = next++; i < WATCHED_PODS; i = next++) {
+        const body = JSON.stringify({ metadata: { annotations: { seen: String(i) } } });
+        await this.#send('PATCH', `${pods}/pod-${i}`, 200, body, 'application/merge-patch+json');
+      }
+    };
+    await Promise.all(Array.from({ length: WIDTH }, touch));
+    await done;
+    const elapsed = performance.now() - start;
+    const cpu = ((await this.usage()).cpu - before.cpu) / wanted;
+    const rate = Math.round((wanted / elapsed) * 1000).toLocaleString('en');
+    print('watch', `${rate} events/s, ${cpu.toFixed(1)} us CPU an event`);
+    for (const watch of watches) watch.destroy();
+    agent.destroy();
+  }
+
+  #open(method: string, path: string, agent: Agent, body?: string, type = 'application/json'): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const headers = body === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(body) };
+      const sent = request({ host: '127.0.0.1', port: this.#hello.port, method, path, headers, agent }, resolve);
+      sent.on('error', reject);
+      sent.end(body);
+    });
+  }
+
+  async #send(method: string, path: string, code: number, body?: string, type?: string): Promise<Buffer> {
+    const answer = await this.#open(method, path, this.#agent, body, type);
+    const parts: Buffer[] = [];
+    for await (const part of answer as AsyncIterable<Buffer>) parts.push(part);
+    const whole = Buffer.concat(parts);
+    if (answer.statusCode !== code) throw new Error(`${method} ${path}: ${answer.statusCode} ${whole.toString().slice(0, 300)}`);
+    return whole;
+  }
+}
+
+function podNamed(i: number, base = 'pod'): object {
+  const { metadata, spec } = realisticPod as { readonly metadata: { readonly labels?: object }; readonly spec: object };
+  const labels = { ...metadata.labels, shard: String(i % 100) };
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { name: `${base}-${i}`, labels }, spec };
+}
+
+if (process.argv[2] === 'serve') await serve(process.argv[3]!);
+else await run();
