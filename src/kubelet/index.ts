@@ -1,6 +1,5 @@
 import { Gauge, Registry } from 'prom-client';
 import { KubeletCore } from './kubelet.ts';
-import { hostMachine } from './node/machine.ts';
 import { isRunning } from './observed.ts';
 import type { KubeletOptions } from './options.ts';
 import { reviewAccess, reviewTokens } from './server/auth.ts';
@@ -41,9 +40,6 @@ export function createKubelet(options: KubeletOptions): Kubelet {
         runtime: options.runtime,
         clock: options.clock,
         logger: options.logger,
-        machine: options.machine ?? hostMachine,
-        facts: core.reporter.facts,
-        rootDir: options.rootDir,
         logRoot: '/var/log',
         authenticateToken: options.server.authenticateToken ?? reviewTokens(options.client, options.clock),
         authorize: options.server.authorize ?? reviewAccess(options.client, options.clock),
@@ -51,6 +47,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
         pod: (namespace, name) => core.pod(namespace, name),
         observed: (uid) => core.cache.get(uid),
         observedPods: () => core.cache.uids().map((uid) => core.cache.get(uid)),
+        stats: () => core.stats.snapshot(),
         metrics: () => metrics(core).metrics(),
         configz: () => configz(options),
         healthy: () => (core.ready ? undefined : 'container runtime has not been seen yet'),

@@ -34,6 +34,7 @@ import { containerFieldPath, isMirrorPod, isTerminalPhase, podFormat, podName, p
 import { PodWorker } from './pod-worker.ts';
 import { runProbe } from './probes/run-probe.ts';
 import { RuntimeCache } from './runtime-cache.ts';
+import { StatsSource } from './stats/stats-source.ts';
 import { StatusWriter } from './status-writer.ts';
 import { TokenCache } from './tokens.ts';
 import { hostMounter, plainMounter } from './volumes/mounter.ts';
@@ -59,6 +60,7 @@ export class KubeletCore {
   readonly cache: RuntimeCache;
   readonly reporter: NodeReporter;
   readonly hostIPs: readonly string[];
+  readonly stats: StatsSource;
   readonly #workers = new Map<string, PodWorker>();
   readonly #tokens: TokenCache;
   readonly #images: Images;
@@ -83,6 +85,7 @@ export class KubeletCore {
     this.cache = new RuntimeCache(options.runtime, (uid) => this.#observed(uid));
     this.#tokens = new TokenCache(options.client, options.clock);
     this.#images = new Images(options.runtime, options.clock);
+    const machine = options.machine ?? hostMachine;
     this.reporter = new NodeReporter({
       nodeName: options.nodeName,
       addresses: this.hostIPs,
@@ -94,7 +97,7 @@ export class KubeletCore {
       reserved: options.reserved ?? { cpuMilli: 0, memory: 0 },
       limits: options.pressureLimits ?? defaultPressureLimits,
       rootDir: options.rootDir,
-      machine: options.machine ?? hostMachine,
+      machine,
       client: options.client,
       runtime: options.runtime,
       clock: options.clock,
@@ -102,6 +105,16 @@ export class KubeletCore {
       recorder: options.recorder,
       port: () => this.#port,
       problems: () => this.#relistProblems(),
+    });
+    this.stats = new StatsSource({
+      nodeName: options.nodeName,
+      rootDir: options.rootDir,
+      machine,
+      facts: this.reporter.facts,
+      runtime: options.runtime,
+      clock: options.clock,
+      pods: () => this.pods(),
+      observedPods: () => this.cache.uids().map((uid) => this.cache.get(uid)),
     });
   }
 

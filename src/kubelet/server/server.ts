@@ -8,17 +8,16 @@ import type { TLSSocket } from 'node:tls';
 import type { UserInfo } from '../../api/request.ts';
 import type { Pod } from '../../api/types/core-v1.ts';
 import type { ContainerRuntime } from '../../runtime/contract.ts';
-import { readNodeUsage } from '../../runtime/stats.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import { readLog } from '../logs/read-log.ts';
-import type { Machine, MachineFacts } from '../node/machine.ts';
 import { activeSandbox, isRunning, type ObservedContainer, type ObservedPod } from '../observed.ts';
 import { findContainer, podUid } from '../pod-spec.ts';
 import { errorText } from '../runtime-errors.ts';
 import { certificateUser, type NodeAuthorizer, requestAttributes, type TokenAuthenticator } from './auth.ts';
+import { cadvisorMetrics, resourceMetrics } from './stats-metrics.ts';
 import { refuse, Streaming, type StreamRequest, streamFlags } from './streaming.ts';
-import { cadvisorMetrics, RateKeeper, resourceMetrics, type StatsSnapshot, summary } from './summary.ts';
+import { RateKeeper, type StatsSnapshot, summary } from './summary.ts';
 
 /** How the server is set up. PEM texts. */
 export interface ServerOptions {
@@ -42,9 +41,6 @@ export interface ServerContext {
   readonly runtime: ContainerRuntime;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly machine: Machine;
-  readonly facts: MachineFacts;
-  readonly rootDir: string;
   /** Where /logs/ looks. */
   readonly logRoot: string;
   readonly authenticateToken: TokenAuthenticator;
@@ -53,6 +49,8 @@ export interface ServerContext {
   pod(namespace: string, name: string): Pod | undefined;
   observed(uid: string): ObservedPod;
   observedPods(): readonly ObservedPod[];
+  /** What pods and node use now. */
+  stats(): Promise<StatsSnapshot>;
   /** The text of /metrics. */
   metrics(): Promise<string>;
   /** The body of /configz. */
@@ -197,12 +195,12 @@ export class KubeletServer {
         return json(context.configz());
       case 'metrics':
         if (parts[1] === undefined) return text(await context.metrics(), prometheus);
-        if (parts[1] === 'resource') return text(resourceMetrics(await this.#snapshot()), prometheus);
-        if (parts[1] === 'cadvisor') return text(cadvisorMetrics(await this.#snapshot()), prometheus);
+        if (parts[1] === 'resource') return text(resourceMetrics(await context.stats()), prometheus);
+        if (parts[1] === 'cadvisor') return text(cadvisorMetrics(await context.stats()), prometheus);
         if (parts[1] === 'probes') return text('', prometheus);
         break;
       case 'stats':
-        if (parts[1] === 'summary') return json(summary(await this.#snapshot(), this.#rates));
+        if (parts[1] === 'summary') return json(summary(await context.stats(), this.#rates));
         break;
       case 'containerLogs':
         return this.#containerLogs(parts.slice(1), url.searchParams, req, res);
@@ -391,24 +389,6 @@ export class KubeletServer {
     if (!found.isFile()) throw new HttpError(404, '404 page not found');
     res.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
     res.end(await readFile(path));
-  }
-
-  async #snapshot(): Promise<StatsSnapshot> {
-    const { runtime, machine, rootDir, clock, nodeName, facts } = this.#context;
-    const [use, containers, node] = await Promise.all([
-      machine.use(rootDir),
-      runtime.listContainerStats(),
-      readNodeUsage(clock).catch(() => undefined),
-    ]);
-    return {
-      nodeName,
-      facts,
-      use,
-      containers,
-      pods: this.#context.observedPods(),
-      nodeCpuNanoSeconds: node?.cpuUsageCoreNanoSeconds,
-      now: clock.now(),
-    };
   }
 }
 

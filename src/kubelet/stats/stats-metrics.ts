@@ -1,131 +1,13 @@
-import { formatTime } from '../../api/meta/time.ts';
 import type { ContainerStats } from '../../runtime/contract.ts';
 import { keys } from '../labels.ts';
-import type { MachineFacts, MachineUse } from '../node/machine.ts';
-import type { ObservedPod } from '../observed.ts';
-
-/** One sample of CPU and memory. */
-interface Usage {
-  readonly cpuNanoSeconds: bigint;
-  readonly at: bigint;
-}
-
-/** What /stats/summary and the metrics are made from. */
-export interface StatsSnapshot {
-  readonly nodeName: string;
-  readonly facts: MachineFacts;
-  readonly use: MachineUse;
-  readonly containers: readonly ContainerStats[];
-  readonly pods: readonly ObservedPod[];
-  /** The node's own CPU counter, in nanoseconds; undefined when it is not known. */
-  readonly nodeCpuNanoSeconds: bigint | undefined;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-}
-
-/** Rates need two samples: remembers the last of each counter. */
-export class RateKeeper {
-  #last = new Map<string, Usage>();
-  #next = new Map<string, Usage>();
-
-  /** Nanocores since the last round; undefined in the first. */
-  rate(key: string, usage: Usage): number | undefined {
-    this.#next.set(key, usage);
-    const before = this.#last.get(key);
-    if (before === undefined || usage.at <= before.at || usage.cpuNanoSeconds < before.cpuNanoSeconds) return undefined;
-    return Number(((usage.cpuNanoSeconds - before.cpuNanoSeconds) * 1_000_000_000n) / (usage.at - before.at));
-  }
-
-  /** Ends a round: what was not seen in it is forgotten. */
-  turn(): void {
-    this.#last = this.#next;
-    this.#next = new Map();
-  }
-}
-
-/** The answer of /stats/summary (stats/v1alpha1.Summary). */
-export function summary(snapshot: StatsSnapshot, rates: RateKeeper): object {
-  const { facts, use, now } = snapshot;
-  const time = formatTime(now);
-  const at = BigInt(Math.round(now)) * 1_000_000n;
-  const byPod = new Map<string, ContainerStats[]>();
-  for (const c of snapshot.containers) {
-    const uid = c.labels[keys.podUid];
-    if (uid === undefined) continue;
-    const list = byPod.get(uid);
-    if (list === undefined) byPod.set(uid, [c]);
-    else list.push(c);
-  }
-  const cpu = (key: string, total: bigint, sampled: bigint): object => {
-    const rate = rates.rate(key, { cpuNanoSeconds: total, at: sampled });
-    return { time, ...(rate === undefined ? {} : { usageNanoCores: rate }), usageCoreNanoSeconds: Number(total) };
-  };
-  const memoryUsed = Math.max(0, facts.memory - use.memoryAvailable);
-  const fs = {
-    time,
-    availableBytes: use.diskAvailable,
-    capacityBytes: use.diskCapacity,
-    usedBytes: use.diskCapacity - use.diskAvailable,
-    inodesFree: use.inodesFree,
-    inodes: use.inodes,
-    inodesUsed: use.inodes - use.inodesFree,
-  };
-  const pods = snapshot.pods
-    .filter((p) => byPod.has(p.uid))
-    .map((p) => {
-      const containers = byPod.get(p.uid)!;
-      const total = containers.reduce((sum, c) => sum + (c.cpuUsageCoreNanoSeconds ?? 0n), 0n);
-      const sum = (read: (c: ContainerStats) => number | undefined): number => containers.reduce((s, c) => s + (read(c) ?? 0), 0);
-      const started = p.sandboxes[0]?.createdAt ?? now;
-      return {
-        podRef: { name: p.name, namespace: p.namespace, uid: p.uid },
-        startTime: formatTime(started),
-        containers: containers.map((c) => ({
-          name: c.name,
-          startTime: formatTime(p.containers.find((o) => o.id === c.id)?.startedAt ?? started),
-          cpu: cpu(c.id, c.cpuUsageCoreNanoSeconds ?? 0n, c.timestamp),
-          memory: {
-            time,
-            ...(c.memoryUsageBytes === undefined ? {} : { usageBytes: c.memoryUsageBytes }),
-            workingSetBytes: c.memoryWorkingSetBytes ?? 0,
-            ...(c.memoryRssBytes === undefined ? {} : { rssBytes: c.memoryRssBytes }),
-          },
-          rootfs: { ...fs, usedBytes: c.writableLayerUsedBytes ?? 0, inodesUsed: c.writableLayerInodesUsed ?? 0 },
-          logs: { time },
-        })),
-        cpu: cpu(`pod/${p.uid}`, total, containers[0]!.timestamp),
-        memory: {
-          time,
-          usageBytes: sum((c) => c.memoryUsageBytes),
-          workingSetBytes: sum((c) => c.memoryWorkingSetBytes),
-          rssBytes: sum((c) => c.memoryRssBytes),
-        },
-        'ephemeral-storage': { ...fs, usedBytes: sum((c) => c.writableLayerUsedBytes) },
-      };
-    });
-  const node = snapshot.nodeCpuNanoSeconds;
-  const answer = {
-    node: {
-      nodeName: snapshot.nodeName,
-      startTime: time,
-      ...(node === undefined ? {} : { cpu: cpu('node', node, at) }),
-      memory: { time, availableBytes: use.memoryAvailable, usageBytes: memoryUsed, workingSetBytes: memoryUsed },
-      fs,
-      runtime: { imageFs: fs, containerFs: fs },
-      rlimit: { time, maxpid: use.maxPids, curproc: use.pids },
-    },
-    pods,
-  };
-  rates.turn();
-  return answer;
-}
+import type { StatsSnapshot } from './summary.ts';
 
 const label = (value: string): string => value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 const seconds = (nanos: bigint): string => (Number(nanos) / 1e9).toString();
 
 /** The text of /metrics/resource. */
 export function resourceMetrics(snapshot: StatsSnapshot): string {
-  const { facts, use, now } = snapshot;
+  const { facts, use, node, now } = snapshot;
   const out: string[] = [];
   const family = (name: string, type: string, help: string, lines: readonly string[]): void => {
     if (lines.length > 0) out.push(`# HELP ${name} [STABLE] ${help}`, `# TYPE ${name} ${type}`, ...lines);
@@ -158,13 +40,13 @@ export function resourceMetrics(snapshot: StatsSnapshot): string {
         `container_start_time_seconds{${r.labels}} ${(r.pod.containers.find((o) => o.id === r.c.id)?.startedAt ?? 0) / 1000}`,
     ),
   );
-  if (snapshot.nodeCpuNanoSeconds !== undefined) {
+  if (node !== undefined) {
     family('node_cpu_usage_seconds_total', 'counter', 'Cumulative cpu time consumed by the node in core-seconds', [
-      `node_cpu_usage_seconds_total ${seconds(snapshot.nodeCpuNanoSeconds)} ${Math.trunc(now)}`,
+      `node_cpu_usage_seconds_total ${seconds(node.cpuUsageCoreNanoSeconds)} ${Math.trunc(now)}`,
     ]);
   }
   family('node_memory_working_set_bytes', 'gauge', 'Current working set of the node in bytes', [
-    `node_memory_working_set_bytes ${Math.max(0, facts.memory - use.memoryAvailable)} ${Math.trunc(now)}`,
+    `node_memory_working_set_bytes ${node?.memoryWorkingSetBytes ?? Math.max(0, facts.memory - use.memoryAvailable)} ${Math.trunc(now)}`,
   ]);
   const pods = new Map<string, { cpu: bigint; memory: number; at: bigint; labels: string }>();
   for (const r of rows) {
