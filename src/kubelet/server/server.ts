@@ -14,10 +14,10 @@ import { readLog } from '../logs/read-log.ts';
 import { activeSandbox, isRunning, type ObservedContainer, type ObservedPod } from '../observed.ts';
 import { findContainer, podUid } from '../pod-spec.ts';
 import { errorText } from '../runtime-errors.ts';
+import { cadvisorMetrics, resourceMetrics } from '../stats/stats-metrics.ts';
+import { RateKeeper, type StatsSnapshot, summary } from '../stats/summary.ts';
 import { certificateUser, type NodeAuthorizer, requestAttributes, type TokenAuthenticator } from './auth.ts';
-import { cadvisorMetrics, resourceMetrics } from './stats-metrics.ts';
 import { refuse, Streaming, type StreamRequest, streamFlags } from './streaming.ts';
-import { RateKeeper, type StatsSnapshot, summary } from './summary.ts';
 
 /** How the server is set up. PEM texts. */
 export interface ServerOptions {
