@@ -3,6 +3,7 @@
  * (`plan…`, `…Status`) and acts in a thin shell; it can be killed at any instruction and started again.
  */
 import type { Controller } from '../client/controller.ts';
+import { cronJobController } from './cron-job/controller.ts';
 import { daemonSetController } from './daemon-set/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
 import { endpointSliceController } from './endpoint-slice/controller.ts';
@@ -43,6 +44,7 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     statefulSetController(),
     daemonSetController(),
     jobController(),
+    cronJobController(),
     endpointsController(),
     endpointSliceController(),
     endpointSliceMirroringController(),
