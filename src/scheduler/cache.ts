@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Node, Pod } from '../api/types/core-v1.ts';
 import { AffinityTermRegistry } from './affinity-terms.ts';
-import { type NodeDifference, NodeInfo, nodeDifference } from './node-info.ts';
+import { type NodeDifference, NodeInfo, nodeDifference, tally } from './node-info.ts';
 import { type CounterSpec, PodCounter } from './pod-counter.ts';
 import { type PodInfo, updatedInfo } from './pod-info.ts';
 import { MatcherIndex } from './pod-matcher.ts';
@@ -35,8 +35,12 @@ export class ClusterCache {
   readonly #counterIndex = new MatcherIndex<PodCounter>();
   readonly #nominated = new Map<string, Map<string, PodInfo>>();
   readonly #nominations = new Map<string, string>();
+  /** Nominated pods that keep others away from where they will be. */
+  #nominatedAnti = 0;
   /** Claims of pods on nodes, `namespace/name`, and how many use each. */
   readonly #claimUses = new Map<string, number>();
+  /** Placed pods of each priority. */
+  readonly #priorities = new Map<number, number>();
   /** Image name to the number of nodes that have it. */
   readonly #imageNodes = new Map<string, number>();
   readonly terms = new AffinityTermRegistry(
@@ -78,6 +82,13 @@ export class ClusterCache {
   /** Nodes that have an image. */
   nodesWithImage(name: string): number {
     return this.#imageNodes.get(name) ?? 0;
+  }
+
+  /** The lowest priority of any pod on a node: who has no higher one can preempt nobody. */
+  get lowestPriority(): number {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const priority of this.#priorities.keys()) if (priority < lowest) lowest = priority;
+    return lowest;
   }
 
   /** Placed pods that use a claim. */
@@ -236,23 +247,26 @@ export class ClusterCache {
     const pods = this.#nominated.get(node) ?? new Map<string, PodInfo>();
     pods.set(info.uid, info);
     this.#nominated.set(node, pods);
+    if (keepsAway(info)) this.#nominatedAnti++;
   }
 
   unnominate(uid: string): void {
     const node = this.#nominations.get(uid);
     if (node === undefined) return;
     this.#nominations.delete(uid);
-    const pods = this.#nominated.get(node);
-    pods?.delete(uid);
-    if (pods?.size === 0) this.#nominated.delete(node);
+    const pods = this.#nominated.get(node)!;
+    if (keepsAway(pods.get(uid)!)) this.#nominatedAnti--;
+    pods.delete(uid);
+    if (pods.size === 0) this.#nominated.delete(node);
   }
 
   nominatedNode(uid: string): string | undefined {
     return this.#nominations.get(uid);
   }
 
-  get hasNominations(): boolean {
-    return this.#nominations.size > 0;
+  /** Whether a nominated pod has a demand to be apart from others. */
+  get nominatedKeepAway(): boolean {
+    return this.#nominatedAnti > 0;
   }
 
   /** Pods that are to get this node; undefined for most nodes. */
@@ -306,19 +320,13 @@ export class ClusterCache {
   /** A pod came to or left a node. */
   #counted(info: PodInfo, node: NodeInfo, by: 1 | -1): void {
     node.generation = ++this.#generation;
-    this.terms.count(info, node, by);
-    for (const claim of info.claims) {
-      const key = `${info.namespace}/${claim}`;
-      const uses = (this.#claimUses.get(key) ?? 0) + by;
-      if (uses === 0) this.#claimUses.delete(key);
-      else this.#claimUses.set(key, uses);
-    }
+    this.#tallyPod(info, node, by);
     this.#counterIndex.forMatching(info, (counter) => counter.count(node.slot, by));
   }
 
   /** Takes a node's part out of everything that goes by its labels and taints. */
   #detach(node: NodeInfo): void {
-    for (const pod of node.pods.values()) this.terms.count(pod, node, -1);
+    for (const pod of node.pods.values()) this.#tallyPod(pod, node, -1);
     for (const counter of this.#counters.values()) counter.removeNode(node.slot);
     for (const topology of this.#topologies.values()) topology.remove(node.slot);
   }
@@ -326,17 +334,21 @@ export class ClusterCache {
   #attach(node: NodeInfo): void {
     for (const topology of this.#topologies.values()) topology.add(node);
     for (const counter of this.#counters.values()) counter.addNode(node);
-    for (const pod of node.pods.values()) this.terms.count(pod, node, 1);
+    for (const pod of node.pods.values()) this.#tallyPod(pod, node, 1);
+  }
+
+  #tallyPod(info: PodInfo, node: NodeInfo, by: 1 | -1): void {
+    this.terms.count(info, node, by);
+    tally(this.#priorities, info.priority, by);
+    for (const claim of info.claims) tally(this.#claimUses, `${info.namespace}/${claim}`, by);
   }
 
   #countImages(node: NodeInfo, by: 1 | -1): void {
-    for (const name of node.images.keys()) {
-      const count = (this.#imageNodes.get(name) ?? 0) + by;
-      if (count === 0) this.#imageNodes.delete(name);
-      else this.#imageNodes.set(name, count);
-    }
+    for (const name of node.images.keys()) tally(this.#imageNodes, name, by);
   }
 }
+
+const keepsAway = (info: PodInfo): boolean => (info.affinity?.requiredAnti.length ?? 0) > 0;
 
 /** Whether two states of a placed pod count alike. */
 function unchanged(a: PodInfo, b: PodInfo): boolean {

@@ -45,13 +45,18 @@ export class NodeInfo {
   /** `TCP/80` to addresses, and how many pods hold each. */
   readonly #ports = new Map<string, Map<string, number>>();
 
-  constructor(node: Node, slot: number) {
+  constructor(node: Node, slot: number, like?: NodeInfo) {
     this.name = node.metadata?.name ?? '';
     this.slot = slot;
     this.node = node;
-    this.allocatable = allocatableOf(node);
-    this.images = imagesOf(node);
+    this.allocatable = like?.allocatable ?? allocatableOf(node);
+    this.images = like?.images ?? imagesOf(node);
     this.#readSpec();
+  }
+
+  /** The node without its pods, to try on what single-node plugins say. */
+  emptied(): NodeInfo {
+    return new NodeInfo(this.node, this.slot, this);
   }
 
   update(node: Node, difference: NodeDifference): void {
@@ -113,7 +118,7 @@ export class NodeInfo {
 }
 
 /** Adds to a count that is not kept at zero. */
-function tally(counts: Map<string, number>, key: string, by: number): void {
+export function tally<K>(counts: Map<K, number>, key: K, by: number): void {
   const next = (counts.get(key) ?? 0) + by;
   if (next === 0) counts.delete(key);
   else counts.set(key, next);

@@ -3,7 +3,7 @@ import { parseTime } from '../api/meta/time.ts';
 import type { PodDisruptionBudget } from '../api/types/policy-v1.ts';
 import type { Random } from '../util/random.ts';
 import type { ClusterCache } from './cache.ts';
-import { type Diagnosis, fitMessage } from './diagnosis.ts';
+import { type Diagnosis, fitMessage, NodeVerdicts } from './diagnosis.ts';
 import { type Rejection, reject, rejectForGood } from './framework.ts';
 import type { NodeInfo } from './node-info.ts';
 import { compileSelector, type PodInfo } from './pod-info.ts';
@@ -54,7 +54,7 @@ export function findPreemption(
   const obstacle = whyNotEligible(pod, diagnosis, options.cache);
   if (obstacle !== undefined) return { message: obstacle, keepNomination: true };
   const nodes = plans === undefined ? [] : promisingNodes(diagnosis, options.cache);
-  const verdicts = new Map<NodeInfo, Rejection>();
+  const verdicts = new NodeVerdicts();
   const candidates = nodes.length === 0 ? [] : tryNodes(pod, plans!, nodes, verdicts, options);
   if (candidates.length === 0) {
     const { total } = diagnosis;
@@ -87,16 +87,21 @@ function terminatingByPreemption(pod: PodInfo): boolean {
 /** Nodes where taking pods away may help. */
 function promisingNodes(diagnosis: Diagnosis, cache: ClusterCache): readonly NodeInfo[] {
   if (diagnosis.pod !== undefined) return diagnosis.pod.unresolvable ? [] : cache.nodes;
-  return [...diagnosis.nodes].filter(([, rejection]) => !rejection.unresolvable).map(([node]) => node);
+  const { nodes, rejections } = diagnosis.nodes;
+  return nodes.filter((_, i) => !rejections[i]!.unresolvable);
 }
 
 function tryNodes(
   pod: PodInfo,
   plans: PodPlans,
   nodes: readonly NodeInfo[],
-  verdicts: Map<NodeInfo, Rejection>,
+  verdicts: NodeVerdicts,
   options: PreemptionOptions,
 ): readonly PreemptionCandidate[] {
+  if (pod.priority <= options.cache.lowestPriority) {
+    for (const node of nodes) verdicts.add(node, noVictims);
+    return [];
+  }
   const share = Math.trunc((nodes.length * MIN_CANDIDATES_PERCENTAGE) / 100);
   const enough = Math.min(nodes.length, Math.max(share, MIN_CANDIDATES));
   const offset = options.random.int(nodes.length);
@@ -106,7 +111,7 @@ function tryNodes(
     const node = nodes[(offset + i) % nodes.length]!;
     const found = selectVictims(pod, plans, node, options);
     if ('reasons' in found) {
-      verdicts.set(node, found);
+      verdicts.add(node, found);
       continue;
     }
     (found.violations === 0 ? clean : violating).push(found);
@@ -122,40 +127,67 @@ export function selectVictims(
   node: NodeInfo,
   options: PreemptionOptions,
 ): PreemptionCandidate | Rejection {
-  const { cache, algorithm, now } = options;
+  const { cache, algorithm } = options;
   const lower = [...node.pods.values()].filter((other) => other.priority < pod.priority);
   if (lower.length === 0) return noVictims;
+  const beyond = plans.global.some(({ plan }) => plan.filter !== undefined) || cache.nominatedTo(node.name) !== undefined;
+  if (!beyond) {
+    // Only plugins that look at one node have a say, so a copy of it will do.
+    const copy = node.emptied();
+    for (const other of node.pods.values()) if (other.priority >= pod.priority) copy.add(other);
+    return chooseVictims(lower, node, options, {
+      add: (other) => copy.add(other),
+      remove: (other) => copy.remove(other.uid),
+      check: () => plans.local.tryOut(copy),
+    });
+  }
   return cache.attempt(node, () => {
     for (const other of lower) cache.lift(other.uid);
-    const rejection = algorithm.check(pod, plans, node, true);
-    if (rejection !== undefined) return rejection;
-    lower.sort((a, b) => byImportance(a, b, now));
-    const { violating, others } = splitByBudget(lower, options);
-    const victims: PodInfo[] = [];
-    let violations = 0;
-    // Those whose budget is used up are spared first, and in either group the most important.
-    for (const other of violating) if (!spare(other, pod, plans, node, options, victims)) violations++;
-    for (const other of others) spare(other, pod, plans, node, options, victims);
-    if (victims.length === 0) return noRoom;
-    if (violating.length > 0 && others.length > 0) victims.sort((a, b) => byImportance(a, b, now));
-    return { node, victims, violations };
+    return chooseVictims(lower, node, options, {
+      add: (other) => cache.place(other, node.name),
+      remove: (other) => cache.lift(other.uid),
+      check: () => algorithm.check(pod, plans, node, true),
+    });
   });
 }
 
-/** Puts a pod back if the preemptor still fits then; otherwise it is a victim. */
-function spare(
-  other: PodInfo,
-  pod: PodInfo,
-  plans: PodPlans,
+/** A node on which pods come and go to see what follows for the preemptor. */
+interface Trial {
+  add(other: PodInfo): void;
+  remove(other: PodInfo): void;
+  check(): Rejection | undefined;
+}
+
+/** Chooses among the pods of lower priority, the more important (by priority, then by age) to be spared first. All of them have been taken off in the trial. */
+function chooseVictims(
+  lower: PodInfo[],
   node: NodeInfo,
-  { cache, algorithm }: PreemptionOptions,
-  victims: PodInfo[],
-): boolean {
-  cache.place(other, node.name);
-  if (algorithm.check(pod, plans, node, true) === undefined) return true;
-  cache.lift(other.uid);
-  victims.push(other);
-  return false;
+  options: PreemptionOptions,
+  trial: Trial,
+): PreemptionCandidate | Rejection {
+  const { now } = options;
+  const rejection = trial.check();
+  if (rejection !== undefined) return rejection;
+  const starts = new Map(lower.map((other) => [other, startOf(other, now)]));
+  const byImportance = (a: PodInfo, b: PodInfo): number => b.priority - a.priority || starts.get(a)! - starts.get(b)!;
+  lower.sort(byImportance);
+  const { violating, others } = splitByBudget(lower, options);
+  const victims: PodInfo[] = [];
+  /** Puts a pod back if the preemptor still fits then; otherwise it is a victim. */
+  const spare = (other: PodInfo): boolean => {
+    trial.add(other);
+    if (trial.check() === undefined) return true;
+    trial.remove(other);
+    victims.push(other);
+    return false;
+  };
+  let violations = 0;
+  // Those whose budget is used up are spared first, and in either group the most important.
+  for (const other of violating) if (!spare(other)) violations++;
+  for (const other of others) spare(other);
+  if (victims.length === 0) return noRoom;
+  if (violating.length > 0 && others.length > 0) victims.sort(byImportance);
+  return { node, victims, violations };
 }
 
 /** Pods whose going would break a disruption budget, if all of these went in this order, and the others. */
@@ -190,10 +222,6 @@ function splitByBudget(
 }
 
 const startOf = (pod: PodInfo, now: number): number => parseTime(pod.pod.status?.startTime) ?? now;
-
-/** The more important first: of higher priority, or running for longer. */
-const byImportance = (a: PodInfo, b: PodInfo, now: number): number =>
-  b.priority - a.priority || startOf(a, now) - startOf(b, now);
 
 /** The candidate that costs least: by each rule in turn, until one is left. */
 export function bestCandidate(candidates: readonly PreemptionCandidate[], now: number): PreemptionCandidate {

@@ -1,5 +1,5 @@
 import type { Random } from '../util/random.ts';
-import type { Diagnosis } from './diagnosis.ts';
+import { type Diagnosis, NodeVerdicts } from './diagnosis.ts';
 import { type ClusterView, isRejection, type Plugin, type PodPlan, type Rejection } from './framework.ts';
 import { LocalVerdictCache, type LocalVerdicts } from './local-verdicts.ts';
 import type { NodeInfo } from './node-info.ts';
@@ -73,7 +73,13 @@ export class SchedulingAlgorithm {
     const planned = this.plan(pod);
     if (isRejection(planned)) {
       return {
-        diagnosis: { total: all.length, pod: planned, nodes: new Map(), absent: planned, plugins: new Set([planned.plugin]) },
+        diagnosis: {
+          total: all.length,
+          pod: planned,
+          nodes: new NodeVerdicts(),
+          absent: planned,
+          plugins: new Set([planned.plugin]),
+        },
         plans: undefined,
       };
     }
@@ -147,7 +153,7 @@ export class SchedulingAlgorithm {
     const enough = feasibleNodesToFind(nodes.length, this.#percentage);
     const feasible = this.#feasible;
     feasible.length = 0;
-    const rejected: (NodeInfo | Rejection)[] = [];
+    const verdicts = new NodeVerdicts();
     const count = nodes.length;
     let index = count === 0 ? 0 : this.#start % count;
     for (let seen = 0; seen < count; seen++) {
@@ -155,25 +161,20 @@ export class SchedulingAlgorithm {
       if (++index === count) index = 0;
       const rejection = this.check(pod, plans, node);
       if (rejection !== undefined) {
-        rejected.push(node, rejection);
+        verdicts.add(node, rejection);
         continue;
       }
       feasible.push(node);
       if (feasible.length >= enough) break;
     }
-    const evaluated = feasible.length + rejected.length / 2;
+    const evaluated = feasible.length + verdicts.size;
     this.#start = total === 0 ? 0 : (this.#start + evaluated) % total;
     if (feasible.length > 0) {
       const node = feasible.length === 1 ? feasible[0]! : this.#best(plans, feasible);
       return { placement: { node, plans, evaluated, feasible: feasible.length } };
     }
-    const verdicts = new Map<NodeInfo, Rejection>();
     const plugins = new Set(restrictedBy);
-    for (let i = 0; i < rejected.length; i += 2) {
-      const rejection = rejected[i + 1] as Rejection;
-      verdicts.set(rejected[i] as NodeInfo, rejection);
-      plugins.add(rejection.plugin);
-    }
+    for (const rejection of verdicts.rejections) plugins.add(rejection.plugin);
     return { diagnosis: { total, pod: undefined, nodes: verdicts, absent, plugins }, plans };
   }
 

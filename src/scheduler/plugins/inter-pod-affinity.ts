@@ -39,11 +39,13 @@ export const interPodAffinity: Plugin = {
   plan(pod, view) {
     const { cache } = view;
     const matching = cache.terms.matching(pod);
-    if (pod.affinity === undefined && matching.length === 0 && !cache.hasNominations) return undefined;
-    const judge = new AffinityJudge(pod, view);
+    const demands = (pod.affinity?.required.length ?? 0) + (pod.affinity?.requiredAnti.length ?? 0) > 0;
+    const judged = demands || cache.nominatedKeepAway || matching.some((group) => group.kind === 'requiredAnti');
     const parts = scoreParts(pod, view, matching);
+    if (!judged && parts.length === 0) return undefined;
+    const judge = judged ? new AffinityJudge(pod, view) : undefined;
     return {
-      filter: (node) => judge.filter(node),
+      ...(judge === undefined ? {} : { filter: (node) => judge.filter(node) }),
       ...(parts.length === 0 ? {} : { score: (node) => score(parts, node), normalize }),
     } satisfies PodPlan;
   },
