@@ -1,4 +1,3 @@
-import { deepEqual } from '../../api/groups/define.ts';
 import { invalid } from '../../api/meta/field-error.ts';
 import type { GroupVersionKind, KubernetesObject } from '../../api/meta/object.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/object-meta-validation.ts';
@@ -16,6 +15,7 @@ import { attributesOf } from './attributes.ts';
 import { createObject, withRequestNamespace } from './create.ts';
 import { decodeBody } from './decode-body.ts';
 import { type RestResult, type Scope, validateWriteOptions } from './scope.ts';
+import { shareUnchanged } from './share-unchanged.ts';
 
 /** How often a write that named no resourceVersion is tried again when another one came between. */
 const MAX_CONFLICT_RETRIES = 5;
@@ -69,6 +69,7 @@ export async function replace(scope: Scope, replacement: Replacement): Promise<R
       await authorizeCreate(scope);
       return createObject(scope, replacement.operation === 'apply' ? wanted : trackFields(scope, wanted, undefined));
     }
+    if (endpoint.isRemote) await endpoint.ready([entry.object]);
     const live = endpoint.object(entry);
     const produced = replacement.next(live);
     const wanted = produced instanceof Promise ? await produced : produced;
@@ -165,17 +166,20 @@ async function commitUpdate(
 ): Promise<RestResult> {
   const { endpoint } = scope;
   const prepared = withSettledTimes(wanted, live);
+  const changed = shareUnchanged(prepared, live);
   // What changes nothing writes nothing: the revision stays.
-  if (deepEqual(prepared, live)) return { code: 200, endpoint, entry, object: undefined };
+  if (changed === live) return { code: 200, endpoint, entry, object: undefined };
   if (scope.dryRun) return { code: 200, endpoint, entry: undefined, object: prepared };
+  if (endpoint.isRemote) await endpoint.readyToStore(prepared);
   const { ttlSeconds } = endpoint.resource;
   const written = await endpoint.collection.write({
     type: 'put',
     key: entry.key,
-    object: endpoint.toStored(prepared),
+    object: endpoint.toStored(changed),
     expectedRevision: entry.revision,
     ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
   });
+  if (endpoint.isRemote) await endpoint.ready([written.object]);
   return { code: 200, endpoint, entry: written, object: undefined };
 }
 
@@ -275,6 +279,7 @@ function shouldDelete(scope: Scope, object: KubernetesObject, live: KubernetesOb
 async function removeFinalized(scope: Scope, entry: Entry<KubernetesObject>, object: KubernetesObject): Promise<RestResult> {
   const { endpoint } = scope;
   if (!scope.dryRun) {
+    if (endpoint.isRemote) await endpoint.readyToStore(object);
     const stored = endpoint.toStored(object);
     await endpoint.collection.write({ type: 'delete', key: entry.key, object: stored, expectedRevision: entry.revision });
     scope.core.guards.get(endpoint.id)?.deleted(stored);
