@@ -1,6 +1,6 @@
 import { type FieldSet, leaf, sorted } from './field-set.ts';
 import { isEmptyMap, isList, isMap, type JsonList, type JsonMap } from './json-value.ts';
-import { elementAt, itemsByElement } from './list-items.ts';
+import { allDifferent, elementAt, itemsByElement } from './list-items.ts';
 import { fieldElement, type PathElement } from './path-element.ts';
 import type { FieldShape, ListShape, MapShape, Shape } from './shape.ts';
 
@@ -8,71 +8,33 @@ type Draft = Record<PathElement, FieldSet>;
 
 /**
  * The node of a value that is all new, or all gone: itself and everything in it. This is what most creates cost, so it goes over the
- * value once, in canonical order. `typed` counts in the fields that Go would have. Where `guide` is what comes out, it is given back:
- * objects made from one template share their sets, and making them costs little more than looking.
+ * value once, in canonical order. `typed` counts in the fields that Go would have. Where `guide` is what comes out, it is given back,
+ * and nothing is made: objects of one template share their sets, and cost no more than looking.
  */
 export function allFields(shape: Shape, value: unknown, typed: boolean, guide?: FieldSet): FieldSet {
+  if (guide !== undefined && hasAllFields(shape, value, typed, guide)) return guide;
   if (typeof value !== 'object' || value === null) return leaf;
-  if (isList(value)) return shape.list === undefined ? leaf : allOfList(shape.list, value, typed, guide);
-  return shape.map === undefined ? leaf : allOfMap(shape.map, value as JsonMap, typed, guide);
+  if (isList(value)) return shape.list === undefined ? leaf : allOfList(shape.list, value, typed);
+  return shape.map === undefined ? leaf : allOfMap(shape.map, value as JsonMap, typed);
 }
 
-/** Collects the children of a node that is in the set itself, making the node only when the guide turns out not to be it. */
-class NodeBuilder {
-  readonly #guide: FieldSet | undefined;
-  #matched: PathElement[] = [];
-  #out: Draft | undefined;
-
-  constructor(guide: FieldSet | undefined) {
-    this.#guide = guide;
-    if (guide === undefined) this.#out = { '.': leaf };
-  }
-  guideOf(element: PathElement): FieldSet | undefined {
-    return this.#guide?.[element];
-  }
-  put(element: PathElement, child: FieldSet): void {
-    if (this.#out !== undefined) this.#out[element] = child;
-    else if (child === this.#guide![element]) this.#matched.push(element);
-    else this.#make()[element] = child;
-  }
-  /** The node, whose children came in canonical order, or did not. */
-  finish(inOrder: boolean): FieldSet {
-    if (this.#out === undefined && this.#isWholeGuide()) return this.#guide!;
-    const out = this.#out ?? this.#make();
-    return inOrder ? out : sorted(out);
-  }
-  #make(): Draft {
-    const out: Draft = { '.': leaf };
-    for (const element of this.#matched) out[element] = this.#guide![element]!;
-    this.#out = out;
-    return out;
-  }
-  #isWholeGuide(): boolean {
-    let count = 0;
-    for (const element in this.#guide) if (element !== '.') count++;
-    return count === this.#matched.length && this.#guide!['.'] !== undefined;
-  }
-}
-
-function allOfMap(shape: MapShape, map: JsonMap, typed: boolean, guide: FieldSet | undefined): FieldSet {
+function allOfMap(shape: MapShape, map: JsonMap, typed: boolean): FieldSet {
   if (shape.atomic || isEmptyMap(map)) return leaf;
-  return shape.fields.size === 0 ? allOfMembers(shape, map, typed, guide) : allOfStruct(shape, map, typed, guide);
+  return shape.fields.size === 0 ? allOfMembers(shape, map, typed) : allOfStruct(shape, map, typed);
 }
 
-function allOfMembers(shape: MapShape, map: JsonMap, typed: boolean, guide: FieldSet | undefined): FieldSet {
+function allOfMembers(shape: MapShape, map: JsonMap, typed: boolean): FieldSet {
   const { values } = shape;
   if (values === undefined) return leaf;
-  const node = new NodeBuilder(guide);
+  const out: Draft = { '.': leaf };
   for (const name in map) {
     const value = map[name];
-    if (value === undefined) continue;
-    const element = fieldElement(name);
-    node.put(element, allFields(values, value, typed, node.guideOf(element)));
+    if (value !== undefined) out[fieldElement(name)] = allFields(values, value, typed);
   }
-  return node.finish(false);
+  return sorted(out);
 }
 
-function allOfStruct(shape: MapShape, map: JsonMap, typed: boolean, guide: FieldSet | undefined): FieldSet {
+function allOfStruct(shape: MapShape, map: JsonMap, typed: boolean): FieldSet {
   const present: FieldShape[] = [];
   let undeclared: string[] | undefined;
   for (const name in map) {
@@ -82,20 +44,14 @@ function allOfStruct(shape: MapShape, map: JsonMap, typed: boolean, guide: Field
     else insert(present, field);
   }
   if (typed) for (const field of shape.implied) if (map[field.name] === undefined) insert(present, field);
-  const node = new NodeBuilder(guide);
+  const out: Draft = { '.': leaf };
   for (const field of present) {
     const value = map[field.name];
-    node.put(
-      field.element,
-      allFields(field.shape, value === undefined ? field.implied : value, typed, node.guideOf(field.element)),
-    );
+    out[field.element] = allFields(field.shape, value === undefined ? field.implied : value, typed);
   }
-  if (undeclared === undefined || shape.values === undefined) return node.finish(true);
-  for (const name of undeclared) {
-    const element = fieldElement(name);
-    node.put(element, allFields(shape.values, map[name], typed, node.guideOf(element)));
-  }
-  return node.finish(false);
+  if (undeclared === undefined || shape.values === undefined) return out;
+  for (const name of undeclared) out[fieldElement(name)] = allFields(shape.values, map[name], typed);
+  return sorted(out);
 }
 
 /** Keeps the fields in canonical order. Structs are small, and Go writes them in nearly that order. */
@@ -107,17 +63,15 @@ function insert(fields: FieldShape[], field: FieldShape): void {
   fields[at] = field;
 }
 
-function allOfList(shape: ListShape, list: JsonList, typed: boolean, guide: FieldSet | undefined): FieldSet {
+function allOfList(shape: ListShape, list: JsonList, typed: boolean): FieldSet {
   if (shape.atomic || list.length === 0) return leaf;
-  const node = new NodeBuilder(guide);
-  const seen = new Set<PathElement>();
+  const out: Draft = { '.': leaf };
   for (let i = 0; i < list.length; i++) {
     const element = elementAt(shape, list, i);
-    if (seen.has(element)) return allOfDuplicates(shape, list, typed);
-    seen.add(element);
-    node.put(element, allFields(shape.items, list[i], typed, node.guideOf(element)));
+    if (out[element] !== undefined) return allOfDuplicates(shape, list, typed);
+    out[element] = allFields(shape.items, list[i], typed);
   }
-  return node.finish(false);
+  return sorted(out);
 }
 
 /** Items that share a name are owned together. */
@@ -127,6 +81,55 @@ function allOfDuplicates(shape: ListShape, list: JsonList, typed: boolean): Fiel
     out[element] = items.length > 1 ? leaf : allFields(shape.items, items[0], typed);
   }
   return sorted(out);
+}
+
+/** Whether a node is what `allFields` would make of a value. Makes nothing but the names of items. */
+function hasAllFields(shape: Shape, value: unknown, typed: boolean, node: FieldSet): boolean {
+  if (typeof value !== 'object' || value === null) return node === leaf;
+  if (isList(value)) {
+    const { list } = shape;
+    return list === undefined || list.atomic || value.length === 0 ? node === leaf : hasAllItems(list, value, typed, node);
+  }
+  const { map } = shape;
+  const members = value as JsonMap;
+  return map === undefined || map.atomic || isEmptyMap(members) ? node === leaf : hasAllMembers(map, members, typed, node);
+}
+
+function hasAllItems(shape: ListShape, list: JsonList, typed: boolean, node: FieldSet): boolean {
+  for (let i = 0; i < list.length; i++) {
+    const child = node[elementAt(shape, list, i)];
+    if (child === undefined || !hasAllFields(shape.items, list[i], typed, child)) return false;
+  }
+  return hasChildrenAndSelf(node, list.length) && allDifferent(shape, list);
+}
+
+function hasAllMembers(shape: MapShape, map: JsonMap, typed: boolean, node: FieldSet): boolean {
+  let count = 0;
+  for (const name in map) {
+    const value = map[name];
+    if (value === undefined) continue;
+    const field = shape.fields.get(name);
+    const inner = field === undefined ? shape.values : field.shape;
+    if (inner === undefined) return false;
+    const child = node[field === undefined ? fieldElement(name) : field.element];
+    if (child === undefined || !hasAllFields(inner, value, typed, child)) return false;
+    count++;
+  }
+  if (typed) {
+    for (const field of shape.implied) {
+      if (map[field.name] !== undefined) continue;
+      const child = node[field.element];
+      if (child === undefined || !hasAllFields(field.shape, field.implied, typed, child)) return false;
+      count++;
+    }
+  }
+  return hasChildrenAndSelf(node, count);
+}
+
+function hasChildrenAndSelf(node: FieldSet, children: number): boolean {
+  let left = children;
+  for (const element in node) if (element !== '.') left--;
+  return left === 0 && node['.'] !== undefined;
 }
 
 /**

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import { builtinSchema } from '../schema/builtin.ts';
@@ -121,6 +122,40 @@ describe('compare', () => {
     expect(() => diff({}, { finalizers: ['a', {}] })).toThrow(
       "element 1: associative list without keys has an element that's a map type",
     );
+  });
+});
+
+describe('a guide', () => {
+  const word = fc.constantFrom('a', 'b', 'c');
+  const object = fc.record(
+    {
+      text: word,
+      labels: fc.dictionary(word, word),
+      items: fc.array(fc.record({ name: word, value: word }, { requiredKeys: ['name'] }), { maxLength: 3 }),
+      finalizers: fc.array(word, { maxLength: 3 }),
+      free: fc.jsonValue({ maxDepth: 2 }),
+      whole: fc.record({ a: word }),
+      nested: fc.record({ inner: fc.record({ a: word, b: word }, { requiredKeys: [] }) }, { requiredKeys: [] }),
+    },
+    { requiredKeys: [] },
+  );
+
+  it('changes nothing but what is shared', () => {
+    fc.assert(
+      fc.property(object, object, (a, b) => {
+        const guide = compare(everythingShape, {}, a, { typed: true }).added;
+        const plain = compare(everythingShape, {}, b, { typed: true }).added;
+        const guided = compare(everythingShape, {}, b, { typed: true, guide }).added;
+        expect(JSON.stringify(guided)).toBe(JSON.stringify(plain));
+      }),
+    );
+  });
+
+  it('is what comes out where it fits', () => {
+    const items = [{ name: 'a', value: '1' }, { name: 'b' }];
+    const guide = compare(everythingShape, {}, { items }, { typed: true }).added;
+    const { added } = compare(everythingShape, {}, { items: items.toReversed() }, { typed: true, guide });
+    expect(added['f:items']).toBe(guide['f:items']);
   });
 });
 

@@ -1,7 +1,7 @@
 import { allFields } from './all-fields.ts';
 import { emptySet, type FieldSet, leaf, sorted, union, withoutSelf, withSelf } from './field-set.ts';
 import { equalValues, isEmptyMap, isList, isMap, type JsonList, type JsonMap, member } from './json-value.ts';
-import { differentName, elementAt, itemsByElement, sameName } from './list-items.ts';
+import { allDifferent, elementAt, FEW_ITEMS, itemsByElement, sameName } from './list-items.ts';
 import { fieldElement, type PathElement } from './path-element.ts';
 import type { FieldShape, ListShape, MapShape, Shape } from './shape.ts';
 
@@ -113,14 +113,22 @@ class Comparer {
       return;
     }
     const sinks = new Sinks();
+    let shared = 0;
     for (const name in after) {
       const next = after[name];
       if (next === undefined) continue;
       const declared = shape.fields.get(name);
       let previous = member(before, name);
       if (previous === undefined) previous = this.#implied(declared, before !== emptyMap);
+      else shared++;
       if (previous === next) continue;
       this.#member(shape, declared, name, previous, next, sinks, guide);
+    }
+    for (const _name in before) shared--;
+    // Whatever was there is there still.
+    if (shared === 0) {
+      this.#take(sinks);
+      return;
     }
     for (const name in before) {
       const previous = before[name];
@@ -169,10 +177,8 @@ class Comparer {
   #sameItems(shape: ListShape, before: JsonList, after: JsonList, sinks: Sinks): boolean {
     const { length } = before;
     if (length !== after.length || length > FEW_ITEMS) return false;
-    for (let i = 0; i < length; i++) {
-      if (!sameName(shape, before[i], after[i])) return false;
-      for (let j = 0; j < i; j++) if (!differentName(shape, before[j], before[i])) return false;
-    }
+    for (let i = 0; i < length; i++) if (!sameName(shape, before[i], after[i])) return false;
+    if (!allDifferent(shape, before)) return false;
     for (let i = 0; i < length; i++) {
       this.visit(shape.items, before[i], after[i]);
       if (this.added ?? this.modified ?? this.removed) sinks.put(elementAt(shape, before, i), this);
@@ -219,9 +225,6 @@ class Comparer {
 const emptyMap: JsonMap = Object.freeze({});
 const emptyList: JsonList = Object.freeze([]);
 const none: JsonList = emptyList;
-
-/** Longer lists are compared by a table of their items. */
-const FEW_ITEMS = 16;
 
 function either(a: FieldSet | undefined, b: FieldSet | undefined): FieldSet | undefined {
   if (a === undefined || b === undefined) return a ?? b;

@@ -21,10 +21,21 @@ export function equalValues(a: unknown, b: unknown): boolean {
     return true;
   }
   if (isList(b)) return false;
-  const left = a as JsonMap;
-  const right = b as JsonMap;
-  for (const key in left) if (!equalValues(left[key], member(right, key))) return false;
-  for (const key in right) if (right[key] !== undefined && member(left, key) === undefined) return false;
+  return equalMaps(a as JsonMap, b as JsonMap);
+}
+
+function equalMaps(a: JsonMap, b: JsonMap): boolean {
+  let shared = 0;
+  for (const key in a) {
+    const value = a[key];
+    const other = member(b, key);
+    if (value !== other && !equalValues(value, other)) return false;
+    shared++;
+  }
+  for (const _key in b) shared--;
+  if (shared === 0) return true;
+  // Not the same keys: those of one that the other has not may be undefined.
+  for (const key in b) if (b[key] !== undefined && member(a, key) === undefined) return false;
   return true;
 }
 

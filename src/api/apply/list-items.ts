@@ -68,7 +68,7 @@ export function sameName(list: ListShape, a: unknown, b: unknown): boolean {
 }
 
 /** Whether two items certainly have different elements. */
-export function differentName(list: ListShape, a: unknown, b: unknown): boolean {
+function differentName(list: ListShape, a: unknown, b: unknown): boolean {
   if (list.keys.length === 0) return a !== b && typeof a !== 'object' && typeof b !== 'object';
   if (!isMap(a) || !isMap(b)) return false;
   for (const key of list.keys) {
@@ -78,6 +78,18 @@ export function differentName(list: ListShape, a: unknown, b: unknown): boolean 
     if (value !== other) return true;
   }
   return false;
+}
+
+/** Longer lists are looked through by a table of their items, not each with each. */
+export const FEW_ITEMS = 16;
+
+/** Whether certainly no two items have the same element. */
+export function allDifferent(list: ListShape, items: readonly unknown[]): boolean {
+  if (items.length > FEW_ITEMS) return itemsByElement(list, items).size === items.length;
+  for (let i = 1; i < items.length; i++) {
+    for (let j = 0; j < i; j++) if (!differentName(list, items[j], items[i])) return false;
+  }
+  return true;
 }
 
 /** The items of a list by their elements, in the order of the elements' first occurrence; several where one element names several. */

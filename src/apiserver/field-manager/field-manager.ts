@@ -60,6 +60,9 @@ class Manager implements ServerFieldManager {
   /** Sets that are known to fit a shape: a set is looked at once. */
   readonly #reconciledFor = new WeakMap<FieldSet, Shape>();
   readonly #guides = new Guides();
+  /** The second that was written last, and its text. */
+  #second = Number.NaN;
+  #secondText = '';
   readonly #lookup: VersionLookup = (resource, apiVersion) => {
     for (const candidate of this.#access?.resources() ?? []) {
       if (candidate.storage.prefix === resource.storage.prefix && apiVersionOf(candidate) === apiVersion) return candidate;
@@ -95,7 +98,7 @@ class Manager implements ServerFieldManager {
     const managed = this.#managedForApply(change, before);
     const target = plainObject(resource, bare(before));
     const result = this.#merge(change, target, managed);
-    const time = timestamp(change.now);
+    const time = this.#time(change.now);
     const key = writerKey(writerOf(change, 'Apply'));
     const owners = new Map<string, ManagedEntry>();
     for (const [owner, owned] of result.owners) {
@@ -131,7 +134,7 @@ class Manager implements ServerFieldManager {
     const context = { ...this.#context(change), guide: this.#guides.find(change) };
     const { owners, written } = updateOwners(from, to, reconciled, key, context, own);
     // Through `scale` the time of an entry is not told (upstream loses it on the way through the Scale).
-    const time = change.subresource === 'scale' ? undefined : timestamp(now);
+    const time = isEmpty(written) || change.subresource === 'scale' ? undefined : this.#time(now);
     const out = new Map<string, ManagedEntry>();
     for (const [owner, owned] of owners) {
       const known = managed.get(owner);
@@ -146,6 +149,15 @@ class Manager implements ServerFieldManager {
         });
     }
     return out;
+  }
+
+  #time(now: number): string {
+    const second = Math.floor(now / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#secondText = timestamp(now);
+    }
+    return this.#secondText;
   }
 
   #context(change: FieldChange): OwnershipContext {
