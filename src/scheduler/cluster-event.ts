@@ -1,3 +1,4 @@
+import type { NodeInfo } from './node-info.ts';
 import type { PodInfo } from './pod-info.ts';
 
 /** What happened to an object; several may be combined. */
@@ -27,8 +28,7 @@ export type EventResource =
   | 'StorageClass'
   | 'CSINode'
   | 'CSIDriver'
-  | 'CSIStorageCapacity'
-  | 'VolumeAttachment';
+  | 'CSIStorageCapacity';
 
 /** A change in the cluster that pods may have waited for. */
 export interface ClusterEvent {
@@ -39,6 +39,8 @@ export interface ClusterEvent {
   /** A `PodInfo` for pods, otherwise the API object; undefined where it was not or is no more. */
   readonly old?: unknown;
   readonly now?: unknown;
+  /** The node that the pod is on, or was, as it is after the event. */
+  readonly node?: NodeInfo | undefined;
 }
 
 /**
@@ -48,14 +50,14 @@ export interface ClusterEvent {
 export interface Hint {
   readonly resource: EventResource;
   readonly actions: number;
-  check?(pod: PodInfo, old: unknown, now: unknown): boolean;
+  check?(pod: PodInfo, old: unknown, now: unknown, node: NodeInfo | undefined): boolean;
 }
 
 /** Whether the event may have made room for a pod, by the hints of a plugin that rejected it. */
 export function mayHelp(hints: readonly Hint[], pod: PodInfo, event: ClusterEvent): boolean {
   for (const hint of hints) {
     if (hint.resource !== event.resource || (hint.actions & event.action) === 0) continue;
-    if (hint.check === undefined || hint.check(pod, event.old, event.now)) return true;
+    if (hint.check === undefined || hint.check(pod, event.old, event.now, event.node)) return true;
   }
   return false;
 }

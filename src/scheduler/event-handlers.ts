@@ -99,13 +99,15 @@ function assigned({ cache, queue }: EventTargets, uid: string, pod: Pod): void {
     return;
   }
   const action = podActions(before, now);
-  if (action !== 0) queue.happened({ resource: 'AssignedPod', action, label: 'AssignedPodUpdate', old: before, now });
+  const node = cache.node(pod.spec?.nodeName ?? '');
+  if (action !== 0) queue.happened({ resource: 'AssignedPod', action, label: 'AssignedPodUpdate', old: before, now, node });
 }
 
 function unassigned({ cache, queue }: EventTargets, uid: string, pod: Pod): void {
   const old = cache.pod(uid) ?? new PodInfo(pod);
   cache.removePod(uid);
-  queue.happened({ resource: 'AssignedPod', action: actions.delete, label: 'AssignedPodDelete', old });
+  const node = cache.node(pod.spec?.nodeName ?? '');
+  queue.happened({ resource: 'AssignedPod', action: actions.delete, label: 'AssignedPodDelete', old, node });
 }
 
 function waiting({ cache, queue }: EventTargets, uid: string, old: Pod | undefined, pod: Pod): void {

@@ -27,6 +27,9 @@ export const noMetrics: SchedulerMetrics = {
 /** What is read off when metrics are collected. */
 export interface SchedulerGauges {
   pending(queue: QueueName): number;
+  /** Unschedulable pods by the plugins that rejected them. */
+  rejections(): readonly (readonly [plugin: string, pods: number])[];
+  bindings(): number;
   /** Nodes, pods and assumed pods in the cache. */
   cacheSize(): { readonly nodes: number; readonly pods: number; readonly assumed: number };
 }
@@ -97,6 +100,25 @@ export function schedulerMetrics(registry: Registry, profile: string, gauges: Sc
     registers,
     collect() {
       for (const queue of queues) this.set({ queue }, gauges.pending(queue));
+    },
+  });
+  new Gauge({
+    name: 'scheduler_unschedulable_pods',
+    help: 'The number of unschedulable pods broken down by plugin name. A pod will increment the gauge for all plugins that caused it to not schedule and so this metric have meaning only when broken down by plugin.',
+    labelNames: ['plugin', 'profile'] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const [plugin, pods] of gauges.rejections()) this.set({ plugin, profile }, pods);
+    },
+  });
+  new Gauge({
+    name: 'scheduler_goroutines',
+    help: 'Number of running goroutines split by the work they do such as binding.',
+    labelNames: ['operation'] as const,
+    registers,
+    collect() {
+      this.set({ operation: 'binding' }, gauges.bindings());
     },
   });
   new Gauge({

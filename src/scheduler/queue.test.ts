@@ -103,6 +103,18 @@ test('an idle scheduler takes pods out of backoff, unless errors put them there'
   expect(pop()).toBe('q');
 });
 
+test('many pods in backoff wait it out', async () => {
+  for (let i = 0; i < 101; i++) {
+    put(`p${i}`);
+    reject('Fit');
+  }
+  queue.happened(deletion);
+  expect(queue.ready).toBe(false);
+  expect(pop()).toBeUndefined();
+  await clock.advance(1000);
+  expect(counts()).toEqual([101, 0, 0, 0]);
+});
+
 test('a rejection after errors starts their backoff again', async () => {
   put('p');
   fail();

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../util/clock.ts';
 import { Heap } from '../util/heap.ts';
 import { type ClusterEvent, type Hint, mayHelp } from './cluster-event.ts';
 import type { SchedulerMetrics } from './metrics.ts';
+import { tally } from './node-info.ts';
 import type { PodInfo } from './pod-info.ts';
 
 /** Upstream's podInitialBackoffSeconds and podMaxBackoffSeconds, in milliseconds. */
@@ -10,6 +11,12 @@ const MAX_BACKOFF_MS = 10_000;
 /** A pod that no event brought back is tried again after five minutes: hints may be wrong. Looked after every half minute. */
 const MAX_UNSCHEDULABLE_MS = 5 * 60_000;
 const FLUSH_EVERY_MS = 30_000;
+
+/**
+ * An idle scheduler takes pods out of backoff early, up to so many. When more wait, an event that brought them all back would otherwise make it try
+ * all of them over and over.
+ */
+const MAX_EARLY_BACKOFF = 100;
 
 export type QueueName = 'active' | 'backoff' | 'unschedulable' | 'gated';
 type Place = QueueName | 'in flight';
@@ -62,6 +69,7 @@ export interface QueueOptions {
 }
 
 const noPlugins: ReadonlySet<string> = new Set();
+const ANY = '';
 
 /**
  * The pods that wait for a node. `active`: to be tried, by priority and then by age. `backoff`: to be tried in a while. `unschedulable`: tried
@@ -81,6 +89,8 @@ export class SchedulingQueue {
     (a, b) => a.backoffUntil < b.backoffUntil || (a.backoffUntil === b.backoffUntil && older(a, b)),
   );
   readonly #unschedulable = new Set<Entry>();
+  /** Unschedulable pods by the plugins that rejected them; under ANY those that no plugin did. */
+  readonly #rejections = new Map<string, number>();
   readonly #counts: Record<QueueName, number> = { active: 0, backoff: 0, unschedulable: 0, gated: 0 };
   #tickets = 0;
   #backoffTimer: Timer | undefined;
@@ -97,7 +107,16 @@ export class SchedulingQueue {
 
   /** Whether `pop` has one. */
   get ready(): boolean {
-    return this.#counts.active > 0 || this.#first(this.#backoff, 'backoff') !== undefined;
+    return this.#counts.active > 0 || (this.#mayCutBackoff && this.#first(this.#backoff, 'backoff') !== undefined);
+  }
+
+  get #mayCutBackoff(): boolean {
+    return this.#counts.backoff <= MAX_EARLY_BACKOFF;
+  }
+
+  /** Unschedulable pods by the plugins that rejected them. */
+  rejections(): readonly (readonly [plugin: string, pods: number])[] {
+    return [...this.#rejections].filter(([plugin]) => plugin !== ANY);
   }
 
   /** A pod in the queue, or being tried. */
@@ -152,7 +171,7 @@ export class SchedulingQueue {
   /** The next pod to try; undefined when there is none now. It stays known as in flight until it is put back or deleted. */
   pop(): QueuedPod | undefined {
     // An idle scheduler need not let pods wait out a backoff that is there to spare it work (SchedulerPopFromBackoffQ, KEP-5142).
-    const entry = this.#take(this.#active, 'active') ?? this.#take(this.#backoff, 'backoff');
+    const entry = this.#take(this.#active, 'active') ?? (this.#mayCutBackoff ? this.#take(this.#backoff, 'backoff') : undefined);
     if (entry === undefined) return undefined;
     this.#leave(entry);
     entry.attempts++;
@@ -187,7 +206,7 @@ export class SchedulingQueue {
 
   /** Something happened in the cluster: the pods it may help come back. */
   happened(event: ClusterEvent): void {
-    if (this.#unschedulable.size === 0) return;
+    if (!this.#concernsAny(event)) return;
     for (const entry of this.#unschedulable) {
       if (this.#worthTrying(entry, event)) this.#bringBack(entry, event.label);
     }
@@ -214,6 +233,17 @@ export class SchedulingQueue {
     this.#closed = true;
     this.#backoffTimer?.cancel();
     this.#flushTimer?.cancel();
+  }
+
+  /** Whether any plugin that rejected a pod has a hint about such events: most events are of no interest to any. */
+  #concernsAny(event: ClusterEvent): boolean {
+    for (const plugin of this.#rejections.keys()) {
+      if (plugin === ANY) return true;
+      for (const hint of this.#options.hintsOf(plugin)) {
+        if (hint.resource === event.resource && (hint.actions & event.action) !== 0) return true;
+      }
+    }
+    return false;
   }
 
   #worthTrying(entry: Entry, event: ClusterEvent): boolean {
@@ -259,6 +289,7 @@ export class SchedulingQueue {
         break;
       case 'unschedulable':
         this.#unschedulable.add(entry);
+        this.#tallyRejections(entry, 1);
         this.#armFlush();
         break;
       case 'gated':
@@ -269,8 +300,13 @@ export class SchedulingQueue {
   #leave(entry: Entry): void {
     if (entry.place === 'in flight') return;
     this.#counts[entry.place]--;
-    this.#unschedulable.delete(entry);
+    if (this.#unschedulable.delete(entry)) this.#tallyRejections(entry, -1);
     entry.place = 'in flight';
+  }
+
+  #tallyRejections(entry: Entry, by: 1 | -1): void {
+    if (entry.rejectedBy.size === 0) tally(this.#rejections, ANY, by);
+    else for (const plugin of entry.rejectedBy) tally(this.#rejections, plugin, by);
   }
 
   /** The first entry of a heap that is still where its ticket says. */

@@ -90,6 +90,8 @@ class Scheduler {
         ? noMetrics
         : schedulerMetrics(context.metrics, this.#name, {
             pending: (queue) => this.#queue.count(queue),
+            rejections: () => this.#queue.rejections(),
+            bindings: () => this.#bindings,
             cacheSize: () => ({
               nodes: this.#cache.nodes.length,
               pods: this.#cache.podCount,

@@ -146,6 +146,19 @@ describe('NodeResourcesFit', () => {
     expect(cluster.score(nodeResourcesFit, makePod('p'))).toEqual({ half: 47, empty: 97 });
   });
 
+  test('hints: a pod that goes leaves room enough, or not', () => {
+    const cluster = new TestCluster({ nodes: [makeNode('n', { cpu: '4' })], pods: [makePod('stays', { node: 'n', cpu: '2' })] });
+    const gone = {
+      resource: 'AssignedPod',
+      action: actions.delete,
+      label: 'AssignedPodDelete',
+      node: cluster.cache.node('n'),
+    } as const;
+    const old = new PodInfo(makePod('gone', { cpu: '2' }));
+    const helps = (cpu: string): boolean => mayHelp(nodeResourcesFit.hints, new PodInfo(makePod('p', { cpu })), { ...gone, old });
+    expect([helps('2'), helps('3')]).toEqual([true, false]);
+  });
+
   test('hints: room that grows in what the pod lacks', () => {
     const info = new PodInfo(makePod('p', { cpu: '2' }));
     const change = { resource: 'Node', action: actions.updateNodeAllocatable, label: 'NodeUpdate' } as const;

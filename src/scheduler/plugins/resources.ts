@@ -13,7 +13,9 @@ export const nodeResourcesFit: Plugin = {
     {
       resource: 'AssignedPod',
       actions: actions.delete | actions.updatePodScaleDown,
-      check: (pod, old, now) => now === undefined || freed(pod, old as PodInfo, now as PodInfo),
+      // Room on one node helps only a pod that it is enough for.
+      check: (pod, old, now, node) =>
+        (now === undefined || freed(pod, old as PodInfo, now as PodInfo)) && (node === undefined || fits(pod, node)),
     },
     { resource: 'TargetPod', actions: actions.updatePodScaleDown },
     {
