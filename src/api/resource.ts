@@ -67,6 +67,17 @@ export interface ScaleMapping<T extends KubernetesObject = KubernetesObject> {
   selector(object: T): string;
 }
 
+/** How one version of a type becomes another. */
+export interface Conversion<T extends KubernetesObject = KubernetesObject> {
+  toStorage(object: T): KubernetesObject;
+  fromStorage(object: KubernetesObject): T;
+  /**
+   * For types that somebody else converts (a webhook): objects of any versions as `apiVersion`, in their order. In place of the other two
+   * wherever versions differ. Rejects with a StatusError.
+   */
+  remote?(objects: readonly KubernetesObject[], apiVersion: string): Promise<readonly KubernetesObject[]>;
+}
+
 /** The value of a field selector's label. Typed as a method is, so that a `Resource<Pod>` is a `Resource`. */
 export type FieldSelector<T extends KubernetesObject = KubernetesObject> = { value(object: T): string }['value'];
 
@@ -90,7 +101,7 @@ export interface Resource<T extends KubernetesObject = KubernetesObject> {
   /** Where objects live: the storage key prefix (`/registry/pods`) and the version they are written in. */
   readonly storage: { readonly prefix: string; readonly group: string; readonly version: string };
   /** To and from the stored version, when that is not this one. `fromStorage` gives the same object back when nothing changes. */
-  readonly conversion?: { toStorage(object: T): KubernetesObject; fromStorage(object: KubernetesObject): T };
+  readonly conversion?: Conversion<T>;
   /** Fills in defaults that the schema's own (`default`) do not tell; runs after decoding, on every write and on objects read from storage. */
   defaults(object: T): T;
   readonly strategy: Strategy<T>;

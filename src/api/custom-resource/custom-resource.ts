@@ -33,6 +33,9 @@ export interface DefinitionState {
   readonly terminating: boolean;
 }
 
+/** Converts objects of a definition to another of its versions: a conversion webhook. In their order; rejects with a StatusError. */
+export type ConvertObjects = (objects: readonly KubernetesObject[], apiVersion: string) => Promise<readonly KubernetesObject[]>;
+
 /** Where the objects of a definition are stored. */
 export const storagePrefix = (definition: CustomResourceDefinition): string =>
   `/registry/${definition.spec.group}/${definition.spec.names.plural}`;
@@ -46,12 +49,13 @@ export function customResources(
   definition: CustomResourceDefinition,
   names: CustomResourceDefinitionNames,
   state: DefinitionState,
+  convert?: ConvertObjects,
 ): readonly Resource[] {
   const schemas = new Map(definition.spec.versions.map((v) => [v.name, compileSchema(v.schema?.openAPIV3Schema)]));
   const stored = definition.spec.versions.find((v) => v.storage)?.name ?? '';
   return definition.spec.versions
     .filter((version) => version.served)
-    .map((version) => customResource(definition, names, version, stored, schemas, state));
+    .map((version) => customResource(definition, names, version, stored, schemas, state, convert));
 }
 
 function customResource(
@@ -61,6 +65,7 @@ function customResource(
   stored: string,
   schemas: ReadonlyMap<string, ObjectSchema>,
   state: DefinitionState,
+  convert: ConvertObjects | undefined,
 ): Resource {
   const { group, scope } = definition.spec;
   const validation = new CustomValidation(version);
@@ -103,6 +108,14 @@ function customResource(
     conversion: {
       toStorage: (object) => object,
       fromStorage: (object) => readStored(object, apiVersion, schemas),
+      ...(convert === undefined
+        ? {}
+        : {
+            remote: async (objects, to) => {
+              const read = objects.map((object) => readStored(object, object.apiVersion ?? '', schemas));
+              return (await convert(read, to)).map((object) => coerced(object, to, schemas));
+            },
+          }),
     },
     defaults: (object) => object,
     strategy: strategy(hasStatus, { group, resource: names.plural }, state),
@@ -124,14 +137,16 @@ function customResource(
 /** A stored object as one version shows it; the same object where nothing has to change. */
 function readStored(object: KubernetesObject, apiVersion: string, schemas: ReadonlyMap<string, ObjectSchema>): KubernetesObject {
   const storedIn = object.apiVersion ?? '';
-  const coerce = (value: KubernetesObject, of: string): KubernetesObject => {
-    const schema = schemas.get(of.slice(of.indexOf('/') + 1));
-    return schema === undefined ? value : prune(schema, value).object;
-  };
   const before = schemas.get(storedIn.slice(storedIn.indexOf('/') + 1));
-  const pruned = coerce(object, storedIn);
+  const pruned = coerced(object, storedIn, schemas);
   const read = before === undefined ? pruned : applyDefaults(before, pruned);
-  return storedIn === apiVersion ? read : coerce({ ...read, apiVersion }, apiVersion);
+  return storedIn === apiVersion ? read : coerced({ ...read, apiVersion }, apiVersion, schemas);
+}
+
+/** Without what a version's schema does not know. */
+function coerced(object: KubernetesObject, apiVersion: string, schemas: ReadonlyMap<string, ObjectSchema>): KubernetesObject {
+  const schema = schemas.get(apiVersion.slice(apiVersion.indexOf('/') + 1));
+  return schema === undefined ? object : prune(schema, object).object;
 }
 
 function strategy(hasStatus: boolean, subject: ErrorSubject, state: DefinitionState): Strategy {

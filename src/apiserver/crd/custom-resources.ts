@@ -8,8 +8,11 @@ import type { ApiRequest } from '../../api/request.ts';
 import type { Resource } from '../../api/resource.ts';
 import type { CustomResourceDefinition, CustomResourceDefinitionNames } from '../../api/types/apiextensions-v1.ts';
 import { backoffDelay } from '../../util/backoff.ts';
+import { WebhookClient } from '../admission/webhook/client.ts';
+import { endpointResolver } from '../admission/webhook/service-resolver.ts';
 import { loopbackUser, type ResourceView } from '../contract.ts';
 import type { ApiServer } from '../server.ts';
+import { conversionWebhook } from './conversion-webhook.ts';
 import { isTrue, nextStatus, withCondition } from './definition-status.ts';
 
 type Definition = CustomResourceDefinition;
@@ -47,11 +50,13 @@ class CustomResources {
   readonly #queue = new Set<string>();
   readonly #failures = new Map<string, number>();
   readonly #finalizing = new Set<string>();
+  readonly #webhooks: WebhookClient;
   #working = false;
 
   constructor(server: ApiServer, view: ResourceView<Definition>, signal: AbortSignal) {
     this.#server = server;
     this.#view = view;
+    this.#webhooks = new WebhookClient(endpointResolver(server.access), server.access.clock);
     this.#signal = signal;
   }
 
@@ -133,7 +138,8 @@ class CustomResources {
     if (before !== undefined) before.state.terminating = terminating;
     if (before !== undefined && deepEqual(before.spec, definition.spec) && deepEqual(before.names, names)) return;
     const state = before?.state ?? { terminating };
-    const resources = customResources(definition, names, state).filter((r) => this.#isFree(r, before));
+    const convert = conversionWebhook(definition, this.#webhooks, this.#server.access.random);
+    const resources = customResources(definition, names, state, convert).filter((r) => this.#isFree(r, before));
     const { registry } = this.#server;
     if (before === undefined) await registry.add(resources);
     else await registry.replace(before.resources, resources);

@@ -8,7 +8,7 @@ import type { Random } from '../../util/random.ts';
 import { asksToImpersonate, impersonate } from '../authz/impersonation.ts';
 import type { AuditSink, Authenticator, Authorizer, ClientCertificate, RequestAttributes } from '../contract.ts';
 import type { ConnectHandlers } from '../proxy/connect.ts';
-import type { Dispatcher, Outcome } from '../rest/dispatch.ts';
+import { type Dispatcher, type Outcome, readyAll } from '../rest/dispatch.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
 import { acceptedPatches } from '../rest/patch.ts';
 import type { Registry } from '../rest/registry.ts';
@@ -281,13 +281,21 @@ export class Pipeline {
   }
 
   #watch(exchange: Exchange, request: ApiRequest): void {
-    const { registry, clock, random, shutdown, metrics } = this.#parts;
-    const endpoint = registry.find(request.group, request.version, request.resource);
+    const endpoint = this.#parts.registry.find(request.group, request.version, request.resource);
     if (endpoint === undefined || request.subresource !== undefined) throw genericNotFound();
     if (!endpoint.resource.verbs.includes('watch')) throw methodNotAllowed();
     const media = this.#media(exchange, request);
-    const prepared = prepareWatch(endpoint, request, clock, random);
     const encoder = this.#watchEncoder(exchange, endpoint, media);
+    if (endpoint.isRemote) {
+      readyAll(endpoint, request.namespace)
+        .then(() => this.#startWatch(exchange, request, endpoint, encoder))
+        .catch((err: unknown) => this.#fail(exchange, err));
+    } else this.#startWatch(exchange, request, endpoint, encoder);
+  }
+
+  #startWatch(exchange: Exchange, request: ApiRequest, endpoint: Endpoint, encoder: WatchEncoder): void {
+    const { clock, random, shutdown, metrics } = this.#parts;
+    const prepared = prepareWatch(endpoint, request, clock, random);
     const stream = new WatchStream(exchange, endpoint, encoder, (count, bytes) =>
       metrics.watchEvents(endpoint.resource, count, bytes),
     );

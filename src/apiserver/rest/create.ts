@@ -78,6 +78,7 @@ export async function createObject(scope: Scope, decoded: KubernetesObject): Pro
         reservation?.rollback();
         return { code: 201, endpoint, entry: undefined, object: prepared };
       }
+      if (endpoint.isRemote) await endpoint.readyToStore(prepared);
       const { ttlSeconds } = endpoint.resource;
       const entry = await endpoint.collection.write({
         type: 'put',
@@ -87,6 +88,7 @@ export async function createObject(scope: Scope, decoded: KubernetesObject): Pro
         ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
       });
       reservation?.commit();
+      if (endpoint.isRemote) await endpoint.ready([entry.object]);
       return { code: 201, endpoint, entry, object: undefined };
     } catch (err) {
       reservation?.rollback();

@@ -68,6 +68,7 @@ function preconditionFailed(scope: Scope, entry: Entry<KubernetesObject> | undef
 
 async function removeOnce(scope: Scope, entry: Entry<KubernetesObject>): Promise<RestResult> {
   const { endpoint } = scope;
+  if (endpoint.isRemote) await endpoint.ready([entry.object]);
   const found = endpoint.object(entry);
   checkPreconditions(scope, found);
   const chain = scope.chain('DELETE');
@@ -84,6 +85,7 @@ async function removeOnce(scope: Scope, entry: Entry<KubernetesObject>): Promise
     case 'mark': {
       const object = deepFreeze(terminating(scope, { ...live, metadata: step.metadata }));
       if (scope.dryRun) return { code: codeOf(scope, false), endpoint, entry: undefined, object };
+      if (endpoint.isRemote) await endpoint.readyToStore(object);
       const written = await endpoint.collection.write({
         type: 'put',
         key: entry.key,
@@ -95,6 +97,7 @@ async function removeOnce(scope: Scope, entry: Entry<KubernetesObject>): Promise
     case 'remove': {
       const last = step.metadata === undefined ? live : deepFreeze({ ...live, metadata: step.metadata });
       if (scope.dryRun) return answer(scope, undefined, last, true);
+      if (endpoint.isRemote) await endpoint.readyToStore(last);
       const stored = endpoint.toStored(last);
       const written = await endpoint.collection.write({
         type: 'delete',

@@ -66,6 +66,37 @@ export class Dispatcher {
   ): MaybePromise<Outcome> {
     const endpoint = this.#core.registry.find(request.group, request.version, request.resource);
     if (endpoint === undefined) return this.#dispatchVirtual(request, user, agent, warnings, duplicateFields);
+    if (endpoint.isRemote) return this.#dispatchRemote(endpoint, request, user, agent, warnings, duplicateFields);
+    return this.#dispatchStored(endpoint, request, user, agent, warnings, duplicateFields);
+  }
+
+  /** A type that somebody else converts: what the request may look at is converted before, and what it answers. */
+  async #dispatchRemote(
+    endpoint: Endpoint,
+    request: ApiRequest,
+    user: UserInfo,
+    agent: string,
+    warnings: string[],
+    duplicateFields?: readonly string[],
+  ): Promise<Outcome> {
+    if (request.name !== '') {
+      const entry = endpoint.collection.get(endpoint.key(request.namespace, request.name));
+      if (entry !== undefined) await endpoint.ready([entry.object]);
+    } else if (request.options.fieldSelector !== undefined) await readyAll(endpoint, request.namespace);
+    const outcome = await this.#dispatchStored(endpoint, request, user, agent, warnings, duplicateFields);
+    if (isList(outcome)) await endpoint.ready(outcome.entries.map((entry) => entry.object));
+    else if (outcome.entry !== undefined && outcome.endpoint !== undefined) await endpoint.ready([outcome.entry.object]);
+    return outcome;
+  }
+
+  #dispatchStored(
+    endpoint: Endpoint,
+    request: ApiRequest,
+    user: UserInfo,
+    agent: string,
+    warnings: string[],
+    duplicateFields?: readonly string[],
+  ): MaybePromise<Outcome> {
     const { subresource = '' } = request;
     if (subresource === '') {
       if (!endpoint.resource.verbs.includes(request.verb)) throw methodNotAllowed();
@@ -225,6 +256,17 @@ export class Dispatcher {
     of: { readonly dryRun: boolean; readonly now: number; readonly warnings: string[] },
   ): HandlerScope {
     return { request, user, access: this.#core.access, parent, dryRun: of.dryRun, now: of.now, warnings: of.warnings };
+  }
+}
+
+/** Converts everything of a namespace, or of all; again what has come meanwhile, so that at the end nothing is missing at that moment. */
+export async function readyAll(endpoint: Endpoint, namespace: string): Promise<void> {
+  for (;;) {
+    const objects: KubernetesObject[] = [];
+    for (const entry of endpoint.collection.snapshot().entries(endpoint.keyPrefix(namespace))) objects.push(entry.object);
+    const waiting = endpoint.ready(objects);
+    if (waiting === undefined) return;
+    await waiting;
   }
 }
 

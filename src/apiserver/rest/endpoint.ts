@@ -1,11 +1,14 @@
 import { apiVersionOf, type KubernetesObject } from '../../api/meta/object.ts';
-import type { ErrorSubject } from '../../api/meta/status.ts';
+import { type ErrorSubject, internalStatus } from '../../api/meta/status.ts';
 import type { Resource } from '../../api/resource.ts';
 import type { ObjectSchema } from '../../api/schema/schema.ts';
 import { encodeMessage } from '../../api/wire/protobuf.ts';
 import type { Collection, Entry } from '../../store/collection.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import { ObjectCodec } from './codec.ts';
+
+/** Objects that a conversion webhook gets in one call. */
+const MAX_CONVERTED_AT_ONCE = 500;
 
 /** One stored type: its collection, shared by every version served of it. */
 export interface StoredType {
@@ -37,6 +40,7 @@ export class Endpoint {
   readonly #ended = new AbortController();
   readonly #codec: ObjectCodec;
   readonly #converted = new WeakMap<KubernetesObject, KubernetesObject>();
+  readonly #storable = new WeakMap<KubernetesObject, KubernetesObject>();
   readonly #convertedBytes = new WeakMap<Entry<KubernetesObject>, Uint8Array>();
   readonly #messages = new WeakMap<Entry<KubernetesObject>, Uint8Array>();
 
@@ -75,6 +79,41 @@ export class Endpoint {
     return namespace === '' || !this.resource.namespaced ? `${this.stored.prefix}/` : `${this.stored.prefix}/${namespace}/`;
   }
 
+  /** Whether versions are converted by somebody else: `ready` has to be awaited before an object is looked at. */
+  get isRemote(): boolean {
+    return this.resource.conversion?.remote !== undefined;
+  }
+
+  /** Makes stored objects convertible at once; undefined when they are. Rejects with a StatusError. */
+  ready(objects: Iterable<KubernetesObject>): Promise<void> | undefined {
+    const { conversion } = this.resource;
+    if (conversion?.remote === undefined) return undefined;
+    const missing: KubernetesObject[] = [];
+    for (const object of objects) {
+      if (object.apiVersion !== this.apiVersion && !this.#converted.has(object)) missing.push(object);
+    }
+    return missing.length === 0 ? undefined : this.#convertRemotely(missing);
+  }
+
+  async #convertRemotely(objects: readonly KubernetesObject[]): Promise<void> {
+    const { conversion, kind } = this.resource;
+    for (let from = 0; from < objects.length; from += MAX_CONVERTED_AT_ONCE) {
+      const batch = objects.slice(from, from + MAX_CONVERTED_AT_ONCE);
+      const converted = await conversion!.remote!(batch, this.apiVersion);
+      batch.forEach((object, i) => {
+        this.#converted.set(object, deepFreeze({ ...converted[i], kind, apiVersion: this.apiVersion } as KubernetesObject));
+      });
+    }
+  }
+
+  /** Makes an object storable at once; undefined when it is. Rejects with a StatusError. */
+  readyToStore(object: KubernetesObject): Promise<void> | undefined {
+    const { conversion, storage } = this.resource;
+    const apiVersion = apiVersionOf(storage);
+    if (conversion?.remote === undefined || apiVersion === this.apiVersion) return undefined;
+    return conversion.remote([object], apiVersion).then(([stored]) => void this.#storable.set(object, stored!));
+  }
+
   /** The object as this version shows it. Frozen. */
   object(entry: Entry<KubernetesObject>): KubernetesObject {
     return this.#native ? entry.object : this.fromStored(entry.object);
@@ -86,6 +125,7 @@ export class Endpoint {
     let converted = this.#converted.get(object);
     if (converted === undefined) {
       const { conversion, kind } = this.resource;
+      if (this.isRemote && object.apiVersion !== this.apiVersion) throw internalStatus('the object has not been converted');
       const plain = conversion === undefined ? object : conversion.fromStorage(object);
       const asItIs = plain === object && object.kind === kind && object.apiVersion === this.apiVersion;
       converted = asItIs ? object : deepFreeze({ ...plain, kind, apiVersion: this.apiVersion });
@@ -98,6 +138,8 @@ export class Endpoint {
   toStored(object: KubernetesObject): KubernetesObject {
     if (this.#native) return object;
     const { conversion } = this.resource;
+    const ready = this.#storable.get(object);
+    if (ready !== undefined) return ready;
     const plain = conversion === undefined ? object : conversion.toStorage(object);
     const apiVersion = apiVersionOf(this.resource.storage);
     if (plain === object && object.apiVersion === apiVersion) return object;

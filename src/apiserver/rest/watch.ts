@@ -56,7 +56,8 @@ export function prepareWatch(endpoint: Endpoint, request: ApiRequest, clock: Clo
     announceEnd: options.sendInitialEvents === true && options.allowWatchBookmarks === true,
     revision,
     start: (sink, signal) => {
-      const watcher = new SelectingWatcher(prefix, selection, sink);
+      const selecting = new SelectingWatcher(prefix, selection, sink);
+      const watcher = endpoint.isRemote ? new ConvertingWatcher(endpoint, selecting, signal) : selecting;
       try {
         endpoint.collection.watch(revision, watcher, signal);
       } catch (err) {
@@ -161,3 +162,55 @@ class SelectingWatcher implements CollectionWatcher<KubernetesObject> {
 }
 
 const typeNames = { added: 'ADDED', modified: 'MODIFIED', deleted: 'DELETED' } as const;
+
+/** Changes that wait for a conversion webhook at most; a watch that is further behind starts anew. */
+const MAX_UNCONVERTED = 10_000;
+
+/** Holds changes back, in their order, until they are converted. */
+class ConvertingWatcher implements CollectionWatcher<KubernetesObject> {
+  readonly #endpoint: Endpoint;
+  readonly #next: SelectingWatcher;
+  readonly #signal: AbortSignal;
+  #queue: Change<KubernetesObject>[] = [];
+  #working = false;
+
+  constructor(endpoint: Endpoint, next: SelectingWatcher, signal: AbortSignal) {
+    this.#endpoint = endpoint;
+    this.#next = next;
+    this.#signal = signal;
+  }
+
+  onChange(change: Change<KubernetesObject>): void {
+    if (!this.#working && this.#ready(change) === undefined) this.#next.onChange(change);
+    else if (this.#queue.length >= MAX_UNCONVERTED) this.onError(new CompactedError(change.revision));
+    else {
+      this.#queue.push(change);
+      if (!this.#working) void this.#work();
+    }
+  }
+
+  onError(error: Error): void {
+    this.#queue = [];
+    this.#next.onError(error);
+  }
+
+  #ready({ entry, previous }: Change<KubernetesObject>): Promise<void> | undefined {
+    return this.#endpoint.ready(previous === undefined ? [entry.object] : [entry.object, previous.object]);
+  }
+
+  async #work(): Promise<void> {
+    this.#working = true;
+    try {
+      for (let change = this.#queue.shift(); change !== undefined; change = this.#queue.shift()) {
+        const waiting = this.#ready(change);
+        if (waiting !== undefined) await waiting;
+        if (this.#signal.aborted) return;
+        this.#next.onChange(change);
+      }
+    } catch (err) {
+      this.onError(err as Error);
+    } finally {
+      this.#working = false;
+    }
+  }
+}
