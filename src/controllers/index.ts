@@ -6,6 +6,7 @@ import type { Controller } from '../client/controller.ts';
 import { cronJobController } from './cron-job/controller.ts';
 import { daemonSetController } from './daemon-set/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
+import { disruptionController } from './disruption/controller.ts';
 import { endpointSliceController } from './endpoint-slice/controller.ts';
 import { endpointSliceMirroringController } from './endpoint-slice-mirroring/controller.ts';
 import { endpointsController } from './endpoints/controller.ts';
@@ -45,6 +46,7 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     daemonSetController(),
     jobController(),
     cronJobController(),
+    disruptionController(),
     endpointsController(),
     endpointSliceController(),
     endpointSliceMirroringController(),
