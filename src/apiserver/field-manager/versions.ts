@@ -3,7 +3,7 @@ import type { VersionedObject } from '../../api/apply/ownership.ts';
 import { shapeOf } from '../../api/apply/shape.ts';
 import { apiVersionOf, type KubernetesObject } from '../../api/meta/object.ts';
 import type { Resource } from '../../api/resource.ts';
-import { decodeValue } from '../rest/decode-body.ts';
+import { decode } from '../../api/schema/decode.ts';
 
 /** Finds the definition of a type in another version; undefined when that is not served. */
 export type VersionLookup = (resource: Resource, apiVersion: string) => Resource | undefined;
@@ -30,7 +30,8 @@ export function convert(from: VersionedObject, apiVersion: string, lookup: Versi
   const { resource } = from as ResourceObject;
   const target = lookup(resource, apiVersion);
   if (target === undefined) return undefined;
-  const { object } = decodeValue<KubernetesObject>(resource, from.value);
+  // Conversion does not fill in defaults: what nobody said must not come to be owned or disputed.
+  const { object } = decode<KubernetesObject>(resource.schema, from.value, { defaults: false });
   const stored = resource.conversion === undefined ? object : resource.conversion.toStorage(object);
   const shown = target.conversion === undefined ? stored : target.conversion.fromStorage(stored);
   const value = { ...shown, kind: target.kind, apiVersion };

@@ -58,7 +58,7 @@ export class Scope implements RequestContext {
 
   /** What managedFields calls the writer. */
   get manager(): string {
-    return this.request.options.fieldManager ?? this.agent;
+    return this.request.options.fieldManager || this.agent;
   }
 
   /** The timestamp that this request writes. RFC 3339, whole seconds. */
@@ -178,7 +178,7 @@ export function validateWriteOptions(request: ApiRequest): void {
     }
     if (verb === 'patch') {
       if (request.patchType === 'application/apply-patch+yaml') {
-        if (options.fieldManager === undefined) {
+        if ((options.fieldManager ?? '') === '') {
           errors.push({ type: 'FieldValueRequired', path: 'fieldManager', detail: 'is required for apply patch' });
         }
       } else if (options.force !== undefined) {
