@@ -54,7 +54,8 @@ async function serve(directory: string): Promise<void> {
   const times = { load: loaded - begun, create: created - ready, total: performance.now() - begun };
   process.on('message', () => {
     const { user, system } = process.cpuUsage();
-    process.send!({ cpu: user + system, rss: process.memoryUsage.rss() });
+    const { rss, heapUsed, external } = process.memoryUsage();
+    process.send!({ cpu: user + system, rss, heapUsed, external });
   });
   // By itself, so that a profile is written.
   process.once('disconnect', () => process.exit(0));
@@ -75,7 +76,12 @@ interface Usage {
   /** Microseconds. */
   readonly cpu: number;
   readonly rss: number;
+  readonly heapUsed: number;
+  readonly external: number;
 }
+
+const megabytes = ({ rss, heapUsed, external }: Usage): string =>
+  `${(rss / 1e6).toFixed(0)} MB (heap ${(heapUsed / 1e6).toFixed(0)}, buffers ${(external / 1e6).toFixed(0)})`;
 
 async function run(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'k8ts-bench-'));
@@ -88,9 +94,9 @@ async function run(): Promise<void> {
     const [hello] = (await once(child, 'message')) as [Hello];
     print('start', `${Math.round(performance.now() - begun)} ms (createApiServer ${hello.times.create.toFixed(0)} ms)`);
     const bench = new Bench(child, hello);
-    print('idle', `${((await bench.usage()).rss / 1e6).toFixed(0)} MB`);
+    print('idle', megabytes(await bench.usage()));
     await bench.all();
-    print('memory', `${((await bench.usage()).rss / 1e6).toFixed(0)} MB`);
+    print('memory', megabytes(await bench.usage()));
   } finally {
     const exit = once(child, 'exit');
     child.disconnect();
