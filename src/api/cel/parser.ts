@@ -13,6 +13,9 @@ const reserved: ReadonlySet<string> = new Set(
   ),
 );
 
+/** Words that are no names of fields either. The other reserved ones are: `request.namespace`. */
+const keywords: ReadonlySet<string> = new Set(['true', 'false', 'null', 'in']);
+
 /** Parses an expression and expands its macros. Throws a CompileError. */
 export function parse(source: string): Expr {
   try {
@@ -182,7 +185,7 @@ class Parser {
     const field = this.#name();
     const open = this.#accept('(');
     if (open === undefined) {
-      if (reserved.has(field.text))
+      if (keywords.has(field.text))
         throw new SyntaxIssue(field.at, `Syntax error: no viable alternative at input '.${field.text}'`);
       return { kind: 'select', operand, field: field.text, test: false, at: dot.at };
     }

@@ -12,6 +12,7 @@ import { nodeRestriction } from './node-restriction.ts';
 import { persistentVolumeClaimResize } from './persistent-volume-claim-resize.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
+import { MutatingPolicies } from './policy/mutating.ts';
 import { validatingAdmissionPolicy } from './policy/validating.ts';
 import { priority } from './priority.ts';
 import { rbacEscalation } from './rbac-escalation.ts';
@@ -56,9 +57,11 @@ export function defaultAdmission(options: AdmissionOptions): readonly AdmissionP
     defaultIngressClass(),
     podTopologyLabels(),
   ];
+  const policies = new MutatingPolicies(options);
   return [
     ...builtin,
-    mutatingAdmissionWebhook({ ...options, before: builtin }),
+    policies,
+    mutatingAdmissionWebhook({ ...options, before: builtin, policies }),
     rbacEscalation(authorizer),
     validatingAdmissionPolicy(options),
     validatingAdmissionWebhook(options),

@@ -1,12 +1,12 @@
 import { StatusError, type StatusReason, statusCodes } from '../../../api/meta/status.ts';
 import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from '../../../api/types/admissionregistration-v1.ts';
-import type { Namespace } from '../../../api/types/core-v1.ts';
 import type { AdmissionAttributes, AdmissionPlugin, ApiAccess, Authorizer } from '../../contract.ts';
 import { bindVariables } from '../cel/variables.ts';
 import { refuse } from '../refusal.ts';
 import { type CompiledPolicy, compilePolicy, evaluatePolicy, type Failure, type PolicyResult } from './evaluate-validation.ts';
 import { isUnderPolicy } from './exempt.ts';
 import { matchConstraints } from './match-resources.ts';
+import { namespaceOf } from './namespace-of.ts';
 import { collectParams, paramResource } from './params.ts';
 import { type BindingHook, type PolicyHook, PolicySource } from './policy-source.ts';
 
@@ -79,11 +79,6 @@ function evaluateHook(hook: Hook, attributes: AdmissionAttributes, access: ApiAc
   }
   for (const [key, values] of annotations) attributes.annotate(`${hook.name}/${key}`, [...values].join(', '));
   return denials;
-}
-
-function namespaceOf({ namespace, kind }: AdmissionAttributes, access: ApiAccess): Namespace | undefined {
-  if (namespace === '' || (kind.group === '' && kind.kind === 'Namespace')) return undefined;
-  return access.view<Namespace>('', 'namespaces')?.get('', namespace);
 }
 
 /** Denies, warns of and records failures, as the binding says. */

@@ -3,12 +3,14 @@ import type { KubernetesObject } from '../../../api/meta/object.ts';
 import { internalStatus } from '../../../api/meta/status.ts';
 import { applyJsonPatch } from '../../../api/patch/json-patch.ts';
 import type { Json } from '../../../api/patch/json-value.ts';
-import type { Resource } from '../../../api/resource.ts';
 import type { MutatingWebhook } from '../../../api/types/admissionregistration-v1.ts';
 import { deepFreeze } from '../../../util/deep-freeze.ts';
 import type { AdmissionAttributes, AdmissionPlugin, ApiAccess } from '../../contract.ts';
-import { decodeValue, withDefaults } from '../../rest/decode-body.ts';
+import { decodePatched } from '../decode-patched.ts';
 import { convertObject, reversed } from '../matching/convert.ts';
+import type { MutatingPolicies } from '../policy/mutating.ts';
+import { type Round, RoundAccount } from '../reinvocation.ts';
+import { withObject } from '../with-object.ts';
 import { CallingError, callHook } from './call.ts';
 import { WebhookClient } from './client.ts';
 import { type Hook, HookSource } from './hooks.ts';
@@ -18,21 +20,14 @@ import { endpointResolver } from './service-resolver.ts';
 import { isExempt, type WebhookOptions } from './validating.ts';
 
 const GROUP = 'admissionregistration.k8s.io';
+const none: readonly Hook[] = [];
 const MUTATION = 'mutation.webhook.admission.k8s.io/';
 
 export interface MutatingWebhookOptions extends WebhookOptions {
   /** The plugins that mutate before the webhooks do: they are run once more when a webhook changed something. */
   readonly before: readonly AdmissionPlugin[];
-}
-
-/** What one round of webhooks came to. */
-interface Round {
-  readonly object: KubernetesObject | undefined;
-  readonly changed: boolean;
-  /** Those that want to be asked once more when something changes, and had their turn. */
-  readonly reinvocable: ReadonlySet<string>;
-  /** Of those, the ones after whose turn something changed. */
-  readonly outdated: ReadonlySet<string>;
+  /** The policies that mutate between those and the webhooks. */
+  readonly policies?: MutatingPolicies;
 }
 
 /**
@@ -66,19 +61,20 @@ class MutatingWebhooks implements AdmissionPlugin {
   }
 
   mutate(attributes: AdmissionAttributes): KubernetesObject | undefined | Promise<KubernetesObject | undefined> {
-    if (this.#hooks === undefined || this.#hooks.isEmpty) return attributes.object;
-    const concerned = this.#hooks.for(attributes);
-    return concerned.length === 0 ? attributes.object : this.#run(concerned, attributes);
+    const concerned = this.#hooks === undefined || this.#hooks.isEmpty ? none : this.#hooks.for(attributes);
+    const changed = this.#options.policies?.changed(attributes) === true;
+    return concerned.length === 0 && !changed ? attributes.object : this.#run(concerned, attributes, changed);
   }
 
-  async #run(hooks: readonly Hook[], attributes: AdmissionAttributes): Promise<KubernetesObject | undefined> {
+  async #run(hooks: readonly Hook[], attributes: AdmissionAttributes, changedBefore: boolean): Promise<typeof object> {
     const first = await this.#round(hooks, attributes, 0, undefined);
-    if (!first.changed) return first.object;
-    const mutated = await this.#runBefore(attributes, first.object);
-    // The plugins' own changes come after everybody's turn.
-    const again = deepEqual(mutated, first.object) ? first.outdated : first.reinvocable;
-    if (again.size === 0) return mutated;
-    return (await this.#round(hooks, withObject(attributes, mutated), 1, again)).object;
+    let { object } = first;
+    if (!first.changed && !changedBefore) return object;
+    object = await this.#runBefore(attributes, object);
+    object = deepFreeze(this.#options.policies?.reinvoke(attributes, object) ?? object);
+    // What others changed meanwhile came after everybody's turn.
+    const again = deepEqual(object, first.object) ? first.outdated : first.reinvocable;
+    return again.size === 0 ? object : (await this.#round(hooks, withObject(attributes, object), 1, again)).object;
   }
 
   async #runBefore(attributes: AdmissionAttributes, object: KubernetesObject | undefined): Promise<typeof object> {
@@ -98,23 +94,15 @@ class MutatingWebhooks implements AdmissionPlugin {
     round: number,
     only: ReadonlySet<string> | undefined,
   ): Promise<Round> {
-    let current = attributes;
-    let changed = false;
-    const reinvocable = new Set<string>();
-    let outdated: ReadonlySet<string> = new Set();
+    const account = new RoundAccount(attributes.object);
     for (const [index, hook] of hooks.entries()) {
       if (only !== undefined && !only.has(hook.id)) continue;
+      const current = withObject(attributes, account.object);
       const invocation = invocationOf(hook, current, this.#access!, this.#options.authorizer);
       if (invocation === undefined) continue;
-      const object = await this.#ask(invocation, current, round, index);
-      if (object !== current.object) {
-        changed = true;
-        outdated = new Set(reinvocable);
-        current = withObject(attributes, object);
-      }
-      if (isReinvocable(hook)) reinvocable.add(hook.id);
+      account.turn(hook.id, isReinvocable(hook), await this.#ask(invocation, current, round, index));
     }
-    return { object: current.object, changed, reinvocable, outdated };
+    return account.round;
   }
 
   /** The object after one webhook: the same when it changed nothing, or could not be called and that is let pass. */
@@ -147,16 +135,6 @@ class MutatingWebhooks implements AdmissionPlugin {
 
 const isReinvocable = ({ definition }: Hook): boolean => (definition as MutatingWebhook).reinvocationPolicy === 'IfNeeded';
 
-/** The attributes of the same write with another object. */
-function withObject(attributes: AdmissionAttributes, object: KubernetesObject | undefined): AdmissionAttributes {
-  const { operation, kind, resource, subresource, namespace, name, oldObject, options, user, dryRun, definition } = attributes;
-  return {
-    ...{ operation, kind, resource, subresource, namespace, name, object, oldObject, options, user, dryRun, definition },
-    warn: (text) => attributes.warn(text),
-    annotate: (key, value) => attributes.annotate(key, value),
-  };
-}
-
 /** The object with a webhook's patch, decoded and with defaults as if it had been sent so; the same object when nothing changes. */
 function patched(invocation: Invocation, attributes: AdmissionAttributes, verdict: Verdict): KubernetesObject | undefined {
   const { hook, as } = invocation;
@@ -183,15 +161,9 @@ function patched(invocation: Invocation, attributes: AdmissionAttributes, verdic
   let decoded: KubernetesObject;
   try {
     const after = applyJsonPatch(before as unknown as Json, patch) as unknown as KubernetesObject;
-    decoded = deepFreeze(type !== undefined && isOf(type, invocation) ? decodeAs(type, after) : after);
+    decoded = decodePatched(after, type, invocation.kind);
   } catch (err) {
     throw internalStatus((err as Error).message);
   }
   return deepEqual(decoded, before) ? object : convertObject(decoded, reversed(as));
-}
-
-const isOf = (type: Resource, { kind }: Invocation): boolean => type.kind === kind.kind && type.group === kind.group;
-
-function decodeAs(type: Resource, value: KubernetesObject): KubernetesObject {
-  return withDefaults(type, decodeValue<KubernetesObject>(type, value).object);
 }
