@@ -255,7 +255,8 @@ export const pod = define<Pod>({
     'spec.hostNetwork': (p) => String(p.spec?.hostNetwork === true),
     'status.phase': (p) => p.status?.phase ?? '',
     'status.podIP': (p) => p.status?.podIPs?.[0]?.ip ?? '',
-    'status.podIPs': (p) => p.status?.podIPs?.[0]?.ip ?? '',
+    // Conversion knows the label, and selection has no value for it.
+    'status.podIPs': () => '',
     'status.nominatedNodeName': (p) => p.status?.nominatedNodeName ?? '',
   },
   warnings: podWarnings,
