@@ -3,6 +3,7 @@
  * (`plan…`, `…Status`) and acts in a thin shell; it can be killed at any instruction and started again.
  */
 import type { Controller } from '../client/controller.ts';
+import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
 import { cronJobController } from './cron-job/controller.ts';
 import { daemonSetController } from './daemon-set/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
@@ -15,8 +16,10 @@ import { jobController } from './job/controller.ts';
 import { namespaceController } from './namespace.ts';
 import { type NodeIpamOptions, nodeIpamController } from './node-ipam/controller.ts';
 import { nodeLifecycleController } from './node-lifecycle/controller.ts';
+import { nodeTtlController } from './node-ttl.ts';
 import { podGcController } from './pod-gc.ts';
 import { replicaSetController, replicationControllerController } from './replica-set.ts';
+import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
 import { statefulSetController } from './stateful-set/controller.ts';
@@ -47,6 +50,9 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     jobController(),
     cronJobController(),
     disruptionController(),
+    resourceQuotaController(),
+    clusterRoleAggregationController(),
+    nodeTtlController(),
     endpointsController(),
     endpointSliceController(),
     endpointSliceMirroringController(),
