@@ -6,6 +6,7 @@ import { reviewAccess, reviewTokens } from './server/auth.ts';
 import { KubeletServer } from './server/server.ts';
 
 export { type CgroupLayout, treeCgroups } from './cgroups.ts';
+export type { ImageGcPolicy } from './image-gc.ts';
 export type { Machine, MachineFacts, MachineUse } from './node/machine.ts';
 export type { PressureLimits } from './node/node-status.ts';
 export type { KubeletOptions } from './options.ts';
@@ -20,7 +21,7 @@ export interface Kubelet {
   run(signal: AbortSignal): Promise<void>;
   /** Resolves with the port once the server listens; never without a server. */
   readonly listening: Promise<number>;
-  /** Ends a pod as Failed, as an eviction by the node does. */
+  /** Ends a pod as Failed and at once, as an eviction by the node does. */
   evict(uid: string, reason: string, message: string): void;
 }
 

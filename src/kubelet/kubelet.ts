@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isNotFound } from '../api/meta/status.ts';
 import type { ConfigMap, Node, Pod, Secret } from '../api/types/core-v1.ts';
@@ -14,6 +14,7 @@ import {
   services,
 } from '../client/resource-refs.ts';
 import { RuntimeError, runtimeErrorCodes } from '../runtime/contract.ts';
+import { readFilesystemSpace } from '../runtime/stats.ts';
 import { backoffDelay } from '../util/backoff.ts';
 import type { Timer } from '../util/clock.ts';
 import { rejection } from './admission.ts';
@@ -21,6 +22,9 @@ import { goDuration } from './crash-backoff.ts';
 import type { DnsOptions } from './dns.ts';
 import type { DownwardContext } from './downward.ts';
 import { referencedObjects } from './env.ts';
+import { Eviction } from './eviction/eviction.ts';
+import { PressureTracker, pressureRejection } from './eviction/thresholds.ts';
+import { defaultImageGcPolicy, ImageGc } from './image-gc.ts';
 import { Images } from './images.ts';
 import { podFromRuntime } from './labels.ts';
 import { rotateLog } from './logs/rotate-log.ts';
@@ -28,6 +32,7 @@ import { hostAddress, hostMachine } from './node/machine.ts';
 import { NodeReporter } from './node/node-reporter.ts';
 import { defaultPressureLimits } from './node/node-status.ts';
 import { ObjectCache } from './object-cache.ts';
+import type { ObservedPod } from './observed.ts';
 import type { KubeletOptions } from './options.ts';
 import { noCgroups, type PodServices } from './pod-services.ts';
 import { containerFieldPath, isMirrorPod, isTerminalPhase, podFormat, podName, podNamespace, podUid } from './pod-spec.ts';
@@ -38,6 +43,7 @@ import { StatsSource } from './stats/stats-source.ts';
 import { StatusWriter } from './status-writer.ts';
 import { TokenCache } from './tokens.ts';
 import { hostMounter, plainMounter } from './volumes/mounter.ts';
+import { tearDownPod } from './volumes/pod-volumes.ts';
 
 /** How often the runtime is looked at while something runs there, and while nothing does. Milliseconds. */
 const RELIST_MS = 1000;
@@ -64,6 +70,9 @@ export class KubeletCore {
   readonly #workers = new Map<string, PodWorker>();
   readonly #tokens: TokenCache;
   readonly #images: Images;
+  readonly #pressure: PressureTracker;
+  readonly #imageGc: ImageGc;
+  readonly #eviction: Eviction;
   #services: PodServices | undefined;
   #configMaps: ObjectCache<ConfigMap> | undefined;
   #secrets: ObjectCache<Secret> | undefined;
@@ -86,6 +95,8 @@ export class KubeletCore {
     this.#tokens = new TokenCache(options.client, options.clock);
     this.#images = new Images(options.runtime, options.clock);
     const machine = options.machine ?? hostMachine;
+    const limits = options.pressureLimits ?? defaultPressureLimits;
+    this.#pressure = new PressureTracker(limits);
     this.reporter = new NodeReporter({
       nodeName: options.nodeName,
       addresses: this.hostIPs,
@@ -95,7 +106,8 @@ export class KubeletCore {
       ...(options.providerId === undefined ? {} : { providerId: options.providerId }),
       maxPods: options.maxPods ?? 110,
       reserved: options.reserved ?? { cpuMilli: 0, memory: 0 },
-      limits: options.pressureLimits ?? defaultPressureLimits,
+      limits,
+      pressure: this.#pressure,
       rootDir: options.rootDir,
       machine,
       client: options.client,
@@ -114,8 +126,38 @@ export class KubeletCore {
       runtime: options.runtime,
       clock: options.clock,
       pods: () => this.pods(),
-      observedPods: () => this.cache.uids().map((uid) => this.cache.get(uid)),
+      observedPods: () => this.#observedPods(),
     });
+    this.#imageGc = new ImageGc({
+      runtime: options.runtime,
+      clock: options.clock,
+      logger: options.logger,
+      policy: options.imageGcPolicy ?? defaultImageGcPolicy,
+      space: readFilesystemSpace,
+      pods: () => this.#observedPods(),
+      record: (reason, message) => this.reporter.warn(reason, message),
+    });
+    this.#eviction = new Eviction({
+      rootDir: options.rootDir,
+      limits,
+      tracker: this.#pressure,
+      machine,
+      clock: options.clock,
+      logger: options.logger,
+      stats: (age) => this.stats.snapshot(age),
+      activePods: () => [...this.#workers.values()].filter((w) => w.stage === 'running').map((w) => w.pod),
+      evict: (pod, reason, message) => this.evict(podUid(pod), reason, message),
+      reclaimDisk: async () => void (await this.#imageGc.removeUnused()),
+      record: (pod, reason, message) => {
+        if (pod === undefined) this.reporter.warn(reason, message);
+        else this.#services?.record(pod, 'Warning', reason, message);
+      },
+      changed: () => this.reporter.poke(),
+    });
+  }
+
+  #observedPods(): readonly ObservedPod[] {
+    return this.cache.uids().map((uid) => this.cache.get(uid));
   }
 
   /** Pods the API has bound to this node, as the kubelet last saw them, with the statuses it has made. */
@@ -130,9 +172,9 @@ export class KubeletCore {
     return this.pods().find((p) => podName(p) === name && podNamespace(p) === namespace);
   }
 
-  /** Evicts a pod: it ends as Failed with this reason. */
+  /** Evicts a pod: it ends at once, as Failed with this reason. */
   evict(uid: string, reason: string, message: string): void {
-    this.#workers.get(uid)?.evict(reason, message);
+    this.#workers.get(uid)?.end({ reason, message, grace: 0, disrupts: true });
   }
 
   setPort(port: number): void {
@@ -175,8 +217,9 @@ export class KubeletCore {
     this.#adoptOrphans();
     void this.#followEvents(signal);
     this.#scheduleRelist(signal, RELIST_MS);
-    const logs = this.#rotateLoop(signal);
-    await Promise.all([reporting, logs, aborted(signal)]);
+    await this.#clearForgotten();
+    const loops = [this.#rotateLoop(signal), this.#eviction.run(signal), this.#imageGc.run(signal)];
+    await Promise.all([reporting, ...loops, aborted(signal)]);
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop()));
     this.#configMaps.stop();
     this.#secrets.stop();
@@ -326,7 +369,8 @@ export class KubeletCore {
         .filter((w) => w.stage === 'running' || w.stage === 'terminating')
         .map((w) => w.pod)
         .filter((p) => !isTerminalPhase(p.status?.phase));
-      const no = node === undefined ? undefined : rejection(pod, node, others);
+      const no =
+        pressureRejection(pod, this.#pressure.current) ?? (node === undefined ? undefined : rejection(pod, node, others));
       if (no !== undefined) {
         this.#reject(pod, no.reason, no.message);
         return;
@@ -343,7 +387,7 @@ export class KubeletCore {
     const worker = new PodWorker(services, pod);
     this.#workers.set(podUid(pod), worker);
     services.logger.info({ pod: podFormat(pod), reason, message }, 'pod was rejected');
-    worker.evict(reason, `Pod was rejected: ${message}`);
+    worker.end({ reason, message: `Pod was rejected: ${message}` });
   }
 
   #deleted(pod: Pod): void {
@@ -381,6 +425,27 @@ export class KubeletCore {
     this.#workers.set(uid, worker);
     this.options.logger.info({ pod: podFormat(pod) }, 'clearing away a pod the API does not know');
     worker.poke();
+  }
+
+  /** Directories of pods that neither the API nor the runtime knows any more: of a machine that was restarted, say. */
+  async #clearForgotten(): Promise<void> {
+    const { rootDir, podLogDir, logger } = this.options;
+    const services = this.#services;
+    if (services === undefined) return;
+    for (const uid of await readdir(join(rootDir, 'pods')).catch(() => [])) {
+      if (this.#workers.has(uid)) continue;
+      try {
+        await tearDownPod(rootDir, uid, services.mounter);
+        await services.cgroups.remove(uid);
+        logger.info({ uid }, 'cleared away the directories of a pod that is forgotten');
+      } catch (err) {
+        logger.warn({ err, uid }, 'the directories of a pod that is forgotten could not be cleared away');
+      }
+    }
+    for (const name of await readdir(podLogDir).catch(() => [])) {
+      const uid = name.slice(name.lastIndexOf('_') + 1);
+      if (!this.#workers.has(uid)) await rm(join(podLogDir, name), { recursive: true, force: true });
+    }
   }
 
   #scheduleRelist(signal: AbortSignal, ms: number): void {

@@ -4,6 +4,7 @@ import type { ContainerRuntime } from '../runtime/contract.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Random } from '../util/random.ts';
+import type { ImageGcPolicy } from './image-gc.ts';
 import type { Machine } from './node/machine.ts';
 import type { PressureLimits } from './node/node-status.ts';
 import type { PodCgroups } from './pod-services.ts';
@@ -41,6 +42,8 @@ export interface KubeletOptions {
   readonly maxPods?: number;
   readonly reserved?: { readonly cpuMilli: number; readonly memory: number };
   readonly pressureLimits?: PressureLimits;
+  /** When unused images are removed: from 85 % down to 80 % of their disk unless said. */
+  readonly imageGcPolicy?: ImageGcPolicy;
   readonly machine?: Machine;
   readonly cgroups?: PodCgroups;
   /** How memory volumes are mounted; by mount(8) for root, not at all for others, unless said. */

@@ -24,6 +24,15 @@ export const isTerminalPhase = (phase: string | undefined): boolean => phase ===
 /** A mirror of a static pod: written by a kubelet, run from its manifest. */
 export const isMirrorPod = (pod: Pod): boolean => pod.metadata?.annotations?.['kubernetes.io/config.mirror'] !== undefined;
 
+/** Priority from which a pod is critical to the node (scheduling.SystemCriticalPriority). */
+const SYSTEM_CRITICAL_PRIORITY = 2_000_000_000;
+
+/** A pod the node must not lose: a static one, its mirror, or one of system priority (kubelet types.IsCriticalPod). */
+export function isCritical(pod: Pod): boolean {
+  const source = pod.metadata?.annotations?.['kubernetes.io/config.source'];
+  return isMirrorPod(pod) || (source !== undefined && source !== 'api') || (pod.spec?.priority ?? 0) >= SYSTEM_CRITICAL_PRIORITY;
+}
+
 export type AnyContainer = Container | EphemeralContainer;
 export type ContainerKind = 'init' | 'regular' | 'ephemeral';
 

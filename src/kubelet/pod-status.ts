@@ -34,9 +34,11 @@ export interface StatusContext {
   /** Nothing of the pod runs any more, nor will. */
   readonly terminal: boolean;
   /** Ends the pod: past its deadline, rejected, evicted. */
-  readonly verdict?: { readonly reason: string; readonly message: string };
+  readonly verdict?: { readonly reason: string; readonly message: string; readonly disrupts?: boolean };
 }
 
+/** The condition of pods that are pushed out; others write it too. */
+const DISRUPTED = 'DisruptionTarget';
 const unknownStatus = { reason: 'ContainerStatusUnknown', exitCode: 137 } as const;
 
 /** The status of a pod (kubelet.generateAPIPodStatus): a pure function of spec, runtime and context. */
@@ -84,13 +86,15 @@ export function podStatus(pod: Pod, observed: ObservedPod, context: StatusContex
   }
   if (context.verdict !== undefined && !isTerminalPhase(pod.status?.phase)) {
     phase = 'Failed';
-    ({ reason, message } = context.verdict);
+    reason = context.verdict.reason;
+    message = context.verdict.message;
   }
   if (isTerminalPhase(pod.status?.phase)) phase = pod.status!.phase!;
 
   const generation = pod.metadata?.generation;
   const now = formatTime(context.now);
-  const others = (pod.status?.conditions ?? []).filter((c) => !ownConditions.has(c.type));
+  const disrupts = context.verdict?.disrupts === true;
+  const others = (pod.status?.conditions ?? []).filter((c) => !ownConditions.has(c.type) && !(disrupts && c.type === DISRUPTED));
   const ready = containersReady(pod, both, phase);
   const sandboxReady = !sandboxNeeded(pod, observed).needed;
   const conditions = withTransitions(
@@ -100,6 +104,9 @@ export function podStatus(pod: Pod, observed: ObservedPod, context: StatusContex
       podReady(ready, pod, others),
       ready,
       { type: 'PodScheduled', status: 'True' },
+      ...(disrupts
+        ? [{ type: DISRUPTED, status: 'True' as const, reason: 'TerminationByKubelet', message: context.verdict!.message }]
+        : []),
     ],
     [...(previous.conditions ?? []), ...(pod.status?.conditions ?? [])],
     now,

@@ -31,6 +31,16 @@ const PULL_FAILED_MS = 2_000;
 /** Dead containers kept of each name, for `logs --previous`. */
 const DEAD_KEPT = 1;
 
+/** Why a pod ends though it could go on. */
+export interface Verdict {
+  readonly reason: string;
+  readonly message: string;
+  /** Seconds; the pod's own unless said. */
+  readonly grace?: number;
+  /** The node pushes the pod out: the pod is told so by its condition DisruptionTarget. */
+  readonly disrupts?: boolean;
+}
+
 type Stage = 'running' | 'terminating' | 'terminated' | 'released';
 
 /**
@@ -45,7 +55,7 @@ export class PodWorker {
   #stage: Stage = 'running';
   /** The pod is no longer in the API. */
   #gone: boolean;
-  #verdict: { readonly reason: string; readonly message: string } | undefined;
+  #verdict: Verdict | undefined;
   #grace = Number.POSITIVE_INFINITY;
   #dirty = false;
   #busy = false;
@@ -117,11 +127,12 @@ export class PodWorker {
     this.poke();
   }
 
-  /** Ends the pod as Failed: evicted, or pushed out. */
-  evict(reason: string, message: string): void {
+  /** Ends the pod as Failed: rejected, past its deadline, evicted. */
+  end(verdict: Verdict): void {
     if (this.#verdict !== undefined) return;
-    this.#verdict = { reason, message };
+    this.#verdict = verdict;
     this.#holdUntil = 0;
+    if (verdict.grace !== undefined) this.#grace = Math.min(this.#grace, Math.max(verdict.grace, 1));
     this.#shrinkGrace();
     this.#abort();
     this.poke();
@@ -260,7 +271,10 @@ export class PodWorker {
           'DeadlineExceeded',
           'Pod was active on the node longer than the specified deadline',
         );
-        this.evict('DeadlineExceeded', 'Pod was active on the node longer than the specified deadline');
+        this.end({
+          reason: 'DeadlineExceeded',
+          message: 'Pod was active on the node longer than the specified deadline',
+        });
         signal.throwIfAborted();
       }
       this.#wakeIn(left);

@@ -38,7 +38,7 @@ function changedConditions(before: readonly PodCondition[], after: readonly PodC
   return after
     .filter(
       (c) =>
-        ownConditions.has(c.type) &&
+        (ownConditions.has(c.type) || c.type === 'DisruptionTarget') &&
         !deepEqual(
           c,
           before.find((b) => b.type === c.type),

@@ -10,6 +10,7 @@ import type { ContainerRuntime } from '../../runtime/contract.ts';
 import { backoffDelay } from '../../util/backoff.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
+import type { PressureTracker } from '../eviction/thresholds.ts';
 import type { Machine, MachineFacts } from './machine.ts';
 import { initialNode, nodeStatus, type PressureLimits, statusChanged, transitionEvents } from './node-status.ts';
 import { RuntimeHealth } from './runtime-health.ts';
@@ -33,6 +34,7 @@ export interface NodeReporterOptions {
   readonly maxPods: number;
   readonly reserved: { readonly cpuMilli: number; readonly memory: number };
   readonly limits: PressureLimits;
+  readonly pressure: PressureTracker;
   readonly rootDir: string;
   readonly machine: Machine;
   readonly client: Client;
@@ -87,20 +89,27 @@ export class NodeReporter {
     else this.#poked();
   }
 
-  #event(reason: string, message: string): void {
+  /** Records a Warning event on the node. */
+  warn(reason: string, message: string): void {
+    this.#event(reason, message, 'Warning');
+  }
+
+  #event(reason: string, message: string, type: 'Normal' | 'Warning' = 'Normal'): void {
     const { recorder, nodeName } = this.#options;
     // Events of a node carry its name as uid, so that they outlive its registration (upstream's nodeRef).
-    recorder.event({ apiVersion: 'v1', kind: 'Node', metadata: { name: nodeName, uid: nodeName } }, 'Normal', reason, message);
+    recorder.event({ apiVersion: 'v1', kind: 'Node', metadata: { name: nodeName, uid: nodeName } }, type, reason, message);
   }
 
   async #makeStatus(): Promise<NodeStatus> {
     const o = this.#options;
+    const use = await o.machine.use(o.rootDir);
     return nodeStatus({
       nodeName: o.nodeName,
       addresses: o.addresses,
       facts: this.#facts,
-      use: await o.machine.use(o.rootDir),
+      use,
       limits: o.limits,
+      pressure: o.pressure.observe(use, o.clock.now()),
       maxPods: o.maxPods,
       port: o.port(),
       reserved: o.reserved,

@@ -1,6 +1,7 @@
 import { formatTime } from '../../api/meta/time.ts';
 import type { ContainerImage, Node, NodeCondition, NodeStatus, ResourceList } from '../../api/types/core-v1.ts';
 import type { Image } from '../../runtime/contract.ts';
+import type { Pressure } from '../eviction/thresholds.ts';
 import type { MachineFacts, MachineUse } from './machine.ts';
 
 /** The version this kubelet says it is. */
@@ -33,6 +34,7 @@ export interface NodeStatusInput {
   readonly facts: MachineFacts;
   readonly use: MachineUse;
   readonly limits: PressureLimits;
+  readonly pressure: Pressure;
   readonly maxPods: number;
   readonly port: number;
   /** Held back from pods: kubeReserved and systemReserved together. Millicores and bytes. */
@@ -110,15 +112,7 @@ export function imageList(images: readonly Image[]): readonly ContainerImage[] {
 }
 
 function nodeConditions(input: NodeStatusInput): readonly NodeCondition[] {
-  const { use, limits, problems } = input;
-  const pressure = {
-    memory: use.memoryAvailable < limits.memoryAvailable,
-    disk:
-      use.diskAvailable < use.diskCapacity * limits.diskAvailable ||
-      // Some file systems do not count inodes.
-      (use.inodes > 0 && use.inodesFree < use.inodes * limits.inodesFree),
-    pids: use.maxPids > 0 && use.maxPids - use.pids < use.maxPids * limits.pidsAvailable,
-  };
+  const { pressure, problems } = input;
   const now = formatTime(input.now);
   const condition = (type: string, status: boolean, reason: string, message: string): NodeCondition => {
     const before = input.previous?.conditions?.find((c) => c.type === type);
