@@ -27,6 +27,8 @@ export interface ListenOptions {
   readonly port: number;
   readonly host?: string;
   readonly tls: TlsOptions;
+  /** How long a client may take for the head of a request; 32 s unless said. */
+  readonly headersTimeoutMs?: number;
 }
 
 export interface Listener {
@@ -42,6 +44,10 @@ const MAX_STREAMS = 1_000;
 /** HTTP/2 windows: Node's 64 KiB makes large lists wait for the client after each bit. */
 const HTTP2_WINDOW = 1024 * 1024;
 const HEADERS_TIMEOUT_MS = 32_000;
+/** Go's limit of a request's head. Selectors make long URLs. */
+const MAX_HEADER_BYTES = 1024 * 1024;
+/** How often Node looks for heads that take too long. */
+const CHECKING_INTERVAL_MS = 5_000;
 /** Idle connections are closed after this; above what load balancers and Go's client (90 s) keep. */
 const KEEP_ALIVE_TIMEOUT_MS = 180_000;
 
@@ -52,8 +58,16 @@ export function listen(options: ListenOptions, pipeline: Pipeline, clock: Clock)
   const connections = new Set<Socket>();
   const certificates = new WeakMap<object, Peer>();
 
+  const headersTimeout = options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
   const http1 = createServer(
-    { keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, noDelay: true },
+    {
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      headersTimeout,
+      connectionsCheckingInterval: Math.min(CHECKING_INTERVAL_MS, headersTimeout),
+      requestTimeout: 0,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      noDelay: true,
+    },
     (req: IncomingMessage, res: ServerResponse) => {
       const peer = peerOf(certificates, req.socket as TLSSocket);
       pipeline.handle(req, res, peer.certificate, peer.address);
@@ -63,6 +77,9 @@ export function listen(options: ListenOptions, pipeline: Pipeline, clock: Clock)
     const peer = peerOf(certificates, req.socket as TLSSocket);
     pipeline.handleUpgrade(req, socket, head, peer.certificate, peer.address);
   });
+
+  // It never listens itself, and only then would look after its time-outs.
+  http1.emit('listening');
 
   const sessions = new Set<ServerHttp2Session>();
   const http2 = createHttp2Server(

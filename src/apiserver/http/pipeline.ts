@@ -16,6 +16,7 @@ import { methodNotAllowed } from '../rest/scope.ts';
 import { prepareWatch } from '../rest/watch.ts';
 import { authenticate, authorize } from './authorize.ts';
 import { readBody } from './body.ts';
+import { Deadlines } from './deadlines.ts';
 import { Exchange, type Incoming, type Outgoing } from './exchange.ts';
 import type { Inflight } from './inflight.ts';
 import type { Metrics } from './metrics.ts';
@@ -57,11 +58,13 @@ export class Pipeline {
   readonly #parts: PipelineParts;
   readonly #negotiator = new Negotiator();
   readonly #pool = new PiecePool();
+  readonly #deadlines: Deadlines;
   readonly #jsonWatches = new WeakMap<Endpoint, WatchEncoder>();
   readonly #protobufWatches = new WeakMap<Endpoint, WatchEncoder>();
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
+    this.#deadlines = new Deadlines(parts.clock, (exchange, error) => this.#fail(exchange, error));
   }
 
   /** A request that is answered by a response. */
@@ -98,7 +101,10 @@ export class Pipeline {
 
   readonly #done = (exchange: Exchange, code: number, bytes: number): void => {
     const { inflight, metrics, clock } = this.#parts;
-    if (exchange.counted !== undefined) inflight.leave(exchange.counted === 'mutating');
+    if (exchange.counted !== undefined) {
+      inflight.leave(exchange.counted === 'mutating');
+      this.#deadlines.end(exchange);
+    }
     metrics.observe(exchange, code, bytes, clock.monotonic() - exchange.startedAt);
     if (exchange.attributes !== undefined) this.#audit(exchange, exchange.attributes, 'ResponseComplete', code);
   };
@@ -143,6 +149,7 @@ export class Pipeline {
         const mutating = exchange.method !== 'GET' && exchange.method !== 'HEAD' && exchange.method !== 'OPTIONS';
         this.#parts.inflight.enter(mutating);
         exchange.counted = mutating ? 'mutating' : 'read-only';
+        this.#deadlines.begin(exchange);
       }
       const waiting = authorize(this.#parts.authorizer, attributes);
       if (waiting === undefined) this.#authorized(exchange);
@@ -370,6 +377,8 @@ function toApiRequest(exchange: Exchange): ApiRequest {
   const { info } = exchange;
   // `/api/v1/namespaces/x` is about the namespace object, which lies in no namespace.
   const namespace = info.resource === 'namespaces' && info.apiGroup === '' ? '' : info.namespace;
+  const options = parseOptions(exchange.query);
+  const waits = info.verb === 'deletecollection' || (options.resourceVersion !== undefined && info.verb !== 'watch');
   return {
     verb: info.verb as Verb,
     group: info.apiGroup,
@@ -378,6 +387,8 @@ function toApiRequest(exchange: Exchange): ApiRequest {
     ...(info.subresource === '' ? undefined : { subresource: info.subresource }),
     namespace,
     name: info.nameFromSelector ? '' : info.name,
-    options: parseOptions(exchange.query),
+    options,
+    // What may have to wait, or goes on for long, ends with its client.
+    ...(waits ? { signal: exchange.signal } : undefined),
   };
 }

@@ -281,6 +281,7 @@ export async function removeAll(scope: Scope, entries: readonly Entry<Kubernetes
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < entries.length) {
+      scope.request.signal?.throwIfAborted();
       const entry = entries[next++]!;
       const { namespace = '', name = '' } = entry.object.metadata ?? {};
       const request = { ...scope.request, verb: 'delete' as const, namespace, name };
