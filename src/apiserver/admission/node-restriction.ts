@@ -14,6 +14,7 @@ import { refuse } from './refusal.ts';
 
 const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 const NODES_GROUP = 'system:nodes';
+const NODE_USER_PREFIX = 'system:node:';
 
 /** `group/resource` of what nodes write. Of leases only the creation: who may touch which is the authorizer's to say, but it sees no name then. */
 const restricted: ReadonlySet<string> = new Set([
@@ -41,10 +42,9 @@ export function nodeRestriction(authorizer: Authorizer): AdmissionPlugin {
     },
     mutate: (attributes) => {
       const { user, object } = attributes;
-      if (!user.groups.includes(NODES_GROUP) || !user.name.startsWith('system:node')) return object;
+      if (!user.groups.includes(NODES_GROUP) || !user.name.startsWith(NODE_USER_PREFIX)) return object;
       const node = nodeOf(user);
       if (node === undefined) {
-        if (!user.name.startsWith('system:node:')) return object;
         throw refuse(attributes, `could not determine node from user ${JSON.stringify(user.name)}`);
       }
       const waiting = restrict(attributes, node, access!, authorizer);

@@ -2,7 +2,7 @@ import type { FieldError } from '../../../api/meta/field-error.ts';
 import type { KubernetesObject, ObjectMeta } from '../../../api/meta/object.ts';
 import { internalStatus, invalidObject } from '../../../api/meta/status.ts';
 import type { EphemeralContainer, Namespace, Pod, PodSpec, PodTemplateSpec } from '../../../api/types/core-v1.ts';
-import type { AdmissionAttributes, AdmissionPlugin, AdmissionTarget, ApiAccess } from '../../contract.ts';
+import type { AdmissionAttributes, AdmissionPlugin, AdmissionTarget, ApiAccess, ResourceView } from '../../contract.ts';
 import { refuse } from '../refusal.ts';
 import { createEvaluator, describeViolations } from './evaluate.ts';
 import {
@@ -47,13 +47,15 @@ export function podSecurity(): AdmissionPlugin {
 class PodSecurity implements AdmissionPlugin {
   readonly name = 'PodSecurity';
   readonly #evaluate = createEvaluator();
-  #access: ApiAccess | undefined;
+  #namespaces: ResourceView<Namespace> | undefined;
+  #pods: ResourceView<Pod> | undefined;
   /** Labels are frozen with their namespace: what they mean is found once. */
   readonly #policies = new WeakMap<Labels, Resolved>();
   readonly #unlabelled = resolve(undefined);
 
   initialize(access: ApiAccess): void {
-    this.#access = access;
+    this.#namespaces = access.view<Namespace>('', 'namespaces');
+    this.#pods = access.view<Pod>('', 'pods');
   }
 
   handles({ operation, group, resource, subresource }: AdmissionTarget): boolean {
@@ -153,7 +155,7 @@ class PodSecurity implements AdmissionPlugin {
 
   /** What those who tighten a namespace's policy are told about the pods that are there. */
   #violationsIn(namespace: string, enforce: LevelVersion): readonly string[] {
-    const pods = oneOfEachOwnerFirst([...(this.#access?.view<Pod>('', 'pods')?.list(namespace) ?? [])]);
+    const pods = oneOfEachOwnerFirst([...(this.#pods?.list(namespace) ?? [])]);
     const checked = pods.slice(0, MAX_PODS_CHECKED);
     const byReason = new Map<string, { name: string; count: number }>();
     for (const { spec, metadata } of checked) {
@@ -185,7 +187,7 @@ class PodSecurity implements AdmissionPlugin {
   }
 
   #policyFor(namespace: string): Resolved | undefined {
-    const found = this.#access?.view<Namespace>('', 'namespaces')?.get('', namespace);
+    const found = this.#namespaces?.get('', namespace);
     return found === undefined ? undefined : this.#policyOf(found.metadata?.labels);
   }
 

@@ -1,5 +1,6 @@
+import type { GroupVersionResource } from '../../../api/meta/object.ts';
 import { isConflict, isNotFound } from '../../../api/meta/status.ts';
-import { type Amounts, measureUsage, sameAmounts, toResourceList } from '../../../api/quota/index.ts';
+import { type Amounts, measureUsage, quotaEvaluator, sameAmounts, toResourceList } from '../../../api/quota/index.ts';
 import type { ResourceQuota } from '../../../api/types/core-v1.ts';
 import {
   type AdmissionAttributes,
@@ -66,8 +67,10 @@ class ResourceQuotaPlugin implements AdmissionPlugin {
   }
 
   validate(attributes: AdmissionAttributes): void | Promise<void> {
-    const { namespace } = attributes;
-    if (namespace === '' || this.#quotas === undefined || this.#quotas.of(namespace).length === 0) return undefined;
+    const { namespace, resource } = attributes;
+    if (namespace === '' || this.#quotas === undefined) return undefined;
+    const quotas = this.#quotas.of(namespace);
+    if (quotas.length === 0 || !quotas.some((quota) => limits(quota, resource))) return undefined;
     return new Promise((resolve, reject) => {
       const entry: Waiting = { attributes, resolve, reject };
       const queue = this.#waiting.get(namespace);
@@ -137,6 +140,12 @@ class ResourceQuotaPlugin implements AdmissionPlugin {
     const namespace = quota.metadata?.namespace ?? '';
     return measureUsage(quota, names, (group, resource) => this.#access!.view(group, resource)?.list(namespace) ?? [], now);
   }
+}
+
+/** Whether a quota counts anything about objects of a type. */
+function limits({ spec }: ResourceQuota, { group, resource }: GroupVersionResource): boolean {
+  const evaluator = quotaEvaluator(group, resource);
+  return Object.keys(spec?.hard ?? {}).some((name) => evaluator.counts(name));
 }
 
 /** Charges requests one after the other; answers at once those that do not fit, and those that cost nothing. */
