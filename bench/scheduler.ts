@@ -161,6 +161,11 @@ function makePods(name: string, kind: Kind, count: number): Pod[] {
   });
 }
 
+const renamed = (pod: Pod, i: number): Pod => ({
+  ...pod,
+  metadata: { ...pod.metadata, name: `${pod.metadata?.name}-${i}`, uid: `${pod.metadata?.name}-${i}` },
+});
+
 async function measure(name: string, pods: readonly Pod[]): Promise<void> {
   const api = new BindingApi(Array.from({ length: NODES }, (_, i) => makeNode(i)));
   const logger = createLogger({ level: 'error' });
@@ -186,9 +191,14 @@ async function measure(name: string, pods: readonly Pod[]): Promise<void> {
 
 console.log(`${PODS} pods on ${NODES} nodes`);
 const names = Object.keys(kinds);
-const share = Math.trunc(PODS / (names.length + 1));
+const share = Math.trunc(PODS / (names.length + 2));
 const all = names.map((name) => makePods(name, kinds[name]!, share));
 for (const [i, name] of names.entries()) await measure(name, all[i]!);
+// A thousand workloads at once, each with constraints of its own.
+await measure(
+  'many workloads',
+  Array.from({ length: share }, (_, i) => makePods(`w${i % 1000}`, kinds['spreading']!, 1).map((p) => renamed(p, i))[0]!),
+);
 // All kinds in turn, as a busy cluster has them.
 await measure(
   'mixed',

@@ -1,9 +1,8 @@
-import type { NodeInfo } from './node-info.ts';
+import { type NodeInfo, tally } from './node-info.ts';
 import type { AffinityTerm, PodInfo } from './pod-info.ts';
 import { termMatches } from './pod-info.ts';
 import { MatcherIndex, type PodMatcher } from './pod-matcher.ts';
 import { NO_DOMAIN, type Topology } from './topology.ts';
-import { grown } from './typed-array.ts';
 
 /** What a term of a pod that is already somewhere means to a pod that is to be placed. */
 export type TermKind = 'required' | 'requiredAnti' | 'preferred' | 'preferredAnti';
@@ -16,7 +15,7 @@ export class TermGroup {
   readonly term: AffinityTerm;
   readonly matcher: PodMatcher;
   readonly topology: Topology;
-  #inDomain: Int32Array<ArrayBuffer> = new Int32Array(0);
+  readonly #inDomain = new Map<number, number>();
   carriers = 0;
 
   constructor(kind: TermKind, term: AffinityTerm, matcher: PodMatcher, topology: Topology) {
@@ -28,16 +27,13 @@ export class TermGroup {
 
   /** Carriers in the domain that the node in a slot belongs to; 0 when it has none. */
   around(slot: number): number {
-    const domain = this.topology.domain(slot);
-    return domain === NO_DOMAIN ? 0 : (this.#inDomain[domain] ?? 0);
+    return this.#inDomain.get(this.topology.domain(slot)) ?? 0;
   }
 
   count(slot: number, by: 1 | -1): void {
     this.carriers += by;
     const domain = this.topology.domain(slot);
-    if (domain === NO_DOMAIN) return;
-    this.#inDomain = grown(this.#inDomain, domain + 1);
-    this.#inDomain[domain]! += by;
+    if (domain !== NO_DOMAIN) tally(this.#inDomain, domain, by);
   }
 }
 

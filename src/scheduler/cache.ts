@@ -2,13 +2,22 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Node, Pod } from '../api/types/core-v1.ts';
 import { AffinityTermRegistry } from './affinity-terms.ts';
 import { type NodeDifference, NodeInfo, nodeDifference, tally } from './node-info.ts';
-import { type CounterSpec, PodCounter } from './pod-counter.ts';
+import { type CounterSpec, type Eligibility, NodeGroup, PodCounter } from './pod-counter.ts';
 import { type PodInfo, updatedInfo } from './pod-info.ts';
 import { MatcherIndex } from './pod-matcher.ts';
 import { Topology } from './topology.ts';
 
-/** Counters kept at once; the one longest unused makes room. A counter of 5,000 nodes takes some 40 KB. */
-const MAX_COUNTERS = 1024;
+/** Counters kept at once; the one longest unused makes room. A counter takes some 50 bytes for each pod it counts. */
+const MAX_COUNTERS = 8192;
+
+/** Different sets of nodes that take part in counts. */
+const MAX_GROUPS = 512;
+
+/** A pod on a node. */
+interface Placed {
+  readonly info: PodInfo;
+  readonly node: string;
+}
 
 const noLabels: Readonly<Record<string, string>> = {};
 
@@ -25,12 +34,15 @@ export class ClusterCache {
   readonly #freeSlots: number[] = [];
   #generation = 0;
   /** Pod uid to where it is, assumed pods included. */
-  readonly #placed = new Map<string, { readonly info: PodInfo; readonly node: string }>();
+  readonly #placed = new Map<string, Placed>();
+  /** The same by namespace, to begin a count with. */
+  readonly #byNamespace = new Map<string, Map<string, Placed>>();
   readonly #assumed = new Map<string, { readonly info: PodInfo; readonly node: string; boundAt: number | undefined }>();
   /** Pods on nodes that have not been seen yet, or are gone. */
   readonly #waiting = new Map<string, Map<string, PodInfo>>();
   readonly #namespaces = new Map<string, Readonly<Record<string, string>>>();
   readonly #topologies = new Map<string, Topology>();
+  readonly #groups = new Map<string, NodeGroup>();
   readonly #counters = new Map<string, PodCounter>();
   readonly #counterIndex = new MatcherIndex<PodCounter>();
   readonly #nominated = new Map<string, Map<string, PodInfo>>();
@@ -153,7 +165,7 @@ export class ClusterCache {
     const info = updatedInfo(before?.info, pod);
     if (before !== undefined && before.node === node && unchanged(before.info, info)) {
       // Most updates of a running pod are about its status: nothing that was worked out about the node becomes wrong.
-      this.#placed.set(uid, { info, node });
+      this.#file(info, node);
       const target = this.#nodes.get(node)?.pods ?? this.#waiting.get(node);
       target?.set(uid, info);
       return;
@@ -176,11 +188,12 @@ export class ClusterCache {
   lift(uid: string): void {
     const at = this.#placed.get(uid);
     if (at === undefined) return;
-    this.#placed.delete(uid);
+    this.#unfile(at.info);
     const node = this.#nodes.get(at.node);
     if (node !== undefined) {
       node.remove(uid);
-      this.#counted(at.info, node, -1);
+      node.generation = ++this.#generation;
+      this.#count(at.info, node, -1);
       return;
     }
     const waiting = this.#waiting.get(at.node);
@@ -213,11 +226,12 @@ export class ClusterCache {
   }
 
   place(info: PodInfo, node: string): void {
-    this.#placed.set(info.uid, { info, node });
+    this.#file(info, node);
     const target = this.#nodes.get(node);
     if (target !== undefined) {
       target.add(info);
-      this.#counted(info, target, 1);
+      target.generation = ++this.#generation;
+      this.#count(info, target, 1);
       return;
     }
     const waiting = this.#waiting.get(node) ?? new Map<string, PodInfo>();
@@ -294,11 +308,37 @@ export class ClusterCache {
       return counter;
     }
     if (this.#counters.size >= MAX_COUNTERS) this.#dropCounter(this.#counters.values().next().value!);
-    counter = new PodCounter(spec, this.topology(spec.topologyKey));
-    for (const node of this.#nodes.values()) counter.addNode(node);
+    counter = new PodCounter(spec, this.#group(spec.topologyKey, spec.eligibility));
+    const { namespaces } = spec.matcher;
+    const places = namespaces === undefined ? [this.#placed] : [...namespaces].map((name) => this.#byNamespace.get(name));
+    for (const placed of places) {
+      for (const { info, node } of placed?.values() ?? []) {
+        const at = this.#nodes.get(node);
+        if (at !== undefined && spec.matcher.matches(info)) counter.count(at.slot, 1);
+      }
+    }
     this.#counters.set(spec.key, counter);
     this.#counterIndex.add(counter);
     return counter;
+  }
+
+  #group(topologyKey: string, eligibility: Eligibility): NodeGroup {
+    const key = `${topologyKey} ${eligibility.key}`;
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      if (this.#groups.size >= MAX_GROUPS) this.#dropUnused();
+      group = new NodeGroup(this.topology(topologyKey), eligibility);
+      for (const node of this.#nodes.values()) group.add(node);
+      this.#groups.set(key, group);
+    }
+    return group;
+  }
+
+  /** Gives up all counters, and the groups with them: so many different ones are not in use at once. */
+  #dropUnused(): void {
+    for (const counter of this.#counters.values()) this.#counterIndex.delete(counter);
+    this.#counters.clear();
+    this.#groups.clear();
   }
 
   #dropCounter(counter: PodCounter): void {
@@ -317,30 +357,40 @@ export class ClusterCache {
     info.generation = ++this.#generation;
   }
 
-  /** A pod came to or left a node. */
-  #counted(info: PodInfo, node: NodeInfo, by: 1 | -1): void {
-    node.generation = ++this.#generation;
-    this.#tallyPod(info, node, by);
-    this.#counterIndex.forMatching(info, (counter) => counter.count(node.slot, by));
-  }
-
-  /** Takes a node's part out of everything that goes by its labels and taints. */
+  /** Takes a node and its pods out of everything that goes by its labels and taints. */
   #detach(node: NodeInfo): void {
-    for (const pod of node.pods.values()) this.#tallyPod(pod, node, -1);
-    for (const counter of this.#counters.values()) counter.removeNode(node.slot);
+    for (const pod of node.pods.values()) this.#count(pod, node, -1);
+    for (const group of this.#groups.values()) group.remove(node.slot);
     for (const topology of this.#topologies.values()) topology.remove(node.slot);
   }
 
   #attach(node: NodeInfo): void {
     for (const topology of this.#topologies.values()) topology.add(node);
-    for (const counter of this.#counters.values()) counter.addNode(node);
-    for (const pod of node.pods.values()) this.#tallyPod(pod, node, 1);
+    for (const group of this.#groups.values()) group.add(node);
+    for (const pod of node.pods.values()) this.#count(pod, node, 1);
   }
 
-  #tallyPod(info: PodInfo, node: NodeInfo, by: 1 | -1): void {
+  /** A pod came to (1) or left (-1) a node that is known. */
+  #count(info: PodInfo, node: NodeInfo, by: 1 | -1): void {
     this.terms.count(info, node, by);
     tally(this.#priorities, info.priority, by);
     for (const claim of info.claims) tally(this.#claimUses, `${info.namespace}/${claim}`, by);
+    this.#counterIndex.forMatching(info, (counter) => counter.count(node.slot, by));
+  }
+
+  #file(info: PodInfo, node: string): void {
+    const placed = { info, node };
+    this.#placed.set(info.uid, placed);
+    const inNamespace = this.#byNamespace.get(info.namespace);
+    if (inNamespace === undefined) this.#byNamespace.set(info.namespace, new Map([[info.uid, placed]]));
+    else inNamespace.set(info.uid, placed);
+  }
+
+  #unfile({ uid, namespace }: PodInfo): void {
+    this.#placed.delete(uid);
+    const inNamespace = this.#byNamespace.get(namespace);
+    inNamespace?.delete(uid);
+    if (inNamespace?.size === 0) this.#byNamespace.delete(namespace);
   }
 
   #countImages(node: NodeInfo, by: 1 | -1): void {

@@ -12,7 +12,7 @@ const spec: CounterSpec = {
   matcher: { namespaces: undefined, selector: everything, matches: () => true },
   topologyKey: 'zone',
   usesNamespaceLabels: false,
-  eligible: (node) => !node.unschedulable,
+  eligibility: { key: 'open', matches: (node) => !node.unschedulable },
 };
 
 test('sums and the least of them follow every pod and node', () => {

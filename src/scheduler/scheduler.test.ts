@@ -97,7 +97,10 @@ test('a binding that fails is tried again after a second, and its room is free m
   f.start(scheduler());
   await f.advance();
   expect(nodeOf('web')).toBe('');
-  expect(condition('web')).toMatchObject({ reason: 'SchedulerError', message: 'connection reset' });
+  expect(condition('web')).toMatchObject({
+    reason: 'SchedulerError',
+    message: 'running Bind plugin "DefaultBinder": connection reset',
+  });
   await f.advance(999);
   expect(nodeOf('web')).toBe('');
   await f.advance(1);

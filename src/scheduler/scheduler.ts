@@ -48,6 +48,11 @@ const ASSUMED_OVERDUE_MS = 30_000;
 /** Longer messages are cut in events (core validation NoteLengthLimit). */
 const MAX_NOTE_LENGTH = 1024;
 
+interface NamedPreparation {
+  readonly plugin: string;
+  readonly preparation: Preparation;
+}
+
 /** What to do about a pod's nomination when it could not be placed. */
 type Nomination = { readonly node: string } | undefined;
 const noNomination: Nomination = { node: '' };
@@ -200,10 +205,10 @@ class Scheduler {
 
   #place(queued: QueuedPod, { node, plans }: Placement, start: number): void {
     const { info } = queued;
-    const preparations: Preparation[] = [];
-    for (const { plan } of plans.global) {
+    const preparations: NamedPreparation[] = [];
+    for (const { plugin, plan } of plans.global) {
       const preparation = plan.prepare?.(node);
-      if (preparation !== undefined) preparations.push(preparation);
+      if (preparation !== undefined) preparations.push({ plugin: plugin.name, preparation });
     }
     this.#cache.assume(info, node.name);
     this.#cache.unnominate(info.uid);
@@ -216,14 +221,19 @@ class Scheduler {
     const { uid, name, namespace } = info;
     this.#bindings++;
     try {
-      for (const preparation of preparations) await preparation.carryOut(this.#signal);
+      for (const { plugin, preparation } of preparations) {
+        await named(`running PreBind plugin "${plugin}"`, preparation.carryOut(this.#signal));
+      }
       const binding: KubernetesObject & { readonly target: object } = {
         apiVersion: 'v1',
         kind: 'Binding',
         metadata: { name, namespace, uid },
         target: { kind: 'Node', name: node },
       };
-      await client.resource(pods).subresource('create', name, namespace, 'binding', binding, { signal: this.#signal });
+      await named(
+        'running Bind plugin "DefaultBinder"',
+        client.resource(pods).subresource('create', name, namespace, 'binding', binding, { signal: this.#signal }),
+      );
       this.#cache.bound(uid, clock.monotonic());
       this.#queue.delete(uid);
       this.#recorder.event(info.pod, 'Normal', 'Scheduled', `Successfully assigned ${info.key} to ${node}`);
@@ -232,7 +242,7 @@ class Scheduler {
       this.#metrics.bound((now - (queued.firstAttemptAt ?? start)) / 1000, queued.attempts);
     } catch (err) {
       if (this.#signal.aborted) return;
-      for (const preparation of preparations) preparation.revert();
+      for (const { preparation } of preparations) preparation.revert();
       this.#cache.forget(uid);
       // What it was thought to take is free again.
       this.#queue.happened({ resource: 'AssignedPod', action: actions.delete, label: 'AssignedPodDelete', old: info });
@@ -341,5 +351,14 @@ class Scheduler {
       clock.setTimer(ASSUMED_OVERDUE_MS, () => void check().finally(arm));
     };
     arm();
+  }
+}
+
+/** Lets a failure begin with what was being done, as users read it in the pod's events. */
+async function named<T>(what: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (err) {
+    throw new Error(`${what}: ${err instanceof Error ? err.message : String(err)}`, { cause: err });
   }
 }

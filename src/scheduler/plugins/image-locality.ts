@@ -12,12 +12,8 @@ export const imageLocality: Plugin = {
   hints: [],
   /** How common each image is. */
   signature(pod, view) {
-    let text = '';
-    for (const image of imagesOf(pod)) {
-      const count = view.cache.nodesWithImage(image);
-      if (count > 0) text += `${count}/${view.cache.nodes.length} `;
-    }
-    return text;
+    const counts = imagesOf(pod).map((image) => view.cache.nodesWithImage(image));
+    return counts.every((count) => count === 0) ? '' : `${counts.join()} of ${view.cache.nodes.length}`;
   },
   plan(pod, view): PodPlan | undefined {
     const images = imagesOf(pod);

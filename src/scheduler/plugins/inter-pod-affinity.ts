@@ -10,7 +10,7 @@ import {
   rejectForGood,
 } from '../framework.ts';
 import type { NodeInfo } from '../node-info.ts';
-import type { CounterSpec, PodCounter } from '../pod-counter.ts';
+import { allNodes, type CounterSpec, type PodCounter } from '../pod-counter.ts';
 import { type AffinityTerm, type PodInfo, termMatches } from '../pod-info.ts';
 import { NO_DOMAIN } from '../topology.ts';
 
@@ -155,7 +155,7 @@ function counterSpec(
       matches,
     },
     topologyKey: term.topologyKey,
-    eligible: () => true,
+    eligibility: allNodes,
     usesNamespaceLabels,
   };
 }

@@ -207,9 +207,10 @@ function counterFor(pod: PodInfo, view: ClusterView, constraint: Constraint, key
       ? ''
       : JSON.stringify([spec?.nodeSelector, spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution]);
   const tolerated = constraint.honorTaints ? JSON.stringify(pod.tolerations) : '';
+  const eligibility = `${keys.join()} ${among} ${tolerated}`;
   const { tolerations } = pod;
   return view.cache.counter({
-    key: `spread ${pod.namespace} ${selectorKey(selector)} ${constraint.topologyKey} ${keys.join()} ${among} ${tolerated}`,
+    key: `spread ${pod.namespace} ${selectorKey(selector)} ${constraint.topologyKey} ${eligibility}`,
     matcher: {
       namespaces: new Set([pod.namespace]),
       selector,
@@ -217,9 +218,12 @@ function counterFor(pod: PodInfo, view: ClusterView, constraint: Constraint, key
     },
     topologyKey: constraint.topologyKey,
     usesNamespaceLabels: false,
-    eligible: (node) =>
-      keys.every((key) => Object.hasOwn(node.labels, key)) &&
-      (wanted === undefined || wanted(node.labels, node.name)) &&
-      (!constraint.honorTaints || toleratesAll(tolerations, node.hardTaints)),
+    eligibility: {
+      key: eligibility,
+      matches: (node) =>
+        keys.every((key) => Object.hasOwn(node.labels, key)) &&
+        (wanted === undefined || wanted(node.labels, node.name)) &&
+        (!constraint.honorTaints || toleratesAll(tolerations, node.hardTaints)),
+    },
   });
 }
