@@ -116,6 +116,17 @@ describe('managedFields of creates, updates and patches', () => {
     expect(third.metadata.managedFields[0]).toBe(second.metadata.managedFields[0]);
   });
 
+  it('share their sets among objects that are written alike', async () => {
+    const live: Any[] = [];
+    for (const name of ['a', 'b']) {
+      await api.create({ ...map({ k: name }), metadata: { name } }, 'configmaps', 'one');
+      live.push(await api.merge('v1', 'configmaps', name, { data: { x: name } }, 'two'));
+    }
+    const [a, b] = live.map((o) => o.metadata.managedFields);
+    expect(b.map((e: Any) => e.manager)).toEqual(['one', 'two']);
+    for (const i of [0, 1]) expect(b[i].fieldsV1).toBe(a[i].fieldsV1);
+  });
+
   it('call a writer without a name by its program', async () => {
     const made = await api.send('create', 'v1', 'configmaps', '', { body: map({ a: '1' }) });
     expect(made.metadata.managedFields[0].manager).toBe('kube-apiserver');

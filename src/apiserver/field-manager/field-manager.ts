@@ -12,7 +12,7 @@ import { reconcileWithSchema } from '../../api/apply/schema-changes.ts';
 import { type Shape, shapeOf } from '../../api/apply/shape.ts';
 import { checkTyped } from '../../api/apply/typed-validation.ts';
 import { apiVersionOf, type KubernetesObject } from '../../api/meta/object.ts';
-import { badRequest, customError } from '../../api/meta/status.ts';
+import { badRequest, customError, isStatusError } from '../../api/meta/status.ts';
 import type { Resource } from '../../api/resource.ts';
 import type { ManagedFieldsEntry } from '../../api/types/meta-v1.ts';
 import type { ApiAccess, FieldChange, FieldManager } from '../contract.ts';
@@ -31,9 +31,9 @@ import {
   writeManaged,
   writerKey,
 } from './entries.ts';
-import { Guides } from './guides.ts';
 import { CLIENT_SIDE_MANAGER, lastAppliedFields, withLastApplied } from './last-applied.ts';
 import { resetFields } from './reset-fields.ts';
+import { SharedSets } from './shared-sets.ts';
 import { withoutStripped } from './stripped-fields.ts';
 import { convert, plainObject, type ResourceObject, typedObject, type VersionLookup } from './versions.ts';
 
@@ -59,7 +59,7 @@ class Manager implements ServerFieldManager {
   #access: ApiAccess | undefined;
   /** Sets that are known to fit a shape: a set is looked at once. */
   readonly #reconciledFor = new WeakMap<FieldSet, Shape>();
-  readonly #guides = new Guides();
+  readonly #shared = new SharedSets();
   /** The second that was written last, and its text. */
   #second = Number.NaN;
   #secondText = '';
@@ -84,7 +84,7 @@ class Manager implements ServerFieldManager {
       const next = capUpdates(this.#updated(change, live === undefined ? undefined : bare(live), bare(object), managed));
       return withEntries(object, writeManaged(next, liveEntries));
     } catch (err) {
-      if (!(err instanceof TypedValueError)) throw err;
+      if (!(err instanceof TypedValueError) && !isStatusError(err)) throw err;
       // Such an object is refused by validation, if it is wrong at all; what cannot be tracked must not stand in its way.
       this.#access?.logger.warn({ err, kind: object.kind, name: object.metadata?.name }, 'managedFields dropped');
       return withEntries(object, undefined);
@@ -130,8 +130,8 @@ class Manager implements ServerFieldManager {
     const to = typedObject(resource, after);
     if (isCustom(resource)) for (const each of [from, to]) checkTyped(each.shape, each.value, { allowDuplicates: true });
     const reconciled = this.#reconciled(managed, from);
-    const own = (set: FieldSet): FieldSet => this.#guides.settle(change, withoutStripped(set));
-    const context = { ...this.#context(change), guide: this.#guides.find(change) };
+    const own = (set: FieldSet): FieldSet => this.#shared.created(change, withoutStripped(set));
+    const context = { ...this.#context(change), guide: this.#shared.guide(change) };
     const { owners, written } = updateOwners(from, to, reconciled, key, context, own);
     // Through `scale` the time of an entry is not told (upstream loses it on the way through the Scale).
     const time = isEmpty(written) || change.subresource === 'scale' ? undefined : this.#time(now);
@@ -139,14 +139,14 @@ class Manager implements ServerFieldManager {
     for (const [owner, owned] of owners) {
       const known = managed.get(owner);
       const wrote = owner === key && !isEmpty(written);
-      if (known !== undefined && known.set === owned.set && (!wrote || known.time === time)) out.set(owner, known);
-      else
-        out.set(owner, {
-          ...(known ?? { ...writer, applied: false }),
-          set: owned.set,
-          time: wrote ? time : known?.time,
-          source: undefined,
-        });
+      const changed = known?.set !== owned.set;
+      if (known !== undefined && !changed && (!wrote || known.time === time)) {
+        out.set(owner, known);
+        continue;
+      }
+      const set = changed && before !== undefined ? this.#shared.owned(resource, owner, owned.set) : owned.set;
+      const base = known ?? { ...writer, applied: false };
+      out.set(owner, { ...base, set, time: wrote ? time : known?.time, source: undefined });
     }
     return out;
   }
