@@ -215,7 +215,7 @@ class Scheduler {
     void this.#bind(queued, node.name, preparations, start);
   }
 
-  async #bind(queued: QueuedPod, node: string, preparations: readonly Preparation[], start: number): Promise<void> {
+  async #bind(queued: QueuedPod, node: string, preparations: readonly NamedPreparation[], start: number): Promise<void> {
     const { client, clock } = this.#context;
     const { info } = queued;
     const { uid, name, namespace } = info;
