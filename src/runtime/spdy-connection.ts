@@ -196,6 +196,7 @@ export class SpdyStream extends Duplex {
   readonly accepted: Promise<void>;
   #onReply: (err?: Error) => void = () => {};
   #reset = false;
+  #hasWritten = false;
 
   constructor(connection: SpdyConnection, id: number, headers: SpdyHeaders) {
     super({ allowHalfOpen: true, decodeStrings: true });
@@ -248,6 +249,7 @@ export class SpdyStream extends Duplex {
     this.#connection.drained(this);
   }
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (err?: Error | null) => void): void {
+    this.#hasWritten = true;
     if (this.#reset) callback(new Error('the SPDY stream was reset'));
     else this.#connection.send(this.id, chunk, false, callback);
   }
@@ -256,7 +258,9 @@ export class SpdyStream extends Duplex {
     else this.#connection.send(this.id, new Uint8Array(0), true, callback);
   }
   override _destroy(err: Error | null, callback: (err?: Error | null) => void): void {
-    const over = this.readableEnded && this.writableFinished;
+    // A stream that was only read and has been read to its end needs no word more. One would be harmful: the other side closes the connection
+    // when it has said everything, and what it said last is lost when the kernel answers our word with a reset.
+    const over = this.readableEnded && (this.writableFinished || !this.#hasWritten);
     if (!over && !this.#reset) this.#connection.reset(this.id, spdyResetCodes.cancel);
     this.#onReply(err ?? new Error('the SPDY stream was destroyed'));
     this.#connection.forget(this);
