@@ -41,20 +41,20 @@ export function namespaceLifecycle(): AdmissionPlugin {
         checkOpen(attributes, found);
         return attributes.object;
       }
+      if (attributes.operation !== 'CREATE') throw notFound(namespaces, attributes.namespace);
       return admitWhenThere(access!, view, attributes);
     },
   };
 }
 
-/** The view does not know the namespace: for a create, another API server may have made it a moment ago. */
+/** The view does not know the namespace: another API server may have made it a moment ago. */
 async function admitWhenThere(
   access: ApiAccess,
   view: ResourceView<Namespace>,
   attributes: AdmissionAttributes,
 ): Promise<AdmissionAttributes['object']> {
   const name = attributes.namespace;
-  const wait = attributes.operation === 'CREATE' ? MISSING_NAMESPACE_WAIT_MS : 0;
-  const found = await awaitObject(access, view, '', name, wait);
+  const found = await awaitObject(access, view, '', name, MISSING_NAMESPACE_WAIT_MS);
   if (found === undefined) throw notFound(namespaces, name);
   checkOpen(attributes, found);
   return attributes.object;
