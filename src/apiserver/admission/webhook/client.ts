@@ -51,6 +51,7 @@ export class WebhookClient {
   ): Promise<{ readonly status: number; readonly text: string }> {
     return new Promise((resolve, reject) => {
       const payload = Buffer.from(body);
+      let late: Error | undefined;
       const name = target.hostname.replace(/^\[|\]$/g, '');
       const request = httpsRequest(
         {
@@ -70,10 +71,13 @@ export class WebhookClient {
           },
         },
         (answer) => {
-          read(answer).then(resolve, reject);
+          read(answer).then(resolve, (err: unknown) => reject(late ?? err));
         },
       );
-      const timer = this.#clock.setTimer(timeoutSeconds * 1000, () => request.destroy(new Error('context deadline exceeded')));
+      const timer = this.#clock.setTimer(timeoutSeconds * 1000, () => {
+        late = new Error('context deadline exceeded');
+        request.destroy(late);
+      });
       request.on('error', reject);
       request.on('close', () => timer.cancel());
       request.end(payload);

@@ -13,8 +13,8 @@ export interface ReceivedReview {
   } & Readonly<Record<string, unknown>>;
 }
 
-/** What it answers: a response, whose uid is filled in; or text with a status. */
-export type Reply = object | { readonly httpStatus: number; readonly text: string } | 'nothing';
+/** What it answers: a response, whose uid is filled in; text with a status; the beginning of an answer, or none. */
+export type Reply = object | { readonly httpStatus: number; readonly text: string } | 'nothing' | 'half';
 
 /** A webhook of the tests: real TLS on loopback, and a record of what it was asked. */
 export interface TestWebhook {
@@ -41,6 +41,10 @@ export async function startWebhook(): Promise<TestWebhook> {
       received.push({ path, review });
       const reply = webhook.reply(review, path.split('?')[0]!);
       if (reply === 'nothing') return;
+      if (reply === 'half') {
+        response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' }).write('{');
+        return;
+      }
       if ('httpStatus' in reply) {
         const { httpStatus, text } = reply as { httpStatus: number; text: string };
         response.writeHead(httpStatus).end(text);
