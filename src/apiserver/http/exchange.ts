@@ -38,6 +38,8 @@ export class Exchange {
   attributes: RequestAttributes | undefined;
   /** How the inflight limiter counted it; undefined when it did not. */
   counted: 'mutating' | 'read-only' | undefined;
+  /** Takes a watch or stream out of the number of those that run. */
+  endLongRunning: (() => void) | undefined;
   /** Called once, when the answer has been handed to the socket. */
   onDone: ((exchange: Exchange, code: number, bytes: number) => void) | undefined;
   /** Told of a fault after the answer's head has been sent, when no Status can be given any more. */

@@ -110,7 +110,10 @@ export function listen(options: ListenOptions, pipeline: Pipeline, clock: Clock)
     socket.on('error', () => socket.destroy());
     (socket.alpnProtocol === 'h2' ? http2 : http1).emit('connection', socket);
   });
-  tls.on('tlsClientError', (_err, socket) => socket.destroy());
+  tls.on('tlsClientError', (_err, socket) => {
+    pipeline.handshakeFailed();
+    socket.destroy();
+  });
 
   return new Promise((resolve, reject) => {
     tls.once('error', reject);

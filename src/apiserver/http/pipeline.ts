@@ -19,6 +19,7 @@ import { readBody } from './body.ts';
 import { Deadlines } from './deadlines.ts';
 import { Exchange, type Incoming, type Outgoing } from './exchange.ts';
 import type { Inflight } from './inflight.ts';
+import { isLongRunning } from './long-running.ts';
 import type { Metrics } from './metrics.ts';
 import { builtinOffer, customOffer, type MediaType, mediaName, Negotiator, plainOffer } from './negotiation.ts';
 import { PiecePool } from './piece-pool.ts';
@@ -64,12 +65,20 @@ export class Pipeline {
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
-    this.#deadlines = new Deadlines(parts.clock, (exchange, error) => this.#fail(exchange, error));
+    this.#deadlines = new Deadlines(parts.clock, (exchange, error) => {
+      parts.metrics.terminated(exchange, 504);
+      this.#fail(exchange, error);
+    });
   }
 
   /** A request that is answered by a response. */
   handle(req: Incoming, res: Outgoing, certificate: ClientCertificate | undefined, remoteAddress: string): void {
     this.#begin(this.#exchange(req, res, certificate, remoteAddress, undefined));
+  }
+
+  /** A client did not come through the TLS handshake. */
+  handshakeFailed(): void {
+    this.#parts.metrics.handshakeError();
   }
 
   /** A request that wants its connection for itself. */
@@ -105,6 +114,7 @@ export class Pipeline {
       inflight.leave(exchange.counted === 'mutating');
       this.#deadlines.end(exchange);
     }
+    exchange.endLongRunning?.();
     metrics.observe(exchange, code, bytes, clock.monotonic() - exchange.startedAt);
     if (exchange.attributes !== undefined) this.#audit(exchange, exchange.attributes, 'ResponseComplete', code);
   };
@@ -145,9 +155,10 @@ export class Pipeline {
       const attributes = attributesOf(exchange, user);
       exchange.attributes = attributes;
       this.#audit(exchange, attributes, 'RequestReceived', undefined);
-      if (!isLongRunning(exchange)) {
+      if (isLongRunning(exchange)) exchange.endLongRunning = this.#parts.metrics.longRunning(exchange);
+      else {
         const mutating = exchange.method !== 'GET' && exchange.method !== 'HEAD' && exchange.method !== 'OPTIONS';
-        this.#parts.inflight.enter(mutating);
+        this.#enter(exchange, mutating);
         exchange.counted = mutating ? 'mutating' : 'read-only';
         this.#deadlines.begin(exchange);
       }
@@ -156,6 +167,15 @@ export class Pipeline {
       else waiting.then(() => this.#authorized(exchange)).catch((err: unknown) => this.#fail(exchange, err));
     } catch (err) {
       this.#fail(exchange, err);
+    }
+  }
+
+  #enter(exchange: Exchange, mutating: boolean): void {
+    try {
+      this.#parts.inflight.enter(mutating);
+    } catch (err) {
+      this.#parts.metrics.terminated(exchange, 429);
+      throw err;
     }
   }
 
@@ -336,14 +356,6 @@ export class Pipeline {
       return { ...head, rows: [tableRow(endpoint.resource, object, clock.now(), include, version)] };
     });
   }
-}
-
-const streams: ReadonlySet<string> = new Set(['proxy', 'exec', 'attach', 'portforward', 'log']);
-
-/** Watches and streams are not counted by the limiter and have no time-out (upstream's BasicLongRunningRequestCheck). */
-export function isLongRunning(exchange: Exchange): boolean {
-  const { info } = exchange;
-  return info.isResourceRequest && (info.verb === 'watch' || streams.has(info.subresource));
 }
 
 function attributesOf(exchange: Exchange, user: UserInfo): RequestAttributes {

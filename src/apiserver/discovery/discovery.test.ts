@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { builtinSchema } from '../../api/schema/builtin.ts';
+import { decodeProtobuf, openProtobuf } from '../../api/wire/protobuf.ts';
+import { TestServer } from '../test-server.ts';
+
+let api: TestServer;
+const protobuf = { headers: { accept: 'application/vnd.kubernetes.protobuf' } };
+const aggregated = (version: string, more = {}) => ({
+  headers: { accept: `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList,application/json`, ...more },
+});
+
+interface Named {
+  readonly name: string;
+}
+
+beforeAll(async () => {
+  api = await TestServer.start({ advertiseAddress: '192.0.2.1:6443' });
+});
+afterAll(() => api.close());
+
+describe('discovery', () => {
+  it('lists versions, groups and types', async () => {
+    expect((await api.get('/api')).json).toEqual({
+      kind: 'APIVersions',
+      versions: ['v1'],
+      serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: '192.0.2.1:6443' }],
+    });
+    const groups = (await api.get('/apis')).json;
+    expect(groups.kind).toBe('APIGroupList');
+    expect(groups.groups.find((g: Named) => g.name === 'apps')).toEqual({
+      name: 'apps',
+      versions: [{ groupVersion: 'apps/v1', version: 'v1' }],
+      preferredVersion: { groupVersion: 'apps/v1', version: 'v1' },
+    });
+    expect((await api.get('/apis/autoscaling')).json.versions.map((v: { version: string }) => v.version)).toEqual(['v2', 'v1']);
+    const { resources } = (await api.get('/api/v1')).json;
+    const byName = (name: string) => resources.find((r: Named) => r.name === name);
+    expect(byName('pods')).toMatchObject({
+      singularName: 'pod',
+      namespaced: true,
+      kind: 'Pod',
+      verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
+      shortNames: ['po'],
+      categories: ['all'],
+      storageVersionHash: 'xPOwRZ+Yhw8=',
+    });
+    expect(byName('pods/eviction')).toEqual({
+      name: 'pods/eviction',
+      singularName: '',
+      namespaced: true,
+      group: 'policy',
+      version: 'v1',
+      kind: 'Eviction',
+      verbs: ['create'],
+    });
+    expect(byName('bindings')).toMatchObject({ kind: 'Binding', verbs: ['create'] });
+    expect((await api.get('/apis/nothing')).code).toBe(404);
+    expect((await api.get('/apis/apps/v7')).code).toBe(404);
+    expect((await api.get('/api/v1/')).json.kind).toBe('APIResourceList');
+  });
+
+  it('speaks protobuf', async () => {
+    const decoded = async (path: string, type: string) =>
+      decodeProtobuf(
+        builtinSchema(`io.k8s.apimachinery.pkg.apis.meta.v1.${type}`),
+        openProtobuf((await api.get(path, protobuf)).body),
+      );
+    expect(await decoded('/api', 'APIVersions')).toMatchObject({ versions: ['v1'] });
+    expect(await decoded('/apis', 'APIGroupList')).toHaveProperty('groups');
+    expect(await decoded('/apis/apps/v1', 'APIResourceList')).toMatchObject({ groupVersion: 'apps/v1' });
+  });
+
+  it('gives all in one (KEP-3352), once', async () => {
+    for (const version of ['v2', 'v2beta1']) {
+      const answer = await api.get('/apis', aggregated(version));
+      expect(answer.headers['content-type']).toBe(`application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`);
+      expect(answer.json).toMatchObject({ kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${version}` });
+      const apps = answer.json.items.find((g: { metadata: Named }) => g.metadata.name === 'apps').versions[0];
+      expect(apps).toMatchObject({ version: 'v1', freshness: 'Current' });
+      expect(apps.resources.find((r: { resource: string }) => r.resource === 'deployments')).toMatchObject({
+        responseKind: { group: 'apps', version: 'v1', kind: 'Deployment' },
+        scope: 'Namespaced',
+        singularResource: 'deployment',
+        shortNames: ['deploy'],
+        subresources: [
+          { subresource: 'scale', responseKind: { group: 'autoscaling', version: 'v1', kind: 'Scale' } },
+          { subresource: 'status' },
+        ],
+      });
+      const again = await api.get('/apis', aggregated(version, { 'if-none-match': answer.headers.etag }));
+      expect([again.code, again.body.length, again.headers.etag]).toEqual([304, 0, answer.headers.etag]);
+    }
+    expect((await api.get('/api', aggregated('v2'))).json.items).toHaveLength(1);
+    expect((await api.get('/apis', { headers: { accept: 'text/html' } })).code).toBe(406);
+  });
+});
+
+/** References to schemas that are not there. */
+const dangling = (document: object, schemas: object): string[] =>
+  [...JSON.stringify(document).matchAll(/"#\/(?:components\/schemas|definitions)\/([^"]+)"/g)]
+    .map(([, name]) => name!)
+    .filter((name) => !Object.hasOwn(schemas, name));
+
+describe('OpenAPI', () => {
+  it('v3 has a document for each group version, under the hash of its content', async () => {
+    const { paths } = (await api.get('/openapi/v3')).json;
+    const { serverRelativeURL: url } = paths['apis/apps/v1'];
+    expect(url).toMatch(/^\/openapi\/v3\/apis\/apps\/v1\?hash=[0-9A-F]{128}$/);
+    const answer = await api.get(url);
+    expect(answer.headers).toMatchObject({ 'cache-control': 'public, immutable', 'content-type': 'application/json' });
+    expect(answer.json).toMatchObject({ openapi: '3.0.0', info: { title: 'Kubernetes' } });
+    expect(answer.json.components.schemas['io.k8s.api.apps.v1.Deployment']['x-kubernetes-group-version-kind']).toEqual([
+      { group: 'apps', kind: 'Deployment', version: 'v1' },
+    ]);
+    expect(answer.json.paths['/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale'].get.operationId).toBe(
+      'readAppsV1NamespacedDeploymentScale',
+    );
+    expect((await api.get(url, { headers: { 'if-none-match': answer.headers.etag } })).code).toBe(304);
+    const moved = await api.get('/openapi/v3/apis/apps/v1?hash=OLD');
+    expect([moved.code, moved.headers.location]).toEqual([301, url]);
+    expect((await api.get('/openapi/v3/apis/none/v1')).code).toBe(404);
+    for (const { serverRelativeURL } of Object.values(paths) as { serverRelativeURL: string }[]) {
+      const document = (await api.get(serverRelativeURL)).json;
+      // Whatever is referred to is there.
+      expect(dangling(document, document.components.schemas)).toEqual([]);
+    }
+  });
+
+  it('v2 is one document, in JSON and as gnostic has it', async () => {
+    const answer = await api.get('/openapi/v2');
+    expect(answer.json.swagger).toBe('2.0');
+    expect(dangling(answer.json, answer.json.definitions)).toEqual([]);
+    const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+    const binary = await api.get('/openapi/v2', { headers: { accept } });
+    expect(binary.headers['content-type']).toBe('application/com.github.proto-openapi.spec.v2.v1.0+protobuf');
+    expect(binary.body.toString('latin1', 0, 5)).toBe('\n\x032.0');
+    expect((await api.get('/openapi/v2', { headers: { 'if-none-match': answer.headers.etag } })).code).toBe(304);
+  });
+});

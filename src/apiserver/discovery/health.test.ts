@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createMemoryStore } from '../../store/memory-store.ts';
+import { systemClock } from '../../util/clock.ts';
+import { silentLogger } from '../../util/logger.ts';
+import { TestServer } from '../test-server.ts';
+
+let api: TestServer;
+let broken = false;
+
+beforeAll(async () => {
+  const store = createMemoryStore({ clock: systemClock, logger: silentLogger });
+  const { list } = store;
+  store.list = (prefix, options) =>
+    broken ? Promise.reject(new Error('the disk is on fire')) : list.call(store, prefix, options);
+  api = await TestServer.start({ store });
+});
+afterAll(() => api.close());
+
+describe('health', () => {
+  it('is one word when all is well', async () => {
+    for (const path of ['/healthz', '/livez', '/readyz', '/livez/ping', '/readyz/etcd', '/healthz/etcd']) {
+      const answer = await api.get(path);
+      expect([path, answer.code, answer.body.toString()]).toEqual([path, 200, 'ok']);
+      expect(answer.headers['content-type']).toBe('text/plain; charset=utf-8');
+    }
+    expect((await api.get('/livez/nothing')).code).toBe(404);
+  });
+
+  it('tells each check when asked', async () => {
+    expect((await api.get('/livez?verbose')).body.toString()).toBe('[+]ping ok\n[+]etcd ok\nlivez check passed\n');
+    expect((await api.get('/readyz?verbose&exclude=etcd')).body.toString()).toBe(
+      '[+]ping ok\n[+]etcd excluded: ok\n[+]shutdown ok\nreadyz check passed\n',
+    );
+    expect((await api.get('/livez?verbose&exclude=odd')).body.toString()).toContain(
+      'warn: some health checks cannot be excluded: no matches for "odd"\n',
+    );
+  });
+
+  it('tells what is wrong to those who ask for it, and to others that something is', async () => {
+    broken = true;
+    const answer = await api.get('/readyz');
+    expect([answer.code, answer.body.toString()]).toEqual([
+      500,
+      '[+]ping ok\n[-]etcd failed: reason withheld\n[+]shutdown ok\nreadyz check failed\n',
+    ]);
+    expect((await api.get('/livez/etcd')).body.toString()).toBe('internal server error: the disk is on fire\n');
+    expect((await api.get('/livez?exclude=etcd')).code).toBe(200);
+    broken = false;
+  });
+
+  it('has a version and a list of paths', async () => {
+    expect((await api.get('/version')).json).toMatchObject({ major: '1', minor: '36', gitVersion: 'v1.36.0+k8ts' });
+    const { paths } = (await api.get('/')).json;
+    for (const path of ['/api/v1', '/apis/apps', '/apis/apps/v1', '/healthz', '/livez/etcd', '/openapi/v2', '/version']) {
+      expect(paths).toContain(path);
+    }
+  });
+});
