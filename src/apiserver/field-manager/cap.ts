@@ -1,4 +1,4 @@
-import { union } from '../../api/apply/field-set.ts';
+import { union } from '../../api/apply/index.ts';
 import { type Managed, type ManagedEntry, seconds, writerKey } from './entries.ts';
 
 /** How many entries of updates an object keeps. */

@@ -1,5 +1,4 @@
-import type { Conflict } from '../../api/apply/ownership.ts';
-import { showPath } from '../../api/apply/path-element.ts';
+import { type Conflict, showPath } from '../../api/apply/index.ts';
 import { applyConflict, type StatusError } from '../../api/meta/status.ts';
 import type { Managed, Writer } from './entries.ts';
 

@@ -1,7 +1,4 @@
-import { type FieldSet, readFieldSet } from '../../api/apply/field-set.ts';
-import { goString } from '../../api/apply/go-json.ts';
-import { equalValues } from '../../api/apply/json-value.ts';
-import type { OwnedFields } from '../../api/apply/ownership.ts';
+import { equalValues, type FieldSet, goString, type OwnedFields, readFieldSet } from '../../api/apply/index.ts';
 import type { ManagedFieldsEntry } from '../../api/types/meta-v1.ts';
 
 export type Operation = 'Apply' | 'Update';

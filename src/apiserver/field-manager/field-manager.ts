@@ -1,16 +1,20 @@
-import { type FieldSet, has, isEmpty } from '../../api/apply/field-set.ts';
-import { equalValues, isMap } from '../../api/apply/json-value.ts';
-import { TypedValueError } from '../../api/apply/list-items.ts';
 import {
   type ApplyResult,
   applyConfiguration,
   ConflictError,
+  checkTyped,
+  equalValues,
+  type FieldSet,
+  has,
+  isEmpty,
+  isMap,
   type OwnershipContext,
+  reconcileWithSchema,
+  type Shape,
+  shapeOf,
+  TypedValueError,
   updateOwners,
-} from '../../api/apply/ownership.ts';
-import { reconcileWithSchema } from '../../api/apply/schema-changes.ts';
-import { type Shape, shapeOf } from '../../api/apply/shape.ts';
-import { checkTyped } from '../../api/apply/typed-validation.ts';
+} from '../../api/apply/index.ts';
 import { apiVersionOf, type KubernetesObject } from '../../api/meta/object.ts';
 import { badRequest, customError, isStatusError } from '../../api/meta/status.ts';
 import type { Resource } from '../../api/resource.ts';

@@ -1,10 +1,13 @@
-import { configuredFields } from '../../api/apply/all-fields.ts';
-import { compare } from '../../api/apply/compare.ts';
-import { difference, type FieldSet } from '../../api/apply/field-set.ts';
-import { goJson } from '../../api/apply/go-json.ts';
-import { isMap } from '../../api/apply/json-value.ts';
-import type { VersionedObject } from '../../api/apply/ownership.ts';
-import { checkTyped } from '../../api/apply/typed-validation.ts';
+import {
+  checkTyped,
+  compare,
+  configuredFields,
+  difference,
+  type FieldSet,
+  goJson,
+  isMap,
+  type VersionedObject,
+} from '../../api/apply/index.ts';
 import type { KubernetesObject } from '../../api/meta/object.ts';
 
 /** Where client-side apply keeps what it applied last. */

@@ -1,6 +1,4 @@
-import { type FieldSet, type PathPattern, setOf } from '../../api/apply/field-set.ts';
-import type { FieldFilter } from '../../api/apply/ownership.ts';
-import { fieldElement } from '../../api/apply/path-element.ts';
+import { type FieldFilter, type FieldSet, fieldElement, type PathPattern, setOf } from '../../api/apply/index.ts';
 import type { Resource } from '../../api/resource.ts';
 
 /** Dotted paths of fields: `metadata.labels`. */

@@ -1,7 +1,16 @@
-import { compare } from '../../api/apply/compare.ts';
-import { difference, type FieldSet, has, isEmpty, pathsOf, setOf, union } from '../../api/apply/field-set.ts';
-import { type FieldPath, fieldElement } from '../../api/apply/path-element.ts';
-import { shapeOf } from '../../api/apply/shape.ts';
+import {
+  compare,
+  difference,
+  type FieldPath,
+  type FieldSet,
+  fieldElement,
+  has,
+  isEmpty,
+  pathsOf,
+  setOf,
+  shapeOf,
+  union,
+} from '../../api/apply/index.ts';
 import { apiVersionOf, type KubernetesObject } from '../../api/meta/object.ts';
 import type { Resource, ScaleMapping } from '../../api/resource.ts';
 import type { ManagedFieldsEntry } from '../../api/types/meta-v1.ts';

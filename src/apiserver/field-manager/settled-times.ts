@@ -1,4 +1,4 @@
-import { equalValues } from '../../api/apply/json-value.ts';
+import { equalValues } from '../../api/apply/index.ts';
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import type { ManagedFieldsEntry } from '../../api/types/meta-v1.ts';
 

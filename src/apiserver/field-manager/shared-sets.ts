@@ -1,4 +1,4 @@
-import { equalSets, type FieldSet } from '../../api/apply/field-set.ts';
+import { equalSets, type FieldSet } from '../../api/apply/index.ts';
 import type { Resource } from '../../api/resource.ts';
 import type { FieldChange } from '../contract.ts';
 

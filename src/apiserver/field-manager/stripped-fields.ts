@@ -1,5 +1,4 @@
-import { difference, type FieldSet, setOf } from '../../api/apply/field-set.ts';
-import { fieldElement } from '../../api/apply/path-element.ts';
+import { difference, type FieldSet, fieldElement, setOf } from '../../api/apply/index.ts';
 
 /** What names and dates an object, and what the server sets by itself: nobody owns it. */
 const paths = [

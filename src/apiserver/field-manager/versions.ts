@@ -1,6 +1,4 @@
-import { withImpliedFields } from '../../api/apply/complete.ts';
-import type { VersionedObject } from '../../api/apply/ownership.ts';
-import { shapeOf } from '../../api/apply/shape.ts';
+import { shapeOf, type VersionedObject, withImpliedFields } from '../../api/apply/index.ts';
 import { apiVersionOf, type KubernetesObject } from '../../api/meta/object.ts';
 import type { Resource } from '../../api/resource.ts';
 import { decode } from '../../api/schema/decode.ts';
