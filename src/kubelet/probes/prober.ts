@@ -66,7 +66,7 @@ export class PodProber implements ProbeVerdicts {
         wanted.add(key);
         const worker = this.#workers.get(key);
         if (isRunning(status)) {
-          if (worker === undefined && !(terminating && kind !== 'readiness')) this.#add(key, kind, probe, container, status);
+          if (worker === undefined && !(terminating && kind !== 'readiness')) this.#add(key, kind, probe, container, status, pod);
           else if (worker !== undefined && terminating && kind !== 'readiness') this.#pause(worker);
         } else if (worker !== undefined) this.#pause(worker);
       }
@@ -83,7 +83,7 @@ export class PodProber implements ProbeVerdicts {
     for (const worker of this.#workers.values()) this.#pause(worker);
   }
 
-  #add(key: string, kind: ProbeKind, probe: Probe, container: AnyContainer, status: ObservedContainer): void {
+  #add(key: string, kind: ProbeKind, probe: Probe, container: AnyContainer, status: ObservedContainer, pod: Pod): void {
     const worker: Worker = {
       kind,
       probe,
@@ -91,7 +91,7 @@ export class PodProber implements ProbeVerdicts {
       containerId: status.id,
       startedAt: status.startedAt,
       stop: new AbortController(),
-      state: initialProbeState(kind),
+      state: knownState(kind, pod, status.id),
       lastProbeAt: undefined,
       timer: undefined,
       busy: false,
@@ -154,4 +154,17 @@ export class PodProber implements ProbeVerdicts {
     }
     this.#arm(worker);
   }
+}
+
+/**
+ * Where a probe begins. A container that an earlier kubelet ran and called ready stays so until a probe says otherwise: a restart of the
+ * kubelet must not take the node's pods out of their Services.
+ */
+function knownState(kind: ProbeKind, pod: Pod, containerId: string): ProbeState {
+  const fresh = initialProbeState(kind);
+  const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
+  const told = statuses.find((s) => s.containerID?.endsWith(`://${containerId}`));
+  if (kind === 'readiness' && told?.ready === true) return { ...fresh, verdict: 'success' };
+  if (kind === 'startup' && told?.started === true) return { ...fresh, verdict: 'success', onHold: true };
+  return fresh;
 }

@@ -107,6 +107,39 @@ describe('the prober of a pod', () => {
     await clock.advance(10_000);
     expect(made).toHaveLength(5);
   });
+
+  it('believes an earlier kubelet until a probe says otherwise', async () => {
+    const clock = new VirtualClock();
+    const prober = new PodProber({
+      clock,
+      run: async () => ({ result: 'failure', output: 'no' }),
+      event: () => {},
+      changed: () => {},
+    });
+    const readinessProbe: Probe = { exec: { command: ['x'] }, periodSeconds: 1, failureThreshold: 2 };
+    const told = (id: string) => ({ name: 'c', image: 'i', imageID: '', restartCount: 0, containerID: `containerd://${id}` });
+    const pod: Pod = deepFreeze({
+      metadata: { uid: 'u' },
+      spec: { containers: [{ name: 'c', image: 'i', readinessProbe, startupProbe: readinessProbe }] },
+      status: { containerStatuses: [{ ...told('1'), ready: true, started: true }] },
+    });
+    const with1 = (id: string): ObservedPod => ({
+      uid: 'u',
+      name: '',
+      namespace: '',
+      sandboxes: [],
+      containers: [running(id, clock.now())],
+    });
+    prober.update(pod, with1('1'), '10.0.0.1', false);
+    expect([prober.verdict('startup', '1'), prober.verdict('readiness', '1')]).toEqual(['success', 'success']);
+    await clock.advance(500);
+    expect(prober.verdict('readiness', '1')).toBe('success');
+    await clock.advance(1500);
+    expect(prober.verdict('readiness', '1')).toBe('failure');
+    prober.update(pod, with1('2'), '10.0.0.1', false);
+    expect([prober.verdict('startup', '2'), prober.verdict('readiness', '2')]).toEqual(['unknown', 'failure']);
+    prober.stop();
+  });
 });
 
 const signal = new AbortController().signal;
