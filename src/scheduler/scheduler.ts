@@ -13,13 +13,14 @@ import {
   services,
   statefulSets,
 } from '../client/resource-refs.ts';
+import { bindPod, carryOut, type NamedPreparation } from './binding.ts';
 import { ClusterCache } from './cache.ts';
 import { actions } from './cluster-event.ts';
 import { DefaultSelectors } from './default-selector.ts';
 import { type Diagnosis, fitMessage } from './diagnosis.ts';
 import { watchCluster } from './event-handlers.ts';
 import { evictVictims } from './eviction.ts';
-import type { ClusterView, Plugin, Preparation } from './framework.ts';
+import type { ClusterView, Plugin } from './framework.ts';
 import { noMetrics, type SchedulerMetrics, schedulerMetrics } from './metrics.ts';
 import { nominate } from './nomination.ts';
 import { PodInfo } from './pod-info.ts';
@@ -47,11 +48,6 @@ const SLICE_PODS = 64;
 const ASSUMED_OVERDUE_MS = 30_000;
 /** Longer messages are cut in events (core validation NoteLengthLimit). */
 const MAX_NOTE_LENGTH = 1024;
-
-interface NamedPreparation {
-  readonly plugin: string;
-  readonly preparation: Preparation;
-}
 
 /** What to do about a pod's nomination when it could not be placed. */
 type Nomination = { readonly node: string } | undefined;
@@ -218,35 +214,31 @@ class Scheduler {
   async #bind(queued: QueuedPod, node: string, preparations: readonly NamedPreparation[], start: number): Promise<void> {
     const { client, clock } = this.#context;
     const { info } = queued;
-    const { uid, name, namespace } = info;
-    this.#bindings++;
     try {
-      for (const { plugin, preparation } of preparations) {
-        await named(`running PreBind plugin "${plugin}"`, preparation.carryOut(this.#signal));
-      }
-      const binding: KubernetesObject & { readonly target: object } = {
-        apiVersion: 'v1',
-        kind: 'Binding',
-        metadata: { name, namespace, uid },
-        target: { kind: 'Node', name: node },
-      };
-      await named(
-        'running Bind plugin "DefaultBinder"',
-        client.resource(pods).subresource('create', name, namespace, 'binding', binding, { signal: this.#signal }),
-      );
-      this.#cache.bound(uid, clock.monotonic());
-      this.#queue.delete(uid);
-      this.#recorder.event(info.pod, 'Normal', 'Scheduled', `Successfully assigned ${info.key} to ${node}`);
-      const now = clock.monotonic();
-      this.#metrics.attempt('scheduled', (now - start) / 1000);
-      this.#metrics.bound((now - (queued.firstAttemptAt ?? start)) / 1000, queued.attempts);
+      await carryOut(preparations, this.#signal);
+      await this.#limited(() => bindPod(info, node, { client, clock, signal: this.#signal }));
     } catch (err) {
       if (this.#signal.aborted) return;
       for (const { preparation } of preparations) preparation.revert();
-      this.#cache.forget(uid);
+      this.#cache.forget(info.uid);
       // What it was thought to take is free again.
       this.#queue.happened({ resource: 'AssignedPod', action: actions.delete, label: 'AssignedPodDelete', old: info });
       this.#fail(queued, err, start, noNomination);
+      return;
+    }
+    const now = clock.monotonic();
+    this.#cache.bound(info.uid, now);
+    this.#queue.delete(info.uid);
+    this.#recorder.event(info.pod, 'Normal', 'Scheduled', `Successfully assigned ${info.key} to ${node}`);
+    this.#metrics.attempt('scheduled', (now - start) / 1000);
+    this.#metrics.bound((now - (queued.firstAttemptAt ?? start)) / 1000, queued.attempts);
+  }
+
+  /** Counts a binding while it is under way. Work before it, which may take minutes, holds nobody up. */
+  async #limited(work: () => Promise<void>): Promise<void> {
+    this.#bindings++;
+    try {
+      await work();
     } finally {
       if (this.#bindings-- === MAX_BINDINGS) this.#wake?.();
     }
@@ -351,14 +343,5 @@ class Scheduler {
       clock.setTimer(ASSUMED_OVERDUE_MS, () => void check().finally(arm));
     };
     arm();
-  }
-}
-
-/** Lets a failure begin with what was being done, as users read it in the pod's events. */
-async function named<T>(what: string, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (err) {
-    throw new Error(`${what}: ${err instanceof Error ? err.message : String(err)}`, { cause: err });
   }
 }

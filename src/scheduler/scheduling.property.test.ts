@@ -201,3 +201,53 @@ test('no node gets more than it has, and every pod that fits somewhere is bound'
     { numRuns: RUNS },
   );
 });
+
+test('through failing requests, lost answers and broken watches: every pod gets one node, and no node too much', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(aNode, { minLength: 1, maxLength: 4 }),
+      fc.array(aPod, { minLength: 1, maxLength: 15 }),
+      fc.infiniteStream(fc.integer({ min: 0, max: 9 })),
+      async (nodeShapes, podShapes, dice) => {
+        const f = createFixture();
+        let trouble = true;
+        const roll = (): number => (trouble ? dice.next().value! : 9);
+        bindingApi(f, (name) => {
+          if (roll() < 2) throw new Error(`connection refused for ${name}`);
+        });
+        const handle = f.api.handle.bind(f.api);
+        f.api.handle = async (request, user) => {
+          const { verb, subresource } = request;
+          if (verb === 'patch' && roll() < 2) throw new Error('connection reset');
+          const response = await handle(request, user);
+          // The binding is made, and its answer lost.
+          if (subresource === 'binding' && roll() < 2) throw new Error('connection reset');
+          return response;
+        };
+        for (const [i, shape] of nodeShapes.entries()) await f.api.seed(nodes, buildNode(`n${i}`, shape));
+        f.start(scheduler());
+        for (const [i, shape] of podShapes.entries()) {
+          await f.api.seed(pods, build(`p${i}`, { ...shape, priority: 0 }));
+          if (roll() < 2) f.api.endOneWatch();
+          if (roll() < 2) await f.advance(500);
+        }
+        await f.advance(5000);
+        trouble = false;
+        await f.advance(60_000);
+        await f.advance(60_000);
+        f.stop();
+        const all = f.api.all(pods);
+        const bound = all.filter((p) => (p.spec?.nodeName ?? '') !== '');
+        for (const node of f.api.all(nodes)) {
+          const here = bound.filter((p) => p.spec?.nodeName === node.metadata?.name);
+          const cpu = here.reduce((sum, p) => sum + Number(p.spec?.containers[0]?.resources?.requests?.['cpu'] ?? 0), 0);
+          expect(cpu).toBeLessThanOrEqual(Number(node.status?.allocatable?.['cpu']));
+        }
+        const end = new TestCluster({ nodes: f.api.all(nodes), pods: bound });
+        for (const pod of all)
+          if ((pod.spec?.nodeName ?? '') === '') expect(end.schedule(pod)).toMatch(/^0\/\d+ nodes are available/);
+      },
+    ),
+    { numRuns: RUNS },
+  );
+});
