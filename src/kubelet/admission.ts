@@ -19,7 +19,8 @@ export function rejection(pod: Pod, node: Node, others: readonly Pod[]): Rejecti
   return misfit(pod, node, others) ?? predicate(pod, node, others);
 }
 
-function misfit(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
+/** What the pod asks for and the node cannot give beside `others`. */
+export function misfit(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
   const allocatable = node.status?.allocatable ?? {};
   const lacking = (name: string, requested: number, used: number, capacity: number): Rejection => ({
     reason: `OutOf${name}`,

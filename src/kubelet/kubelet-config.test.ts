@@ -267,6 +267,71 @@ describe.skipIf(missing !== undefined)(
       await node.delete(guaranteed);
     });
 
+    it('other limits while they run', async () => {
+      const tree = await openCgroupTree();
+      const memory = async (): Promise<number> => {
+        const at = `${node.node.cgroupRoot}/burstable/pod${node.pod(name)!.metadata!.uid}`;
+        const file = tree.version === 1 ? 'memory.limit_in_bytes' : 'memory.max';
+        const directory = tree
+          .directories(`${at}/${containerId(node.pod(name))}`)
+          .find((d) => tree.version === 2 || d.includes('/memory/'))!;
+        return Number(await readFile(join(directory, file), 'utf8'));
+      };
+      const resize = (resources: object): Promise<unknown> =>
+        node.client
+          .resource(pods)
+          .patch(
+            name,
+            'default',
+            patchTypes.strategic,
+            { spec: { containers: [{ name: 'app', resources }] } },
+            { subresource: 'resize' },
+          );
+      const name = await ready({
+        resources: { limits: { cpu: '500m', memory: '64Mi' }, requests: { cpu: '100m', memory: '32Mi' } },
+        resizePolicy: [
+          { resourceName: 'cpu', restartPolicy: 'RestartContainer' },
+          { resourceName: 'memory', restartPolicy: 'NotRequired' },
+        ],
+      });
+      const before = containerId(node.pod(name));
+      expect(await memory()).toBe(64 * MiB);
+      await resize({ limits: { memory: '128Mi' }, requests: { memory: '48Mi' } });
+      const larger = await node.until(name, (p) => statusOf(p)?.resources?.limits?.['memory'] === '128Mi');
+      expect(statusOf(larger)).toMatchObject({ restartCount: 0, allocatedResources: { cpu: '100m', memory: '48Mi' } });
+      expect(containerId(larger)).toBe(before);
+      expect(await memory()).toBe(128 * MiB);
+      await node.event(
+        name,
+        'ResizeStarted',
+        /^Pod resize started: {"containers":\[{"name":"app","resources":{.*"generation":2}$/,
+      );
+      await node.event(name, 'ResizeCompleted');
+      await resize({ limits: { memory: '40Mi' }, requests: { memory: '40Mi' } });
+      await node.until(name, (p) => statusOf(p)?.resources?.limits?.['memory'] === '40Mi');
+      expect(await memory()).toBe(40 * MiB);
+
+      await resize({ requests: { cpu: '400m' } });
+      const restarted = await node.until(name, (p) => statusOf(p)?.restartCount === 1 && statusOf(p)?.ready === true);
+      expect(statusOf(restarted)!.resources!.requests!['cpu']).toBe('400m');
+      await node.event(name, 'Killing', 'Container app resize requires restart');
+
+      await resize({ limits: { memory: '8000Gi' }, requests: { memory: '8000Gi' } });
+      const refused = await node.until(name, (p) => p.status?.conditions?.some((c) => c.type === 'PodResizePending') === true);
+      expect(refused.status?.conditions?.find((c) => c.type === 'PodResizePending')).toMatchObject({
+        status: 'True',
+        reason: 'Infeasible',
+      });
+      expect(refused.status?.conditions?.find((c) => c.type === 'PodResizePending')?.message).toMatch(
+        /^Node didn't have enough capacity: memory, requested: \d+, capacity: \d+$/,
+      );
+      await node.event(name, 'ResizeInfeasible');
+      await resize({ limits: { memory: '64Mi' }, requests: { memory: '40Mi' } });
+      const again = await node.until(name, (p) => statusOf(p)?.resources?.limits?.['memory'] === '64Mi');
+      expect(again.status?.conditions?.some((c) => c.type === 'PodResizePending')).toBe(false);
+      await node.delete(name);
+    });
+
     it('an end by the out-of-memory killer, told as such', async () => {
       const name = await node.run('x=a; while true; do x=$x$x; done', {
         container: { resources: { limits: { memory: '16Mi' } } },

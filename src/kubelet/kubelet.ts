@@ -38,6 +38,7 @@ import { noCgroups, type PodServices } from './pod-services.ts';
 import { containerFieldPath, isMirrorPod, isTerminalPhase, podFormat, podName, podNamespace, podUid } from './pod-spec.ts';
 import { PodWorker } from './pod-worker.ts';
 import { runProbe } from './probes/run-probe.ts';
+import { resizeObstacle } from './resize.ts';
 import { RuntimeCache } from './runtime-cache.ts';
 import { StatsSource } from './stats/stats-source.ts';
 import { StatusWriter } from './status-writer.ts';
@@ -294,6 +295,10 @@ export class KubeletCore {
         return (await o.client.resource(runtimeClasses).get(name, '')).handler;
       },
       tokenRenewAt: (uid) => this.#tokens.renewAt(uid),
+      resizeObstacle: (pod) => {
+        const node = this.#node();
+        return node === undefined ? undefined : resizeObstacle(pod, node, this.#others(podUid(pod)));
+      },
       remove: async (pod) => {
         const uid = pod.metadata?.uid;
         try {
@@ -365,10 +370,7 @@ export class KubeletCore {
     const begun = this.cache.get(uid).containers.length > 0 || pod.metadata?.deletionTimestamp !== undefined;
     if (!begun && !isTerminalPhase(pod.status?.phase)) {
       const node = this.#node();
-      const others = [...this.#workers.values()]
-        .filter((w) => w.stage === 'running' || w.stage === 'terminating')
-        .map((w) => w.pod)
-        .filter((p) => !isTerminalPhase(p.status?.phase));
+      const others = this.#others(uid);
       const no =
         pressureRejection(pod, this.#pressure.current) ?? (node === undefined ? undefined : rejection(pod, node, others));
       if (no !== undefined) {
@@ -379,6 +381,14 @@ export class KubeletCore {
     const created = new PodWorker(services, pod);
     this.#workers.set(uid, created);
     created.poke();
+  }
+
+  /** The pods, but this one, that use what the node has. */
+  #others(uid: string): readonly Pod[] {
+    return [...this.#workers.values()]
+      .filter((w) => w.uid !== uid && (w.stage === 'running' || w.stage === 'terminating'))
+      .map((w) => w.pod)
+      .filter((p) => !isTerminalPhase(p.status?.phase));
   }
 
   #reject(pod: Pod, reason: string, message: string): void {

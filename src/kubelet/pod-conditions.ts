@@ -8,7 +8,12 @@ export const ownConditions: ReadonlySet<string> = new Set([
   'Ready',
   'ContainersReady',
   'PodScheduled',
+  'PodResizePending',
+  'PodResizeInProgress',
 ]);
+
+/** Those of them that are taken away when they are over. */
+export const passingConditions: ReadonlySet<string> = new Set(['PodResizePending', 'PodResizeInProgress']);
 
 /** A condition before its times and generation are set. */
 type Verdict = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>;

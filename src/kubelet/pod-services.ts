@@ -7,6 +7,7 @@ import type { DnsOptions } from './dns.ts';
 import type { EnvironmentSources } from './env.ts';
 import type { Images } from './images.ts';
 import type { ProbeOutcome, ProbeTarget } from './probes/run-probe.ts';
+import type { ResizePending } from './resize.ts';
 import type { RuntimeCache } from './runtime-cache.ts';
 import type { StatusWriter } from './status-writer.ts';
 import type { Mounter } from './volumes/mounter.ts';
@@ -57,6 +58,8 @@ export interface PodServices {
   runtimeHandler(pod: Pod): Promise<string | undefined>;
   /** When a token in the pod's volumes is due for renewal. Milliseconds since the epoch. */
   tokenRenewAt(uid: string): number | undefined;
+  /** Why the node cannot grant a running pod what it now asks for; undefined when it can. */
+  resizeObstacle(pod: Pod): ResizePending | undefined;
   /** Deletes the pod from the API for good: grace 0. */
   remove(pod: Pod): Promise<void>;
   /** The worker holds nothing of the pod any more. */

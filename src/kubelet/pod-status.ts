@@ -1,5 +1,14 @@
 import { formatTime } from '../api/meta/time.ts';
-import type { Container, ContainerState, ContainerStatus, Pod, PodPhase, PodStatus } from '../api/types/core-v1.ts';
+import type {
+  Container,
+  ContainerState,
+  ContainerStatus,
+  Pod,
+  PodCondition,
+  PodPhase,
+  PodStatus,
+  ResourceRequirements,
+} from '../api/types/core-v1.ts';
 import { hasStarted, type ProbeVerdicts, sandboxNeeded, shouldStart } from './actions.ts';
 import type { ObservedContainer, ObservedPod } from './observed.ts';
 import {
@@ -31,6 +40,10 @@ export interface StatusContext {
   readonly runtimeName: string;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** Resources that a container runs with, by its id; those of the spec where it is not known. */
+  readonly inForce?: (containerId: string) => ResourceRequirements | undefined;
+  /** Conditions that tell of a resize which is not over. */
+  readonly resizing?: readonly Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>[];
   /** Nothing of the pod runs any more, nor will. */
   readonly terminal: boolean;
   /** Ends the pod: past its deadline, rejected, evicted. */
@@ -104,6 +117,7 @@ export function podStatus(pod: Pod, observed: ObservedPod, context: StatusContex
       podReady(ready, pod, others),
       ready,
       { type: 'PodScheduled', status: 'True' },
+      ...(context.resizing ?? []),
       ...(disrupts
         ? [{ type: DISRUPTED, status: 'True' as const, reason: 'TerminationByKubelet', message: context.verdict!.message }]
         : []),
@@ -205,7 +219,8 @@ function seen(c: AnyContainer, own: readonly ObservedContainer[], context: Statu
   const newest = own[0]!;
   const older = own[1];
   const state = stateOf(newest, context.runtimeName);
-  const resources = c.resources;
+  const granted = c.resources;
+  const resources = context.inForce?.(newest.id) ?? granted;
   return {
     name: c.name,
     state,
@@ -218,7 +233,7 @@ function seen(c: AnyContainer, own: readonly ObservedContainer[], context: Statu
     ...(state.running === undefined
       ? {}
       : {
-          ...(resources?.requests === undefined ? {} : { allocatedResources: resources.requests }),
+          ...(granted?.requests === undefined ? {} : { allocatedResources: granted.requests }),
           resources: {
             ...(resources?.limits === undefined ? {} : { limits: resources.limits }),
             ...(resources?.requests === undefined ? {} : { requests: resources.requests }),

@@ -16,6 +16,7 @@ import type { PodServices } from './pod-services.ts';
 import { type AnyContainer, gracePeriodOf, isHostNetwork, isTerminalPhase, podFormat, podUid } from './pod-spec.ts';
 import { ipsInOrder, podStatus, type StartFailure } from './pod-status.ts';
 import { PodProber } from './probes/prober.ts';
+import { Resizer } from './resizer.ts';
 import { errorText, rpcText, StartError } from './runtime-errors.ts';
 import { startContainer } from './start-container.ts';
 import { setUpVolumes, tearDownPod, type VolumePaths } from './volumes/pod-volumes.ts';
@@ -51,6 +52,10 @@ export class PodWorker {
   readonly uid: string;
   readonly #services: PodServices;
   readonly #prober: PodProber;
+  readonly #resizer: Resizer;
+  /** As in the API. */
+  #wanted: Pod;
+  /** With the resources it was granted. */
   #pod: Pod;
   #stage: Stage = 'running';
   /** The pod is no longer in the API. */
@@ -81,7 +86,9 @@ export class PodWorker {
   constructor(services: PodServices, pod: Pod, gone = false) {
     this.uid = podUid(pod);
     this.#services = services;
-    this.#pod = pod;
+    this.#resizer = new Resizer(services, pod);
+    this.#wanted = pod;
+    this.#pod = this.#resizer.granted(pod);
     this.#gone = gone;
     this.#prober = new PodProber({
       clock: services.clock,
@@ -103,7 +110,8 @@ export class PodWorker {
   update(pod: Pod): void {
     const ended = this.#ends();
     const before = this.#pod;
-    this.#pod = pod;
+    this.#wanted = pod;
+    this.#pod = this.#resizer.granted(pod);
     // The downward API shows these in files.
     const shown = !deepEqual(
       [before.metadata?.labels, before.metadata?.annotations],
@@ -119,7 +127,8 @@ export class PodWorker {
 
   /** The pod is no longer in the API; `last` is how it was last seen there. */
   removed(last: Pod): void {
-    this.#pod = last;
+    this.#wanted = last;
+    this.#pod = this.#resizer.granted(last);
     this.#gone = true;
     this.#holdUntil = 0;
     this.#shrinkGrace();
@@ -251,6 +260,8 @@ export class PodWorker {
       hostIPs: services.hostIPs,
       runtimeName: services.runtimeName,
       now: services.clock.now(),
+      inForce: (id) => this.#resizer.inForce(id),
+      resizing: this.#resizer.conditions,
       terminal,
       ...(this.#verdict === undefined ? {} : { verdict: this.#verdict }),
     });
@@ -286,6 +297,7 @@ export class PodWorker {
     }
     if (!(await this.#mountVolumes())) return;
     signal.throwIfAborted();
+    await this.#resize(signal);
     const actions = nextActions(this.#pod, this.#observed, this.#prober);
     await this.#perform(actions, signal);
     await this.#collectDead();
@@ -323,6 +335,15 @@ export class PodWorker {
     this.#volumeRetryAt = now + wait;
     this.#wakeIn(wait);
     return failures.every((f) => this.#volumes.has(f.volume));
+  }
+
+  async #resize(signal: AbortSignal): Promise<void> {
+    if (this.#resizer.settled(this.#wanted, this.#observed)) return;
+    const outcome = await this.#resizer.resize(this.#wanted, this.#observed, this.#podIPs()[0] ?? '', signal);
+    this.#pod = this.#resizer.granted(this.#wanted);
+    if (outcome === 'again') this.#wakeIn(START_RETRY_MS);
+    if (outcome === 'restarted') await this.#services.cache.refresh(this.uid, signal);
+    this.#report();
   }
 
   async #perform(actions: PodActions, signal: AbortSignal): Promise<void> {
@@ -440,7 +461,7 @@ export class PodWorker {
     try {
       await services.prepare(this.#pod);
       this.#tellMissingPullSecrets();
-      await startContainer(services, this.#pod, container, {
+      const id = await startContainer(services, this.#pod, container, {
         sandboxId,
         sandboxConfig: config,
         podIPs: this.#podIPs(),
@@ -450,6 +471,7 @@ export class PodWorker {
         signal,
         pulling: () => void this.#report(),
       });
+      this.#resizer.started(id, container.resources);
       this.#failures.delete(name);
       this.#retryAt.delete(name);
     } catch (err) {

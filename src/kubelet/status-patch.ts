@@ -1,6 +1,6 @@
 import { deepEqual } from '../api/groups/define.ts';
 import type { PodCondition, PodStatus } from '../api/types/core-v1.ts';
-import { ownConditions } from './pod-conditions.ts';
+import { ownConditions, passingConditions } from './pod-conditions.ts';
 
 /**
  * The strategic merge patch that turns the status `from`, as the API has it, into `to`; undefined when they are the same. Conditions are
@@ -35,7 +35,10 @@ const theirs: ReadonlySet<string> = new Set([
 const merged: ReadonlySet<string> = new Set(['podIPs', 'hostIPs']);
 
 function changedConditions(before: readonly PodCondition[], after: readonly PodCondition[]): readonly object[] {
-  return after
+  const over = before
+    .filter((b) => passingConditions.has(b.type) && !after.some((c) => c.type === b.type))
+    .map((b) => ({ $patch: 'delete', type: b.type }));
+  const changed = after
     .filter(
       (c) =>
         (ownConditions.has(c.type) || c.type === 'DisruptionTarget') &&
@@ -53,4 +56,5 @@ function changedConditions(before: readonly PodCondition[], after: readonly PodC
         ...c,
       };
     });
+  return [...changed, ...over];
 }
