@@ -85,6 +85,14 @@ export class CompileError extends Error {
   }
 }
 
+/** The expression compiles, but no program can be made of it: a pattern in it is none. */
+export class ProgramError extends CompileError {
+  constructor(message: string) {
+    super('', []);
+    this.message = `program instantiation failed: ${message}`;
+  }
+}
+
 function formatIssue(source: string, { at, message }: Issue): string {
   const before = source.slice(0, at);
   const line = before.split('\n').length;

@@ -254,6 +254,8 @@ describe('schemas', () => {
       },
       labels: { type: 'object', maxProperties: 3, additionalProperties: { type: 'string', maxLength: 4 } },
       unseen: { 'x-kubernetes-preserve-unknown-fields': true },
+      gone: { type: 'string', nullable: true },
+      maybe: { type: 'array', items: { type: 'string', nullable: true } },
     },
   };
   const self = declTypeOf(schema, true)!;
@@ -272,6 +274,8 @@ describe('schemas', () => {
       { k: 'y', v: 2 },
     ],
     labels: { a: 'b' },
+    gone: null,
+    maybe: [null, 'x'],
   });
   const holds = (source: string): Value => compileExpression(source, { self }).evaluate({ self: typedValue(value, self) }).value;
 
@@ -284,6 +288,8 @@ describe('schemas', () => {
     "self.keyed.exists(e, e.k == 'y' && e.v == 2) && self.keyed == self.keyed",
     "'a' in self.labels && self.labels['a'] == 'b'",
     "!has(self.__namespace__) && self.kind == 'K' && !has(self.metadata)",
+    "!has(self.gone) && self.maybe == [null, 'x']",
+    'self.keyed + [self.keyed[1]] == self.keyed && [].sum() == 0',
   ])('%s', (source) => {
     expect(holds(source)).toBe(true);
   });
@@ -291,8 +297,24 @@ describe('schemas', () => {
   it('hide what has no type, and say so', () => {
     expect(() => compileExpression('self.unseen', { self })).toThrow("undefined field 'unseen'");
     expect(() => compileExpression('self.namespace', { self })).toThrow("undefined field 'namespace'");
-    expect(() => compileExpression('self.in', { self })).toThrow("Syntax error: no viable alternative at input '.in'");
     expect(formatType(compileExpression('self.labels', { self }).type)).toBe('map(string, string)');
+  });
+
+  it('are held to what they say', () => {
+    const failed = (source: string, json: object): string => {
+      try {
+        compileExpression(source, { self }).evaluate({ self: typedValue(json, self) });
+      } catch (err) {
+        return (err as Error).message;
+      }
+      return 'none';
+    };
+    expect(failed('self.either == 1', { either: true })).toBe(
+      'invalid data, expected XIntOrString value to be either a string or integer',
+    );
+    expect(failed('self.set[0] == "a"', { set: [null] })).toBe('invalid data, got null for schema with nullable=false');
+    expect(failed('self.ratio > 1.0', { ratio: 'x' })).toBe('invalid data, expected float, got string');
+    expect(failed("self.name.find(')') == ''", {})).toBe('program instantiation failed: error parsing regexp: unexpected ): `)`');
   });
 
   it('bound what an expression may cost', () => {

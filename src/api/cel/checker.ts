@@ -1,4 +1,4 @@
-import { CompileError, type Expr, type Issue } from './ast.ts';
+import { CompileError, type Expr, type Issue, ProgramError } from './ast.ts';
 import type { CelFunction, Overload } from './functions.ts';
 import { compileRe2, Re2Error } from './re2.ts';
 import {
@@ -15,6 +15,7 @@ import {
   listOf,
   mapOf,
   NULL,
+  opaque,
   optionalOf,
   STRING,
   Substitution,
@@ -49,7 +50,7 @@ export interface Checked {
   readonly typeNames: ReadonlyMap<Expr, Type>;
 }
 
-const typeNames: ReadonlyMap<string, Type> = new Map([
+const typeNames: ReadonlyMap<string, Type> = new Map<string, Type>([
   ['bool', BOOL],
   ['int', INT],
   ['uint', UINT],
@@ -64,6 +65,9 @@ const typeNames: ReadonlyMap<string, Type> = new Map([
   ['google.protobuf.Timestamp', TIMESTAMP],
   ['google.protobuf.Duration', DURATION],
   ['optional_type', optionalOf(DYN)],
+  ...['net.IP', 'net.CIDR', 'kubernetes.URL', 'kubernetes.Quantity', 'kubernetes.Semver', 'kubernetes.NamedFormat'].map(
+    (name) => [name, opaque(name)] as const,
+  ),
 ]);
 
 /** Gives every part of an expression its type. Throws a CompileError with all that is wrong. */
@@ -71,11 +75,14 @@ export function check(source: string, expr: Expr, declarations: Declarations): C
   const checker = new Checker(declarations);
   const type = checker.check(expr);
   if (checker.issues.length > 0) throw new CompileError(source, checker.issues);
+  if (checker.unbuildable !== undefined) throw new ProgramError(checker.unbuildable);
   return { source, expr, type, ...checker.result() };
 }
 
 class Checker {
   readonly issues: Issue[] = [];
+  /** What is found when the program is made, beyond what is told of the source. */
+  unbuildable: string | undefined;
   readonly #declarations: Declarations;
   readonly #types = new Map<Expr, Type>();
   readonly #overloads = new Map<Expr, readonly string[]>();
@@ -266,14 +273,15 @@ class Checker {
   /** Durations, timestamps and patterns that are written out are looked at now. */
   #checkLiterals(expr: Expr, fn: CelFunction): void {
     if (expr.kind !== 'call' || !literalArguments.has(fn.name)) return;
-    const literal = expr.args.at(-1);
-    if (literal?.kind !== 'literal' || typeof literal.value !== 'string') return;
+    const literal = patterned.has(fn.name) && expr.target !== undefined ? expr.args[0] : expr.args.at(-1);
+    if (literal?.kind !== 'literal' || (typeof literal.value !== 'string' && typeof literal.value !== 'bigint')) return;
     try {
-      if (fn.name === 'matches') compileRe2(literal.value);
-      else fn.call(literal.value);
+      if (fn.name === 'duration' || fn.name === 'timestamp') fn.call(literal.value);
+      else if (typeof literal.value === 'string') compileRe2(literal.value);
     } catch (err) {
       if (!(err instanceof CelError || err instanceof Re2Error)) throw err;
-      this.#issue(literal, `invalid ${fn.name} argument`);
+      if (fn.name === 'find' || fn.name === 'findAll') this.unbuildable ??= err.message;
+      else this.#issue(literal, `invalid ${fn.name} argument`);
     }
   }
 
@@ -373,7 +381,8 @@ class Checker {
   }
 }
 
-const literalArguments: ReadonlySet<string> = new Set(['duration', 'timestamp', 'matches']);
+const patterned: ReadonlySet<string> = new Set(['matches', 'find', 'findAll']);
+const literalArguments: ReadonlySet<string> = new Set(['duration', 'timestamp', ...patterned]);
 
 const literalTypes = { null: NULL, bool: BOOL, int: INT, uint: UINT, double: DOUBLE, string: STRING, bytes: BYTES } as const;
 

@@ -1,4 +1,4 @@
-import { CompileError } from './ast.ts';
+import { CompileError, ProgramError } from './ast.ts';
 import { type Checked, check } from './checker.ts';
 import { estimateCost } from './cost-estimate.ts';
 import type { DeclType } from './decl-type.ts';
@@ -104,4 +104,4 @@ class CompiledProgram implements Program {
   }
 }
 
-export { CelError, CompileError, CostLimitError };
+export { CelError, CompileError, CostLimitError, ProgramError };

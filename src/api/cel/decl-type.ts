@@ -15,6 +15,8 @@ export interface DeclType {
   readonly fields?: ReadonlyMap<string, DeclField>;
   /** Items of lists and values of maps. */
   readonly elements?: DeclType;
+  /** Null is a value. */
+  readonly nullable?: boolean;
   readonly listType?: 'set' | 'map';
   readonly listKeys?: readonly string[];
 }
@@ -50,6 +52,11 @@ const escapes: Readonly<Record<string, string>> = { __: '__underscores__', '.': 
  * the metadata can be seen without being declared.
  */
 export function declTypeOf(schema: JSONSchemaProps, isRoot: boolean, name = 'selfType'): DeclType | undefined {
+  const type = plainType(schema, isRoot, name);
+  return type !== undefined && schema.nullable === true ? { ...type, nullable: true } : type;
+}
+
+function plainType(schema: JSONSchemaProps, isRoot: boolean, name: string): DeclType | undefined {
   if (schema['x-kubernetes-int-or-string'] === true) {
     const max = schema.maxLength === undefined ? MAX_REQUEST_BYTES - 2 : Math.max(schema.maxLength, 0) * 4;
     return { kind: 'dyn', name: 'dyn', type: DYN, maxElements: max, minSize: 1 };

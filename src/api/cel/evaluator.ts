@@ -199,6 +199,7 @@ class Compiler {
     const overload = overloads.length === 1 ? overloads[0] : undefined;
     const args = parts.map((part) => this.compile(part));
     const { cost } = fn;
+    const call = overload === undefined || fn.callAs === undefined ? fn.call : fn.callAs(overload);
     // Conversions of literals are folded, and cost nothing.
     const folded = conversions.has(name) && parts.length === 1 && isConstant(parts[0]!);
     const price = (frame: Frame, values: readonly Value[], result: Value): void => {
@@ -208,7 +209,7 @@ class Compiler {
       const [first] = args as [Evaluate];
       return (frame) => {
         const a = first(frame);
-        const result = fn.call(a);
+        const result = call(a);
         price(frame, [a], result);
         return result;
       };
@@ -218,14 +219,14 @@ class Compiler {
       return (frame) => {
         const a = first(frame);
         const b = second(frame);
-        const result = fn.call(a, b);
+        const result = call(a, b);
         price(frame, [a, b], result);
         return result;
       };
     }
     return (frame) => {
       const values = args.map((arg) => arg(frame));
-      const result = fn.call(...values);
+      const result = call(...values);
       price(frame, values, result);
       return result;
     };

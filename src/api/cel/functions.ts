@@ -38,6 +38,8 @@ export interface CelFunction {
   readonly overloads: readonly Overload[];
   /** Throws a CelError. The target comes first. Throws `noOverload()` for arguments of other types. */
   call(...args: Value[]): Value;
+  /** The implementation of one overload, where the values alone do not tell which it is. */
+  callAs?(overload: string): CelFunction['call'];
   /** What a call costs; 1 when left out. `overload` is undefined when it was chosen at run time. */
   cost?(args: readonly Value[], result: Value, overload: string | undefined): number;
   /** What a call may cost; 1 when left out. `args` begin with the target. `overload` is its id. */

@@ -30,7 +30,20 @@ import {
   type Type,
   UINT,
 } from './types.ts';
-import { ArrayList, CelError, compare, costSize, equals, HashMap, ListValue, MapValue, Optional, type Value } from './values.ts';
+import {
+  ArrayList,
+  CelError,
+  compare,
+  costSize,
+  Duration,
+  equals,
+  HashMap,
+  ListValue,
+  MapValue,
+  Optional,
+  Unsigned,
+  type Value,
+} from './values.ts';
 
 const A = param('A');
 const B = param('B');
@@ -78,11 +91,21 @@ function extreme(name: string, sign: number): CelFunction['call'] {
   };
 }
 
-function sum(value: Value | undefined): Value {
-  let total: Value | undefined;
-  for (const item of list(value)) total = total === undefined ? item : add(total, item);
-  return total ?? 0n;
-}
+const zeros: Readonly<Record<string, Value>> = {
+  list_int_sum: 0n,
+  list_uint_sum: new Unsigned(0n),
+  list_double_sum: 0,
+  list_duration_sum: new Duration(0n),
+};
+
+/** What nothing adds up to depends on its type. */
+const sumAs =
+  (overload: string): CelFunction['call'] =>
+  (value) => {
+    let total: Value | undefined;
+    for (const item of list(value)) total = total === undefined ? item : add(total, item);
+    return total ?? zeros[overload] ?? 0n;
+  };
 
 function elementTraversal(value: Value): number {
   if (typeof value === 'string') return Math.trunc(Buffer.byteLength(value) * 0.1);
@@ -115,7 +138,7 @@ const self = (type: Type): Type => type;
 /** Kubernetes' own functions of lists; `indexOf` and `lastIndexOf` stand with those of texts. */
 const kubernetesLists: readonly CelFunction[] = [
   overAll('isSorted', comparable, () => BOOL, isSorted),
-  overAll('sum', [INT, UINT, DOUBLE, DURATION], self, sum),
+  { ...overAll('sum', [INT, UINT, DOUBLE, DURATION], self, sumAs('')), callAs: sumAs },
   overAll('max', comparable, self, extreme('max', -1)),
   overAll('min', comparable, self, extreme('min', 1)),
 ];

@@ -256,7 +256,10 @@ function parseUrl(source: string): UrlValue | CelError {
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(source);
   if (scheme === null && !source.startsWith('/')) return failed('invalid URI for request');
   const rest = scheme === null ? source : source.slice(scheme[0].length);
-  if (scheme !== null && !rest.startsWith('/')) return failed('invalid URI for request');
+  // What has a scheme and no slash is opaque: neither host nor path.
+  if (scheme !== null && !rest.startsWith('/')) {
+    return new UrlValue(source, { scheme: scheme[1]!.toLowerCase(), host: '', path: '', query: '' });
+  }
   const [beforeFragment = ''] = rest.split('#', 1);
   const mark = beforeFragment.indexOf('?');
   const hierarchy = mark < 0 ? beforeFragment : beforeFragment.slice(0, mark);

@@ -185,8 +185,7 @@ class Parser {
     const field = this.#name();
     const open = this.#accept('(');
     if (open === undefined) {
-      if (keywords.has(field.text))
-        throw new SyntaxIssue(field.at, `Syntax error: no viable alternative at input '.${field.text}'`);
+      if (keywords.has(field.text)) throw this.#unexpected(field, 'IDENTIFIER');
       return { kind: 'select', operand, field: field.text, test: false, at: dot.at };
     }
     const args = this.#list(')');

@@ -398,7 +398,7 @@ function timePart(name: string, part: (date: Date, timestamp: Timestamp) => bigi
     ],
     call: (value, zone) => {
       if (value instanceof Duration && whole !== undefined) {
-        return name === 'getMilliseconds' ? (value.nanos / 1_000_000n) % 1000n : value.nanos / whole;
+        return value.nanos / whole;
       }
       if (!(value instanceof Timestamp)) throw noOverload();
       return part(timeParts(value, zone === undefined ? 'UTC' : text(zone)), value);
@@ -618,11 +618,15 @@ export const optionalLibrary: readonly CelFunction[] = [
   { name: 'orValue', overloads: [member('optional_orValue_value', [optionalOf(A), A], A)], call: lazyOnly },
 ];
 
+/** Go's zero time, in nanoseconds: 0001-01-01T00:00:00Z. */
+const ZERO_TIME = -62_135_596_800_000_000_000n;
+
 function isZero(value: Value): boolean {
   if (value === null || value === false || value === 0n || value === 0 || value === '') return true;
   if (value instanceof Unsigned) return value.value === 0n;
   if (value instanceof ListValue || value instanceof MapValue) return value.size === 0;
   if (value instanceof Uint8Array) return value.length === 0;
   if (value instanceof Duration) return value.nanos === 0n;
+  if (value instanceof Timestamp) return value.nanos === ZERO_TIME;
   return value instanceof Optional && value.value === undefined;
 }

@@ -128,6 +128,10 @@ export abstract class MapValue {
   /** The value at a key; undefined when there is none. */
   abstract find(key: Value): Value | undefined;
   abstract keys(): Iterable<Value>;
+  /** Equality of an object with one of its type; undefined: member by member. */
+  equals(_other: MapValue): boolean | undefined {
+    return undefined;
+  }
   /** Set for objects of a declared type: what `type()` gives. */
   get typeName(): string | undefined {
     return undefined;
@@ -241,6 +245,8 @@ function listEquals(a: ListValue, b: ListValue): boolean {
 
 function mapEquals(a: MapValue, b: MapValue): boolean {
   if (a.size !== b.size) return false;
+  const special = a.equals(b);
+  if (special !== undefined) return special;
   for (const key of a.keys()) {
     const other = b.find(key);
     if (other === undefined || !equals(a.find(key)!, other)) return false;

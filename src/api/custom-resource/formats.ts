@@ -27,7 +27,7 @@ const formats: ReadonlyMap<string, (text: string) => boolean> = new Map<string, 
   ['byte', isBase64],
   ['password', () => true],
   ['date', isDate],
-  ['duration', isDuration],
+  ['duration', (text) => durationNanos(text) !== undefined],
   ['datetime', isDateTime],
   ['k8sshortname', (text) => text.length <= 63 && shortName.test(text)],
   ['k8slongname', (text) => text.length <= 253 && longName.test(text)],
@@ -154,30 +154,31 @@ function isDateTime(text: string): boolean {
   return found !== null && found[1]! <= '23' && found[2]! <= '59' && found[3]! <= '59';
 }
 
-const durationUnits = [
-  ['ns', 'nano'],
-  ['us', 'µs', 'micro'],
-  ['ms', 'milli'],
-  ['s', 'sec'],
-  ['m', 'min'],
-  ['h', 'hr', 'hour'],
-  ['d', 'day'],
-  ['w', 'wk', 'week'],
-] as const;
+const durationUnits: readonly (readonly [nanos: bigint, ...names: readonly string[]])[] = [
+  [1n, 'ns', 'nano'],
+  [1_000n, 'us', 'µs', 'micro'],
+  [1_000_000n, 'ms', 'milli'],
+  [1_000_000_000n, 's', 'sec'],
+  [60_000_000_000n, 'm', 'min'],
+  [3_600_000_000_000n, 'h', 'hr', 'hour'],
+  [86_400_000_000_000n, 'd', 'day'],
+  [604_800_000_000_000n, 'w', 'wk', 'week'],
+];
 
-/** Go's durations, and Scala's: `3 days`. */
-function isDuration(text: string): boolean {
+/** Nanoseconds of Go's durations, and of Scala's: `3 days`. Undefined for what is neither. */
+export function durationNanos(text: string): bigint | undefined {
   try {
-    parseDuration(text);
-    return true;
+    return parseDuration(text);
   } catch (err) {
     if (!(err instanceof DurationError)) throw err;
   }
-  for (const [, , , unit] of text.matchAll(/((\d+)\s*([A-Za-zµ]+))/g)) {
+  let nanos: bigint | undefined;
+  for (const [, , count, unit] of text.matchAll(/((\d+)\s*([A-Za-zµ]+))/g)) {
     const name = unit!.toLowerCase();
-    for (const variants of durationUnits) {
-      if (variants.some((v, i) => v === name || (i === variants.length - 1 && name.startsWith(v)))) return true;
+    for (const [size, ...variants] of durationUnits) {
+      if (!variants.some((v, i) => v === name || (i === variants.length - 1 && name.startsWith(v)))) continue;
+      nanos = (nanos ?? 0n) + BigInt(count!) * size;
     }
   }
-  return false;
+  return nanos;
 }

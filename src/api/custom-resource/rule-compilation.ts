@@ -1,4 +1,4 @@
-import { CompileError, compileExpression, type Program } from '../cel/compile.ts';
+import { CompileError, compileExpression, type Program, ProgramError } from '../cel/compile.ts';
 import { type DeclType, MAX_REQUEST_BYTES } from '../cel/decl-type.ts';
 import { optionalOf } from '../cel/types.ts';
 import type { JSONSchemaProps, ValidationRule } from '../types/apiextensions-v1.ts';
@@ -61,6 +61,7 @@ function attempt(
     const program = compileExpression(source, variables);
     return program.type.kind === type ? program : wrongType;
   } catch (err) {
+    if (err instanceof ProgramError) return err.message;
     if (err instanceof CompileError) return prefix + err.message;
     throw err;
   }
