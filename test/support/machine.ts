@@ -104,7 +104,8 @@ export class Machine {
       maxBuffer: 64 * 1024 * 1024,
       ...(options.input === undefined ? { stdio: ['ignore', 'pipe', 'pipe'] } : { input: options.input }),
     });
-    if (done.error !== undefined)
+    // A program need not read all of its input.
+    if (done.error !== undefined && (done.error as NodeJS.ErrnoException).code !== 'EPIPE')
       throw new Error(`${command} ${args.join(' ')}: ${done.error.message}\n${done.stdout}\n${done.stderr}`);
     return { code: done.status ?? -1, stdout: done.stdout, stderr: done.stderr };
   }
