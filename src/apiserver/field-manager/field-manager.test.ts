@@ -196,6 +196,29 @@ describe('managedFields of creates, updates and patches', () => {
     expect(entriesOf(live)['ancient-changes Update']).toBe('{"f:data":{".":{},"f:k0":{},"f:k1":{},"f:k2":{},"f:k3":{}}}');
   });
 
+  it('of a resize hold resources only, and of ephemeral containers those only', async () => {
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+    await api.create(
+      { ...pod, spec: { containers: [{ name: 'c', image: 'i', resources: { limits: { cpu: '1' } } }] } } as Any,
+      'pods',
+    );
+    const resized = {
+      metadata: { labels: { x: '1' } },
+      spec: { containers: [{ name: 'c', image: 'i', resources: { limits: { cpu: '2' } } }] },
+    };
+    await api.patch('v1', 'pods/resize', 'p', resized, 'application/strategic-merge-patch+json', { fieldManager: 'resizer' });
+    const debug = { spec: { ephemeralContainers: [{ name: 'd', image: 'i' }] } };
+    const live = await api.patch('v1', 'pods/ephemeralcontainers', 'p', debug, 'application/strategic-merge-patch+json', {
+      fieldManager: 'debugger',
+    });
+    expect(entriesOf(live)['resizer Update resize']).toBe(
+      '{"f:spec":{"f:containers":{"k:{\\"name\\":\\"c\\"}":{"f:resources":{"f:limits":{"f:cpu":{}}}}}}}',
+    );
+    expect(JSON.parse(entriesOf(live)['debugger Update ephemeralcontainers'] ?? '{}')['f:spec']).toHaveProperty(
+      'f:ephemeralContainers',
+    );
+  });
+
   it('of a scale tell that it was one, without a time', async () => {
     await api.create(deployment({ replicas: 1 }), 'deployments', 'one');
     await api.clock.advance(1_000);
