@@ -25,6 +25,8 @@ import { serviceAccountController } from './service-account.ts';
 import { statefulSetController } from './stateful-set/controller.ts';
 import { taintEvictionController } from './taint-eviction/controller.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
+import { volumeBinder } from './volumes/binder.ts';
+import { claimProtectionController, volumeProtectionController } from './volumes/protection.ts';
 
 export interface ControllersOptions {
   /** The cluster's CA bundle, PEM: published to every namespace. Not published when left out. */
@@ -51,6 +53,9 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     cronJobController(),
     disruptionController(),
     resourceQuotaController(),
+    volumeBinder(),
+    claimProtectionController(),
+    volumeProtectionController(),
     clusterRoleAggregationController(),
     nodeTtlController(),
     endpointsController(),

@@ -85,6 +85,11 @@ function classMovedToSpec(object: PersistentVolumeClaim, old: PersistentVolumeCl
   );
 }
 
+const classGivenLater = (object: PersistentVolumeClaim, old: PersistentVolumeClaim): boolean =>
+  old.metadata?.annotations?.[storageClassAnnotation] === undefined &&
+  old.spec?.storageClassName === undefined &&
+  object.spec?.storageClassName !== undefined;
+
 const withRequest = (spec: Spec, storage: string | undefined): Spec => {
   const { storage: _storage, ...others } = spec.resources?.requests ?? {};
   return { ...spec, resources: { ...spec.resources, requests: storage === undefined ? others : { ...others, storage } } };
@@ -111,6 +116,8 @@ function validateUpdate(object: PersistentVolumeClaim, old: PersistentVolumeClai
     const now = object.metadata?.annotations?.[storageClassAnnotation] ?? '';
     const then = old.metadata?.annotations?.[storageClassAnnotation] ?? '';
     errors.push(...immutable(`metadata.annotations.${storageClassAnnotation}`, now, then));
+    // A claim made before there was a default class gets one later (KEP-3333).
+    if (classGivenLater(object, old)) left = without(left, 'storageClassName');
   }
   const oldSize = before.resources?.requests?.['storage'];
   if (object.status?.phase === 'Bound' && left.resources?.requests !== undefined) left = withRequest(left, oldSize);
