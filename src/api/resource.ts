@@ -118,6 +118,8 @@ export interface Resource<T extends KubernetesObject = KubernetesObject> {
   readonly fieldSelectors: Readonly<Record<string, FieldSelector<T>>>;
   /** Warnings about a valid object, for Warning headers. */
   warnings?(object: T, old: T | undefined): readonly string[];
+  /** What every request for this version is warned of: that it is deprecated. */
+  readonly deprecation?: string;
   /** The time an object of this type is kept, in seconds, after its last write (Events). */
   readonly ttlSeconds?: number;
 }

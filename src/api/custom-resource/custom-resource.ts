@@ -14,6 +14,7 @@ import type {
   CustomResourceSubresourceScale,
   JSONSchemaProps,
 } from '../types/apiextensions-v1.ts';
+import { compareVersions } from './api-version.ts';
 import { Correlation } from './correlation.ts';
 import { embeddedResourceFaults } from './embedded-resource.ts';
 import { compileJsonPath } from './json-path.ts';
@@ -51,7 +52,7 @@ export function customResources(
   state: DefinitionState,
   convert?: ConvertObjects,
 ): readonly Resource[] {
-  const schemas = new Map(definition.spec.versions.map((v) => [v.name, compileSchema(v.schema?.openAPIV3Schema)]));
+  const schemas = new Map(definition.spec.versions.map((v) => [v.name, compileSchema(v)]));
   const stored = definition.spec.versions.find((v) => v.storage)?.name ?? '';
   return definition.spec.versions
     .filter((version) => version.served)
@@ -131,7 +132,23 @@ function customResource(
       }),
     ),
     warnings: finalizerWarnings,
+    ...(version.deprecated === true ? { deprecation: deprecation(definition, names, version) } : {}),
   };
+}
+
+/** The warning of a deprecated version: its own, or one that names the best version that is not. */
+function deprecation(
+  { spec }: CustomResourceDefinition,
+  names: CustomResourceDefinitionNames,
+  version: CustomResourceDefinitionVersion,
+): string {
+  if (version.deprecationWarning !== undefined) return version.deprecationWarning;
+  const text = `${spec.group}/${version.name} ${names.kind} is deprecated`;
+  const [best] = spec.versions
+    .filter((v) => v.served && v.deprecated !== true && compareVersions(version.name, v.name) < 0)
+    .map((v) => v.name)
+    .sort((a, b) => compareVersions(b, a));
+  return best === undefined ? text : `${text}; use ${spec.group}/${best} ${names.kind}`;
 }
 
 /** A stored object as one version shows it; the same object where nothing has to change. */

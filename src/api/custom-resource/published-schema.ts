@@ -1,5 +1,5 @@
 import { definitionRef, type OpenApiVersion } from '../schema/openapi.ts';
-import type { JSONSchemaProps } from '../types/apiextensions-v1.ts';
+import type { JSONSchemaProps, SelectableField } from '../types/apiextensions-v1.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -17,13 +17,19 @@ const descriptions = {
  * What OpenAPI says of a custom resource: its definition's schema as it was written, with the fields that every object has. OpenAPI v2 cannot
  * say everything, and kubectl before 1.27 stumbles over the rest, so upstream leaves that out there (ToStructuralOpenAPIV2).
  */
-export function publishedSchema(props: JSONSchemaProps): (version: OpenApiVersion) => Json {
+export function publishedSchema(
+  props: JSONSchemaProps,
+  selectable: readonly SelectableField[] = [],
+): (version: OpenApiVersion) => Json {
+  const fields = selectable.length === 0 ? {} : { 'x-kubernetes-selectable-fields': selectable.map(fieldPath) };
   return (version) => {
     if (version === 'v2' && props['x-kubernetes-preserve-unknown-fields'] === true) return { type: 'object' };
     const node = version === 'v2' ? forV2(props) : forV3(props);
-    return withObjectFields(node, version, true);
+    return { ...withObjectFields(node, version, true), ...(version === 'v3' ? fields : {}) };
   };
 }
+
+const fieldPath = ({ jsonPath }: SelectableField): Json => ({ fieldPath: jsonPath.replace(/^\./, '') });
 
 function withObjectFields(node: Json, version: OpenApiVersion, replaceMetadata: boolean): Json {
   const $ref = definitionRef(OBJECT_META, version);

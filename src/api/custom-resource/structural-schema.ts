@@ -1,19 +1,20 @@
 import { builtinSchema } from '../schema/builtin.ts';
 import type { AnySchema, Field, ListSchema, ListType, MapSchema, ObjectSchema, ScalarSchema, Schema } from '../schema/schema.ts';
-import type { JSONSchemaProps } from '../types/apiextensions-v1.ts';
+import type { CustomResourceDefinitionVersion, JSONSchemaProps } from '../types/apiextensions-v1.ts';
 import { publishedSchema } from './published-schema.ts';
 
 export const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 
-/** The schema of a custom resource, from its definition's structural OpenAPI schema; without one, everything is kept as it is. */
-export function compileSchema(props: JSONSchemaProps | undefined): ObjectSchema {
+/** The schema of a version of a custom resource, from its structural OpenAPI schema; without one, everything is kept as it is. */
+export function compileSchema(version: Pick<CustomResourceDefinitionVersion, 'schema' | 'selectableFields'>): ObjectSchema {
+  const props = version.schema?.openAPIV3Schema;
   if (props === undefined) return { kind: 'object', fields: new Map(), preserveUnknown: true };
   const root = compileObject(props);
   const metadata = builtinSchema(OBJECT_META);
   const fields = new Map(root.fields);
   // The metadata of the root are typed, whatever the definition says of them.
   fields.set('metadata', field('metadata', metadata, false));
-  return { ...root, fields, published: publishedSchema(props) };
+  return { ...root, fields, published: publishedSchema(props, version.selectableFields) };
 }
 
 function field(name: string, schema: Schema, required: boolean): Field {

@@ -203,6 +203,28 @@ describe('a custom resource', () => {
     expect(resource.row(shown, api.clock.now() + 90_000)).toEqual(['b', 2, 'False', '90s']);
   });
 
+  it('warns of versions that are deprecated', async () => {
+    const old = { ...version('v1beta1'), storage: false, deprecated: true };
+    const told = { ...version('v1alpha1'), storage: false, deprecated: true, deprecationWarning: 'do not' };
+    await define({}, version('v1'), old, told);
+    const list = (v: string) =>
+      api.server.handle(
+        { verb: 'list', group: 'example.com', version: v, resource: 'widgets', namespace: 'x', name: '', options: {} },
+        loopbackUser,
+      );
+    expect((await list('v1')).warnings).toEqual([]);
+    expect((await list('v1beta1')).warnings).toEqual(['example.com/v1beta1 Widget is deprecated; use example.com/v1 Widget']);
+    expect((await list('v1alpha1')).warnings).toEqual(['do not']);
+    const document = (await api.server.raw('/openapi/v3/apis/example.com/v1', loopbackUser)) as {
+      components: { schemas: Record<string, Record<string, unknown>> };
+    };
+    expect(document.components.schemas['com.example.v1.Widget']).toMatchObject({
+      'x-kubernetes-selectable-fields': [{ fieldPath: 'spec.name' }],
+      'x-kubernetes-group-version-kind': [{ group: 'example.com', kind: 'Widget', version: 'v1' }],
+      properties: { metadata: { allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' }] } },
+    });
+  });
+
   it('is read in every version, whichever it is stored in', async () => {
     await define(
       {},

@@ -311,6 +311,7 @@ export class Pipeline {
     const endpoint = this.#parts.registry.find(request.group, request.version, request.resource);
     if (endpoint === undefined || request.subresource !== undefined) throw genericNotFound();
     if (!endpoint.resource.verbs.includes('watch')) throw methodNotAllowed();
+    if (endpoint.resource.deprecation !== undefined) exchange.warnings.push(endpoint.resource.deprecation);
     const media = this.#media(exchange, request);
     const encoder = this.#watchEncoder(exchange, endpoint, media);
     if (endpoint.isRemote) {

@@ -66,6 +66,7 @@ export class Dispatcher {
   ): MaybePromise<Outcome> {
     const endpoint = this.#core.registry.find(request.group, request.version, request.resource);
     if (endpoint === undefined) return this.#dispatchVirtual(request, user, agent, warnings, duplicateFields);
+    if (endpoint.resource.deprecation !== undefined) warnings.push(endpoint.resource.deprecation);
     if (endpoint.isRemote) return this.#dispatchRemote(endpoint, request, user, agent, warnings, duplicateFields);
     return this.#dispatchStored(endpoint, request, user, agent, warnings, duplicateFields);
   }
