@@ -250,9 +250,9 @@ describe.skipIf(obstacle !== '')('the guestbook', () => {
     cluster.kubectl('get', 'pods,services,deployments', '-o', 'wide');
     cluster.kubectl('create', 'configmap', 'skew', '--from-literal=a=b');
     expect(cluster.kubectl('explain', 'pod.spec.containers')).toContain('image');
-    expect(cluster.pipe('{apiVersion: v1, kind: ConfigMap, metadata: {name: skew}, data: {a: c}}', 'apply', '-f', '-').code).toBe(
-      0,
-    );
+    const changed = 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: skew\ndata:\n  a: c\n';
+    expect(cluster.pipe(changed, 'apply', '-f', '-')).toMatchObject({ code: 0 });
+    expect(cluster.kubectl('get', 'configmap', 'skew', '-o', 'jsonpath={.data.a}')).toBe('c');
     expect(cluster.kubectl('exec', webPods()[0]!.metadata.name, '--', 'echo', 'hi')).toBe('hi\n');
     cluster.kubectl('delete', 'configmap', 'skew');
     cluster.useKubectl(kubectls().at(-1)!.path);
