@@ -118,6 +118,8 @@ function boundPod(pod: Pod, binding: Binding, at: string): Pod {
   };
   const conditions = pod.status?.conditions ?? [];
   const others = conditions.filter((c) => c.type !== 'PodScheduled');
+  // A nomination has served its purpose (KEP-5278).
+  const { nominatedNodeName: _, ...status } = pod.status ?? {};
   return {
     ...pod,
     metadata: {
@@ -126,6 +128,6 @@ function boundPod(pod: Pod, binding: Binding, at: string): Pod {
       ...(labels === undefined ? {} : { labels: { ...pod.metadata?.labels, ...labels } }),
     },
     spec: { ...pod.spec!, nodeName: binding.target.name ?? '' },
-    status: { ...pod.status, conditions: [...others, scheduled] },
+    status: { ...status, conditions: [...others, scheduled] },
   };
 }
