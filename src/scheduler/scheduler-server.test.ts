@@ -70,6 +70,7 @@ test('against a whole API server: preemption', async () => {
   await f.client.resource(pods).delete('small', 'x', { gracePeriodSeconds: 0 });
   await f.advance();
   expect(nodeOf('urgent')).toBe('a');
+  expect(f.find(pods, 'x/urgent')?.status?.nominatedNodeName).toBeUndefined();
 });
 
 test('against a whole API server: two schedulers at once bind each pod once', async () => {

@@ -321,6 +321,7 @@ test('a claim that waits for its first consumer gets the volume of the node, and
     spec: { claimRef: { kind: 'PersistentVolumeClaim', namespace: 'default', name: 'data', uid: 'data' } },
   });
   expect(nodeOf('web')).toBe('');
+  expect(f.api.find(pods, 'default/web')?.status?.nominatedNodeName).toBe('b');
   f.api.change(persistentVolumeClaims, 'default/data', (claim) => ({
     ...claim,
     metadata: { ...claim.metadata, annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } },

@@ -215,6 +215,7 @@ class Scheduler {
     const { client, clock } = this.#context;
     const { info } = queued;
     try {
+      if (preparations.length > 0) await this.#announce(info, node);
       await carryOut(preparations, this.#signal);
       await this.#limited(() => bindPod(info, node, { client, clock, signal: this.#signal }));
     } catch (err) {
@@ -232,6 +233,16 @@ class Scheduler {
     this.#recorder.event(info.pod, 'Normal', 'Scheduled', `Successfully assigned ${info.key} to ${node}`);
     this.#metrics.attempt('scheduled', (now - start) / 1000);
     this.#metrics.bound((now - (queued.firstAttemptAt ?? start)) / 1000, queued.attempts);
+  }
+
+  /** Says where a pod is about to go while its volumes are got ready, which may take minutes (KEP-5278). Not vital. */
+  async #announce(info: PodInfo, node: string): Promise<void> {
+    const { client, clock, logger } = this.#context;
+    try {
+      await patchStatus(client, info.pod, { nominatedNodeName: node }, clock.now(), this.#signal);
+    } catch (err) {
+      if (!this.#signal.aborted) logger.warn({ err, pod: info.key, node }, 'nomination could not be written');
+    }
   }
 
   /** Counts a binding while it is under way. Work before it, which may take minutes, holds nobody up. */
