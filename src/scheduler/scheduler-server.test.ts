@@ -1,7 +1,16 @@
 import { afterEach, expect, test } from 'vitest';
 import type { Pod } from '../api/types/core-v1.ts';
-import { events, nodes, pods, priorityClasses } from '../client/resource-refs.ts';
+import {
+  events,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  priorityClasses,
+  storageClasses,
+} from '../client/resource-refs.ts';
 import { createServerFixture, type ServerFixture } from '../controllers/test-support/server.ts';
+import { volumeBinder } from '../controllers/volumes/binder.ts';
 import { scheduler } from './scheduler.ts';
 import { makeNode } from './test-support/objects.ts';
 
@@ -83,4 +92,51 @@ test('against a whole API server: two schedulers at once bind each pod once', as
   await f.advance(20_000);
   const places = f.all(pods, 'x').map((p) => p.spec?.nodeName ?? '');
   expect(places.filter((name) => name !== '')).toHaveLength(12);
+});
+
+test('with the volume controller: a local volume binds where the pod goes, and a second pod follows it', async () => {
+  f = await createServerFixture();
+  f.start(scheduler(), volumeBinder());
+  await node('a', '4');
+  await node('b', '2');
+  await f.create(storageClasses, {
+    metadata: { name: 'local' },
+    provisioner: 'kubernetes.io/no-provisioner',
+    volumeBindingMode: 'WaitForFirstConsumer',
+  });
+  await f.create(persistentVolumes, {
+    metadata: { name: 'disk' },
+    spec: {
+      capacity: { storage: '1Gi' },
+      accessModes: ['ReadWriteOnce'],
+      storageClassName: 'local',
+      local: { path: '/data' },
+      nodeAffinity: {
+        required: {
+          nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['b'] }] }],
+        },
+      },
+    },
+  });
+  const mounting: Partial<Pod['spec']> = { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }] };
+  await f.create(pods, web('early', '1', mounting));
+  await f.advance();
+  expect(f.find(pods, 'x/early')?.status?.conditions?.[0]?.message).toContain(
+    '0/2 nodes are available: persistentvolumeclaim "data" not found.',
+  );
+  await f.create(persistentVolumeClaims, {
+    metadata: { name: 'data', namespace: 'x' },
+    spec: { storageClassName: 'local', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  });
+  await f.advance();
+  await f.advance(20_000);
+  expect(nodeOf('early')).toBe('b');
+  expect(f.find(persistentVolumeClaims, 'x/data')).toMatchObject({ spec: { volumeName: 'disk' }, status: { phase: 'Bound' } });
+  await f.create(pods, web('second', '1', mounting));
+  await f.create(pods, web('third', '1', mounting));
+  await f.advance();
+  expect(nodeOf('second')).toBe('b');
+  expect(f.find(pods, 'x/third')?.status?.conditions?.[0]?.message).toContain(
+    "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match PersistentVolume's node affinity.",
+  );
 });
