@@ -17,6 +17,7 @@ import { prepareWatch } from '../rest/watch.ts';
 import { authenticate, authorize } from './authorize.ts';
 import { readBody } from './body.ts';
 import { Deadlines } from './deadlines.ts';
+import { deprecationWarning } from './deprecation.ts';
 import { Exchange, type Incoming, type Outgoing } from './exchange.ts';
 import type { Inflight } from './inflight.ts';
 import { isLongRunning } from './long-running.ts';
@@ -29,7 +30,9 @@ import { respond, respondError } from './respond.ts';
 import type { Routes } from './routes.ts';
 import { includeObject, partialObject, tableHead, tableRow } from './table.ts';
 import { JsonWatchEncoder, ProtobufWatchEncoder, TransformingWatchEncoder, type WatchEncoder } from './watch-encoders.ts';
+import { WatchSocket } from './watch-socket.ts';
 import { WatchStream } from './watch-stream.ts';
+import { isWebSocket } from './web-socket.ts';
 
 /** What the stages of a request are made of. */
 export interface PipelineParts {
@@ -228,8 +231,12 @@ export class Pipeline {
       connect(exchange).catch((err: unknown) => this.#fail(exchange, err));
       return;
     }
-    if (exchange.upgrade !== undefined || info.rest !== '' || info.verb === '') throw genericNotFound();
+    if (info.rest !== '' || info.verb === '') throw genericNotFound();
+    if (exchange.upgrade !== undefined && !(info.verb === 'watch' && isWebSocket(exchange))) throw genericNotFound();
     const request = toApiRequest(exchange);
+    const endpoint = this.#parts.registry.find(request.group, request.version, request.resource);
+    const warning = endpoint === undefined ? undefined : deprecationWarning(endpoint.resource);
+    if (warning !== undefined) exchange.warnings.push(warning);
     switch (request.verb) {
       case 'watch':
         this.#watch(exchange, request);
@@ -324,10 +331,11 @@ export class Pipeline {
   #startWatch(exchange: Exchange, request: ApiRequest, endpoint: Endpoint, encoder: WatchEncoder): void {
     const { clock, random, shutdown, metrics } = this.#parts;
     const prepared = prepareWatch(endpoint, request, clock, random);
-    const stream = new WatchStream(exchange, endpoint, encoder, (count, bytes) =>
-      metrics.watchEvents(endpoint.resource, count, bytes),
-    );
-    if (!(exchange.res as ServerResponse).destroyed) stream.run(prepared, shutdown);
+    const onEvents = (count: number, bytes: number): void => metrics.watchEvents(endpoint.resource, count, bytes);
+    if (exchange.upgrade !== undefined) new WatchSocket(exchange, endpoint, encoder, onEvents).run(prepared, shutdown);
+    else if (!(exchange.res as ServerResponse).destroyed) {
+      new WatchStream(exchange, endpoint, encoder, onEvents).run(prepared, shutdown);
+    }
   }
 
   #watchEncoder(exchange: Exchange, endpoint: Endpoint, media: MediaType): WatchEncoder {

@@ -8,7 +8,7 @@ import type { Exchange } from './exchange.ts';
 import type { WatchEncoder } from './watch-encoders.ts';
 
 /** A watcher that has this much waiting is dropped: it reads too slowly, and comes back with its last revision. */
-const MAX_PENDING_BYTES = 16 * 1024 * 1024;
+export const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 /** Initial events are written in pieces of about this size. */
 const PIECE_BYTES = 256 * 1024;
 

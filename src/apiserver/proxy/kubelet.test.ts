@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
 import type { AdmissionAttributes, RequestAttributes } from '../contract.ts';
 import { createTestPki, type TestPki } from '../test-certificates.ts';
 import { TestServer } from '../test-server.ts';
@@ -177,6 +178,16 @@ describe('pods/log', () => {
 
   it('is served over HTTP/2 too', async () => {
     expect((await api.request2('GET', `${pods}/one/log`)).body.toString()).toBe('log of /containerLogs/x/one/only\n');
+  });
+
+  it('is served as messages of a WebSocket', async () => {
+    const socket = new WebSocket(`wss://localhost:${api.port}${pods}/one/log`, ['base64.binary.k8s.io'], {
+      ca: pki.ca,
+      headers: { authorization: 'Bearer admin' },
+    });
+    const [message] = (await once(socket, 'message')) as [Buffer];
+    expect(Buffer.from(message.toString(), 'base64').toString()).toBe('log of /containerLogs/x/one/only\n');
+    await once(socket, 'close');
   });
 
   it.each([

@@ -23,6 +23,7 @@ import { ask, forwardedHeaders, type HttpTarget, relay } from './http-proxy.ts';
 import { type KubeletAddress, kubeletAddress, splitSchemeNamePort } from './kubelet-address.ts';
 import { type AddressRule, chooseContainer, globalUnicast, type Location, Locations } from './locations.ts';
 import { type Backend, dialError, tunnel } from './upgrade-tunnel.ts';
+import { logOverWebSocket } from './websocket-log.ts';
 import { carriesSpdy, tunnelSpdy } from './websocket-tunnel.ts';
 
 /** How the API server calls kubelets, and what in the cluster it may be a proxy to. Certificates and keys are PEM. */
@@ -99,7 +100,6 @@ class KubeletProxy {
   async log(exchange: Exchange): Promise<void> {
     const { namespace, name } = exchange.info;
     if (!logMethods.has(exchange.method)) throw methodNotAllowed();
-    if (exchange.res === undefined) throw badRequest('the log is not served over WebSockets');
     const options = podLogOptions(exchange.query, name);
     const pod = this.#locations.pod(namespace, name);
     const container = chooseContainer(pod, options.container);
@@ -117,6 +117,10 @@ class KubeletProxy {
     });
     const code = answer.statusCode ?? 502;
     if (code < 200 || code > 206) throw await kubeletError(answer, code, 'pods/log', name);
+    if (exchange.upgrade !== undefined) {
+      await logOverWebSocket(exchange, answer);
+      return;
+    }
     answer.headers = { 'content-type': 'text/plain', 'cache-control': 'no-cache, private' };
     relay(exchange, answer, undefined);
   }

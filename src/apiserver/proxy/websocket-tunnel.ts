@@ -37,11 +37,17 @@ export async function tunnelSpdy(
   if (upgrade === undefined) throw new Error('not an upgrade');
   const far = await openSpdy(exchange, backend, target, host, clock);
   delete exchange.req.headers['sec-websocket-protocol'];
-  const near = await new Promise<Duplex>((resolve) => {
-    sockets().handleUpgrade(exchange.req as never, upgrade.socket, upgrade.head, (ws) =>
-      resolve(createWebSocketStream(ws, { allowHalfOpen: false })),
-    );
+  const accepted: Duplex[] = [];
+  sockets().handleUpgrade(exchange.req as never, upgrade.socket, upgrade.head, (ws) => {
+    accepted.push(createWebSocketStream(ws, { allowHalfOpen: false }));
   });
+  const [near] = accepted;
+  if (near === undefined) {
+    // No handshake of a WebSocket: it has been answered.
+    far.destroy();
+    exchange.done(400, 0);
+    return;
+  }
   near.on('error', () => near.destroy());
   exchange.done(101, await join(near, far));
 }

@@ -6,6 +6,7 @@ import { deepFreeze } from '../../util/deep-freeze.ts';
 import { withReadableEntries } from '../field-manager/admitted-entries.ts';
 import { mutate, validate } from './admission-chain.ts';
 import { decodeBody } from './decode-body.ts';
+import { withDistinctOwners } from './owner-references.ts';
 import { type RestResult, type Scope, validateWriteOptions } from './scope.ts';
 
 /** Names made from a generateName: the base is cut so that the whole fits a DNS label. */
@@ -19,7 +20,7 @@ export async function create(scope: Scope): Promise<RestResult> {
   validateWriteOptions(scope.request);
   const body = decodeBody(scope, scope.endpoint.resource);
   checkNamespace(scope, body);
-  return createObject(scope, trackFields(scope, body));
+  return createObject(scope, trackFields(scope, withDistinctOwners(body, scope.warnings, false)));
 }
 
 /** The object with the namespace of the request; 400 when it says another. */

@@ -14,6 +14,7 @@ import { mutate, validate } from './admission-chain.ts';
 import { attributesOf } from './attributes.ts';
 import { createObject, withRequestNamespace } from './create.ts';
 import { decodeBody } from './decode-body.ts';
+import { withDistinctOwners } from './owner-references.ts';
 import { type RestResult, type Scope, validateWriteOptions } from './scope.ts';
 import { shareUnchanged } from './share-unchanged.ts';
 
@@ -30,7 +31,7 @@ export async function update(scope: Scope, subresource: Subresource | undefined)
     throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
   }
   if (bodyName !== name) throw badRequest(`the name of the object (${bodyName}) does not match the name on the URL (${name})`);
-  const object = withRequestNamespace(scope, body);
+  const object = withDistinctOwners(withRequestNamespace(scope, body), scope.warnings, false);
   return replace(scope, {
     subresource,
     createWhenMissing: subresource === undefined && scope.endpoint.resource.strategy.allowCreateOnUpdate,
@@ -134,7 +135,7 @@ async function replaceOnce(
           : replacement.admitAs.apply(object, record.object);
     }
   }
-  const shaped = shape(scope, replacement.subresource, object, live);
+  const shaped = shape(scope, replacement.subresource, withDistinctOwners(object, scope.warnings, true), live);
   const reservation =
     replacement.subresource === undefined
       ? scope.core.guards.get(endpoint.id)?.update(endpoint.toStored(shaped), entry.object, scope.dryRun)

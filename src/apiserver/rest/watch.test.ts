@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
 import { VirtualClock } from '../../util/clock.ts';
 import { TestServer } from '../test-server.ts';
 
@@ -101,6 +103,35 @@ describe('watch', () => {
     await clock.advance(30_000);
     expect(told([await watch.next()])).toEqual(['BOOKMARK']);
     expect(await watch.next()).toBeUndefined();
+  });
+
+  it('is served as messages of a WebSocket, to browsers', async () => {
+    const socket = new WebSocket(`wss://localhost:${api.port}${maps}?watch=true&fieldSelector=metadata.name%3Dc`, ['odd'], {
+      ca: api.pki.ca,
+      headers: { authorization: 'Bearer admin' },
+    });
+    const messages: unknown[] = [];
+    let arrived = (): void => {};
+    socket.on('message', (data: Buffer) => {
+      messages.push(JSON.parse(data.toString()));
+      arrived();
+    });
+    const until = async (count: number): Promise<void> => {
+      while (messages.length < count) {
+        await new Promise<void>((resolve) => {
+          arrived = resolve;
+        });
+      }
+    };
+    await until(1);
+    await api.patch(`${maps}/c`, merge, { data: { n: 'socket' } });
+    await until(2);
+    expect(told(messages)).toEqual(['ADDED c', 'MODIFIED c']);
+    expect(socket.protocol).toBe('odd');
+    const before = clock.pendingTimers;
+    socket.close();
+    await once(socket, 'close');
+    while (clock.pendingTimers >= before) await new Promise((resolve) => setImmediate(resolve));
   });
 
   it('says when it cannot begin that far back', async () => {

@@ -102,6 +102,20 @@ describe('create', () => {
     });
   });
 
+  it('takes an owner once', async () => {
+    const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'o', uid: 'u1' };
+    const answer = await api.post(maps, { metadata: { name: 'owned', ownerReferences: [owner, owner] } });
+    expect(answer.json.metadata.ownerReferences).toEqual([owner]);
+    expect(answer.headers['warning']).toContain('299 - ".metadata.ownerReferences contains duplicate entries; API server dedups');
+  });
+
+  it('warns of types that should not be used any more', async () => {
+    expect((await api.get('/api/v1/endpoints')).headers['warning']).toBe(
+      '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"',
+    );
+    expect((await api.get(maps)).headers['warning']).toBeUndefined();
+  });
+
   it('takes no methods that are not there', async () => {
     expect((await api.post(`${maps}/a`, { metadata: { name: 'a' } })).code).toBe(405);
     expect((await api.put(maps, { metadata: { name: 'a' } })).code).toBe(405);
