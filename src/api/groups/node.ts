@@ -1,8 +1,9 @@
-import { type FieldError, FieldPath, invalid } from '../meta/field-error.ts';
+import { duplicate, type FieldError, FieldPath } from '../meta/field-error.ts';
 import { validateLabels } from '../meta/label-selector-validation.ts';
-import { isDNS1123Label, isQualifiedName, nameIsDNSSubdomain } from '../meta/names.ts';
+import { isDNS1123Label, nameIsDNSSubdomain } from '../meta/names.ts';
 import type { Resource } from '../resource.ts';
 import type { RuntimeClass } from '../types/node-v1.ts';
+import { validateTolerations } from './core/pod-validation/scheduling.ts';
 import { containerResourceNameFaults, quantityFaults } from './core/resource-faults.ts';
 import { age, column, groupVersion, standardColumns } from './define.ts';
 import { check, immutable } from './field-checks.ts';
@@ -13,13 +14,14 @@ function schedulingFaults(object: RuntimeClass): readonly FieldError[] {
   const { nodeSelector, tolerations = [] } = object.scheduling ?? {};
   const path = new FieldPath('scheduling');
   const errors: FieldError[] = nodeSelector === undefined ? [] : [...validateLabels(nodeSelector, path.child('nodeSelector'))];
-  tolerations.forEach((toleration, i) => {
-    const at = path.child('tolerations').index(i);
-    if (toleration.key) errors.push(...check(at.child('key'), toleration.key, isQualifiedName));
-    else if (toleration.operator !== 'Exists') {
-      const detail = 'operator must be Exists when `key` is empty, which means "match all values and all keys"';
-      errors.push(invalid(at.child('operator'), toleration.operator ?? '', detail));
-    }
+  // The path is upstream's.
+  validateTolerations(tolerations, 'scheduling.tolerations.tolerations', errors);
+  const seen = new Set<string>();
+  tolerations.forEach(({ key = '', operator = '', value = '', effect = '', tolerationSeconds = null }, i) => {
+    const id = JSON.stringify([key, operator, value, effect]);
+    const shown = { Key: key, Operator: operator, Value: value, Effect: effect, TolerationSeconds: tolerationSeconds };
+    if (seen.has(id)) errors.push(duplicate(path.child('tolerations').index(i), shown));
+    seen.add(id);
   });
   return errors;
 }

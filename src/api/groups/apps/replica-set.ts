@@ -37,7 +37,8 @@ export function validateReplicatedTemplate(
 ): readonly FieldError[] {
   const at = 'spec.template';
   const errors: FieldError[] = [];
-  if (selector !== undefined && !isEmptySelector(selector)) {
+  // A selector that is not there selects nothing.
+  if (selector === undefined || !isEmptySelector(selector)) {
     errors.push(...validateSelected(selector, template.metadata?.labels, `${at}.metadata.labels`));
   }
   errors.push(...validatePodTemplateSpec(template, at, old));

@@ -98,7 +98,8 @@ function validate(object: StatefulSet, old?: StatefulSet): readonly FieldError[]
   if (selects(selector, template.metadata?.labels) === 'unusable') {
     errors.push(invalid('spec.selector', selector, ''));
   } else {
-    if (selector !== undefined && !isEmptySelector(selector)) {
+    // A selector that is not there selects nothing.
+    if (selector === undefined || !isEmptySelector(selector)) {
       errors.push(...validateSelected(selector, template.metadata?.labels, 'spec.template.metadata.labels'));
     }
     errors.push(...validateTemplate(object, old));

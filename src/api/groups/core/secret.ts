@@ -1,6 +1,7 @@
 import { type FieldError, FieldPath, invalid, required, tooLong } from '../../meta/field-error.ts';
 import { isConfigMapKey, nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { Secret } from '../../types/core-v1.ts';
+import { jsonSyntaxProblem } from '../../wire/json-syntax.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { check, immutable, sealedFields } from '../field-checks.ts';
 import { base64Bytes, maxDataBytes } from './config-map.ts';
@@ -18,14 +19,13 @@ function foldStringData(object: Secret): Secret {
 
 function jsonObjectFaults(key: string, value: string | undefined): readonly FieldError[] {
   if (value === undefined) return [required(dataPath.key(key))];
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(value, 'base64').toString());
-    if (parsed === null || (typeof parsed === 'object' && !Array.isArray(parsed))) return [];
-    const found = Array.isArray(parsed) ? 'array' : typeof parsed === 'boolean' ? 'bool' : typeof parsed;
-    return [redacted(key, `json: cannot unmarshal ${found} into Go value of type map[string]interface {}`)];
-  } catch {
-    return [redacted(key, value === '' ? 'unexpected end of JSON input' : 'invalid character in JSON')];
-  }
+  const bytes = Buffer.from(value, 'base64');
+  const problem = jsonSyntaxProblem(bytes);
+  if (problem !== undefined) return [redacted(key, problem)];
+  const parsed: unknown = JSON.parse(bytes.toString());
+  if (parsed === null || (typeof parsed === 'object' && !Array.isArray(parsed))) return [];
+  const found = Array.isArray(parsed) ? 'array' : typeof parsed === 'boolean' ? 'bool' : typeof parsed;
+  return [redacted(key, `json: cannot unmarshal ${found} into Go value of type map[string]interface {}`)];
 }
 
 const redacted = (key: string, detail: string): FieldError => invalid(dataPath.key(key), '<secret contents redacted>', detail);

@@ -97,7 +97,7 @@ function validateSpec(object: Ingress): readonly FieldError[] {
   const rules = s.rules ?? [];
   const errors: FieldError[] = [];
   if (rules.length === 0 && s.defaultBackend === undefined) {
-    errors.push(invalid(spec, s.rules ?? [], 'either `defaultBackend` or `rules` must be specified'));
+    errors.push(invalid(spec, s.rules, 'either `defaultBackend` or `rules` must be specified'));
   }
   if (s.defaultBackend !== undefined) errors.push(...backendFaults(s.defaultBackend, spec.child('defaultBackend')));
   rules.forEach((rule, i) => void errors.push(...ruleFaults(rule, spec.child('rules').index(i))));

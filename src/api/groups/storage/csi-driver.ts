@@ -3,7 +3,7 @@ import { nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { CSIDriver, TokenRequest } from '../../types/storage-v1.ts';
 import { tokenSeconds } from '../authentication.ts';
 import { age, column, deepEqual, groupVersion, standardColumns, withGeneration } from '../define.ts';
-import { immutable, positive } from '../field-checks.ts';
+import { immutable } from '../field-checks.ts';
 
 const define = groupVersion('storage.k8s.io', 'v1');
 const spec = new FieldPath('spec');
@@ -51,7 +51,7 @@ function validate(object: CSIDriver): readonly FieldError[] {
   const period = s.nodeAllocatableUpdatePeriodSeconds;
   if (period !== undefined && period < 10) {
     const at = spec.child('nodeAllocatableUpdatePeriodSeconds');
-    errors.push(...(period <= 0 ? positive(at, period) : [invalid(at, period, 'must be greater than or equal to 10 seconds')]));
+    errors.push(invalid(at, period, 'must be greater than or equal to 10 seconds'));
   }
   return errors;
 }

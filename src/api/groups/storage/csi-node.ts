@@ -8,7 +8,7 @@ import { nonNegative } from '../field-checks.ts';
 const define = groupVersion('storage.k8s.io', 'v1');
 const driversPath = new FieldPath('spec.drivers');
 /** The longest name of a node as a driver knows it, in characters. */
-const maxNodeIdLength = 192;
+const maxNodeIdLength = 256;
 
 function driverFaults(driver: CSINodeDriver, path: FieldPath): readonly FieldError[] {
   const { name = '', nodeID = '', topologyKeys = [] } = driver;
@@ -21,7 +21,7 @@ function driverFaults(driver: CSINodeDriver, path: FieldPath): readonly FieldErr
   topologyKeys.forEach((key, i) => {
     if (key === '') errors.push(required(path, key));
     if (topologyKeys.indexOf(key) < i) errors.push(duplicate(path, key));
-    for (const detail of isQualifiedName(key)) errors.push(invalid(path, topologyKeys, detail));
+    for (const detail of isQualifiedName(key)) errors.push(invalid(path, key, detail));
   });
   return errors;
 }
@@ -43,7 +43,7 @@ function validateUpdate(object: CSINode, old: CSINode): readonly FieldError[] {
   for (const before of old.spec?.drivers ?? []) {
     for (const driver of object.spec?.drivers ?? []) {
       if (driver.name !== before.name || deepEqual(fixed(driver), fixed(before))) continue;
-      errors.push(invalid('CSINodeDriver', driver, 'field is immutable'));
+      errors.push(invalid(driversPath, driver, 'field is immutable'));
     }
   }
   return errors;

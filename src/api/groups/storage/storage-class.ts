@@ -24,7 +24,7 @@ function parameterFaults(parameters: Parameters | undefined, mayBeEmpty: boolean
   for (const [key] of entries) if (key === '') errors.push(invalid('parameters', key, 'field can not be empty.'));
   const bytes = entries.reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
   if (bytes > most.parameterBytes) errors.push(tooLong('parameters', most.parameterBytes));
-  if (!mayBeEmpty && entries.length === 0) errors.push(required('parameters'));
+  if (!mayBeEmpty && entries.length === 0) errors.push(required('parameters', 'must contain at least one key/value pair'));
   return errors;
 }
 
