@@ -3,6 +3,8 @@
  * (`plan…`, `…Status`) and acts in a thin shell; it can be killed at any instruction and started again.
  */
 import type { Controller } from '../client/controller.ts';
+import { horizontalPodAutoscalerController } from './autoscaling/controller.ts';
+import type { MetricsClient } from './autoscaling/metrics-client.ts';
 import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
 import { cronJobController } from './cron-job/controller.ts';
 import { daemonSetController } from './daemon-set/controller.ts';
@@ -35,11 +37,13 @@ export interface ControllersOptions {
   readonly namespaceDeletionGraceMs?: number;
   /** The pod network, to be parted among the nodes; nodes get no podCIDR when left out. */
   readonly nodeIpam?: NodeIpamOptions;
+  /** Where the autoscaler gets its numbers; the cluster's metrics APIs when left out. */
+  readonly metrics?: MetricsClient;
 }
 
 /** All controllers, ready to be given to `runControllers`. */
 export function controllers(options: ControllersOptions = {}): readonly Controller[] {
-  const { rootCa, namespaceDeletionGraceMs, nodeIpam } = options;
+  const { rootCa, namespaceDeletionGraceMs, nodeIpam, metrics } = options;
   return [
     namespaceController(namespaceDeletionGraceMs === undefined ? {} : { deletionGraceMs: namespaceDeletionGraceMs }),
     serviceAccountController(),
@@ -52,6 +56,7 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     jobController(),
     cronJobController(),
     disruptionController(),
+    horizontalPodAutoscalerController(metrics === undefined ? {} : { metrics }),
     resourceQuotaController(),
     volumeBinder(),
     claimProtectionController(),
