@@ -4,11 +4,16 @@ import type { QueueName } from './queue.ts';
 /** How a try to schedule a pod ended. */
 export type AttemptResult = 'scheduled' | 'unschedulable' | 'error';
 
+/** The stages of a try that are timed. `PreFilter`: making plans; `Filter` and `Score`: over all nodes looked at. */
+export type ExtensionPoint = 'PreFilter' | 'Filter' | 'PostFilter' | 'Score' | 'PreBind' | 'Bind';
+
 /** What the scheduler reports. Times in seconds. */
 export interface SchedulerMetrics {
   incoming(queue: QueueName, event: string): void;
   attempt(result: AttemptResult, seconds: number): void;
   algorithm(seconds: number): void;
+  /** All plugins of one extension point ran for a pod. */
+  extensionPoint(point: ExtensionPoint, success: boolean, seconds: number): void;
   /** A pod was bound: since it was first to be tried, and how many tries it took. */
   bound(seconds: number, attempts: number): void;
   preemption(): void;
@@ -19,6 +24,7 @@ export const noMetrics: SchedulerMetrics = {
   incoming: () => {},
   attempt: () => {},
   algorithm: () => {},
+  extensionPoint: () => {},
   bound: () => {},
   preemption: () => {},
   victims: () => {},
@@ -61,6 +67,13 @@ export function schedulerMetrics(registry: Registry, profile: string, gauges: Sc
     name: 'scheduler_scheduling_algorithm_duration_seconds',
     help: 'Scheduling algorithm latency in seconds',
     buckets: exponential(0.001, 2, 15),
+    registers,
+  });
+  const extensionPoints = new Histogram({
+    name: 'scheduler_framework_extension_point_duration_seconds',
+    help: 'Latency for running all plugins of a specific extension point.',
+    labelNames: ['extension_point', 'status', 'profile'] as const,
+    buckets: exponential(0.0001, 2, 12),
     registers,
   });
   const sli = new Histogram({
@@ -140,6 +153,8 @@ export function schedulerMetrics(registry: Registry, profile: string, gauges: Sc
       durations.observe({ result, profile }, seconds);
     },
     algorithm: (seconds) => algorithm.observe(seconds),
+    extensionPoint: (extension_point, success, seconds) =>
+      extensionPoints.observe({ extension_point, status: success ? 'Success' : 'Unschedulable', profile }, seconds),
     bound(seconds, count) {
       sli.observe({ attempts: count >= MAX_ATTEMPTS_LABEL ? `${MAX_ATTEMPTS_LABEL}+` : String(count) }, seconds);
       tries.observe(count);

@@ -354,6 +354,9 @@ test('metrics count what happened, under upstream names', async () => {
     'scheduler_queue_incoming_pods_total{queue="active",event="PodAdd"} 2',
     'scheduler_queue_incoming_pods_total{queue="unschedulable",event="ScheduleAttemptFailure"} 1',
     'scheduler_cache_size{type="nodes"} 1',
+    'scheduler_unschedulable_pods{plugin="NodeResourcesFit",profile="default-scheduler"} 1',
+    'scheduler_framework_extension_point_duration_seconds_count{extension_point="Filter",status="Success",profile="default-scheduler"} 1',
+    'scheduler_framework_extension_point_duration_seconds_count{extension_point="Bind",status="Success",profile="default-scheduler"} 1',
   ]) {
     expect(text).toContain(line);
   }

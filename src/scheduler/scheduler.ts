@@ -43,7 +43,7 @@ export interface SchedulerOptions {
 const MAX_BINDINGS = 256;
 /** The loop is given to others after so long, or so many pods. */
 const SLICE_MS = 5;
-const SLICE_PODS = 64;
+const SLICE_PODS = 32;
 /** A pod whose binding was accepted should be seen bound in far less; then the API is asked. */
 const ASSUMED_OVERDUE_MS = 30_000;
 /** Longer messages are cut in events (core validation NoteLengthLimit). */
@@ -116,6 +116,7 @@ class Scheduler {
       view,
       plugins: defaultPlugins,
       random: context.random,
+      ...(context.metrics === undefined ? {} : { timing: { metrics: this.#metrics, monotonic: () => clock.monotonic() } }),
       ...(options.percentageOfNodesToScore === undefined ? {} : { percentageOfNodesToScore: options.percentageOfNodesToScore }),
     });
     this.#pods = informers.informer(pods);
@@ -216,8 +217,12 @@ class Scheduler {
     const { info } = queued;
     try {
       if (preparations.length > 0) await this.#announce(info, node);
+      const begun = clock.monotonic();
       await carryOut(preparations, this.#signal);
+      const prepared = clock.monotonic();
       await this.#limited(() => bindPod(info, node, { client, clock, signal: this.#signal }));
+      this.#metrics.extensionPoint('PreBind', true, (prepared - begun) / 1000);
+      this.#metrics.extensionPoint('Bind', true, (clock.monotonic() - prepared) / 1000);
     } catch (err) {
       if (this.#signal.aborted) return;
       for (const { preparation } of preparations) preparation.revert();
@@ -258,6 +263,7 @@ class Scheduler {
   /** No node will do: looks for pods of lower priority that could make way. */
   #unschedulable(queued: QueuedPod, diagnosis: Diagnosis, plans: PodPlans | undefined, start: number): void {
     const { random, clock } = this.#context;
+    const begun = clock.monotonic();
     const result = findPreemption(queued.info, plans, diagnosis, {
       cache: this.#cache,
       algorithm: this.#algorithm,
@@ -266,6 +272,7 @@ class Scheduler {
       budgets: (namespace) => this.#budgets.list(namespace),
     });
     this.#metrics.preemption();
+    this.#metrics.extensionPoint('PostFilter', result.candidate !== undefined, (clock.monotonic() - begun) / 1000);
     if (result.candidate === undefined) {
       // Upstream asks its plugin for dynamic resources first; without claims that is what it says.
       const message = fitMessage(diagnosis, `no new claims to deallocate, preemption: ${result.message}`);

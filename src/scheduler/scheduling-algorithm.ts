@@ -2,6 +2,7 @@ import type { Random } from '../util/random.ts';
 import { type Diagnosis, NodeVerdicts } from './diagnosis.ts';
 import { type ClusterView, isRejection, type Plugin, type PodPlan, type Rejection } from './framework.ts';
 import { LocalVerdictCache, type LocalVerdicts } from './local-verdicts.ts';
+import { type ExtensionPoint, noMetrics, type SchedulerMetrics } from './metrics.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { PodInfo } from './pod-info.ts';
 import { grown } from './typed-array.ts';
@@ -39,12 +40,15 @@ export interface AlgorithmOptions {
   readonly view: ClusterView;
   readonly plugins: readonly Plugin[];
   readonly random: Random;
+  /** Told how long the stages took; the time comes from `monotonic`, in milliseconds. */
+  readonly timing?: { readonly metrics: SchedulerMetrics; monotonic(): number };
   /** Share of nodes that must be found to fit before the best of them is taken; 0 adapts to the size of the cluster. */
   readonly percentageOfNodesToScore?: number;
 }
 
 const notLookedAt: Rejection = { plugin: '', reasons: [], unresolvable: true };
 const noPlans: readonly GlobalPlan[] = [];
+const untimed = { metrics: noMetrics, monotonic: () => 0 };
 
 /** Finds nodes for pods: filters, then scores. Synchronous: nothing changes while it decides. */
 export class SchedulingAlgorithm {
@@ -53,6 +57,7 @@ export class SchedulingAlgorithm {
   readonly #verdicts: LocalVerdictCache;
   readonly #random: Random;
   readonly #percentage: number;
+  readonly #timing: NonNullable<AlgorithmOptions['timing']>;
   /** Where in the order of nodes the next search begins, so that all have the same chance. */
   #start = 0;
   readonly #feasible: NodeInfo[] = [];
@@ -65,12 +70,15 @@ export class SchedulingAlgorithm {
     this.#verdicts = new LocalVerdictCache(options.plugins);
     this.#random = options.random;
     this.#percentage = options.percentageOfNodesToScore ?? 0;
+    this.#timing = options.timing ?? untimed;
   }
 
   schedule(pod: PodInfo): Decision {
     const { cache } = this.#view;
     const all = cache.nodes;
+    const start = this.#timing.monotonic();
     const planned = this.plan(pod);
+    this.#took('PreFilter', !isRejection(planned), start);
     if (isRejection(planned)) {
       return {
         diagnosis: {
@@ -150,6 +158,7 @@ export class SchedulingAlgorithm {
     absent: Rejection,
     restrictedBy: readonly string[],
   ): Decision {
+    const start = this.#timing.monotonic();
     const enough = feasibleNodesToFind(nodes.length, this.#percentage);
     const feasible = this.#feasible;
     feasible.length = 0;
@@ -169,6 +178,7 @@ export class SchedulingAlgorithm {
     }
     const evaluated = feasible.length + verdicts.size;
     this.#start = total === 0 ? 0 : (this.#start + evaluated) % total;
+    this.#took('Filter', feasible.length > 0, start);
     if (feasible.length > 0) {
       const node = feasible.length === 1 ? feasible[0]! : this.#best(plans, feasible);
       return { placement: { node, plans, evaluated, feasible: feasible.length } };
@@ -178,9 +188,15 @@ export class SchedulingAlgorithm {
     return { diagnosis: { total, pod: undefined, nodes: verdicts, absent, plugins }, plans };
   }
 
+  #took(point: ExtensionPoint, success: boolean, start: number): void {
+    this.#timing.metrics.extensionPoint(point, success, (this.#timing.monotonic() - start) / 1000);
+  }
+
   /** The node with the most points; one of them at random when several have. */
   #best(plans: PodPlans, nodes: readonly NodeInfo[]): NodeInfo {
+    const start = this.#timing.monotonic();
     const totals = this.#score(plans, nodes);
+    this.#took('Score', true, start);
     let most = -1;
     let ties = 0;
     for (let i = 0; i < nodes.length; i++) {
