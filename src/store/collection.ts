@@ -42,8 +42,8 @@ export interface CollectionSnapshot<T> {
   get(key: string): Entry<T> | undefined;
   /** Entries whose key starts with `prefix`, in key order, starting after `after` when given. */
   entries(prefix: string, after?: string): Iterable<Entry<T>>;
-  /** How many entries have the prefix. */
-  count(prefix: string): number;
+  /** How many entries have the prefix, and come after `after` when given. */
+  count(prefix: string, after?: string): number;
 }
 
 export type Write<T> =

@@ -56,8 +56,11 @@ export class TreeSnapshot<T> implements CollectionSnapshot<T> {
   entries(prefix: string, after?: string): Iterable<Entry<T>> {
     return { [Symbol.iterator]: () => new EntryIterator(this.#tree, prefix, after) };
   }
-  count(prefix: string): number {
-    return prefix === '' ? this.#tree.size : this.#tree.forRange(prefix, prefix + LAST, false);
+  count(prefix: string, after?: string): number {
+    if (prefix === '' && after === undefined) return this.#tree.size;
+    // No key lies between one and itself with a NUL.
+    const from = after !== undefined && after >= prefix ? `${after}\0` : prefix;
+    return this.#tree.forRange(from, prefix + LAST, false);
   }
 }
 

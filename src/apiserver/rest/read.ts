@@ -43,7 +43,7 @@ export interface ListResult {
   readonly remaining: number | undefined;
 }
 
-/** A list. Synchronous unless a revision is asked for that has not been reached. */
+/** A list. Synchronous unless it is long, or a revision is asked for that has not been reached. */
 export function list(endpoint: Endpoint, request: ApiRequest, clock: Clock): MaybePromise<ListResult> {
   const { options } = request;
   validateListOptions(options, false);
@@ -61,7 +61,7 @@ export function list(endpoint: Endpoint, request: ApiRequest, clock: Clock): May
     : waiting.then(() => first(endpoint, request, selection, version));
 }
 
-function first(endpoint: Endpoint, request: ApiRequest, selection: Selection, version: number): ListResult {
+function first(endpoint: Endpoint, request: ApiRequest, selection: Selection, version: number): MaybePromise<ListResult> {
   const { options } = request;
   // A limit with a resourceVersion and no match meant "exactly" before matches existed, and still does.
   const exact =
@@ -72,7 +72,7 @@ function first(endpoint: Endpoint, request: ApiRequest, selection: Selection, ve
   return page(endpoint, request, selection, snapshot, exact ? version : snapshot.revision, undefined);
 }
 
-function continued(endpoint: Endpoint, request: ApiRequest, selection: Selection): ListResult {
+function continued(endpoint: Endpoint, request: ApiRequest, selection: Selection): MaybePromise<ListResult> {
   const point = decodeContinue(request.options.continue ?? '');
   if (point.revision < 0) {
     const snapshot = endpoint.collection.snapshot();
@@ -83,6 +83,9 @@ function continued(endpoint: Endpoint, request: ApiRequest, selection: Selection
   return page(endpoint, request, selection, snapshot, point.revision, point.start);
 }
 
+/** Entries looked at between two turns of the loop. */
+const SCAN_STEP = 10_000;
+
 function page(
   endpoint: Endpoint,
   request: ApiRequest,
@@ -90,39 +93,83 @@ function page(
   snapshot: CollectionSnapshot<KubernetesObject>,
   revision: number,
   start: string | undefined,
-): ListResult {
-  const prefix = endpoint.keyPrefix(request.namespace);
-  const entries: Entry<KubernetesObject>[] = [];
-  if (selection.name !== undefined && (!endpoint.resource.namespaced || request.namespace !== '')) {
-    const entry = snapshot.get(prefix + selection.name);
-    if (entry !== undefined && selection.matches(entry)) entries.push(entry);
-    return { endpoint, entries, revision, continue: '', remaining: undefined };
-  }
-  const limit = request.options.limit ?? 0;
-  // The token's start is the last key given out and a NUL: the least string that is greater.
-  const after = start === undefined ? undefined : prefix + (start.endsWith('\0') ? start.slice(0, -1) : start);
-  const everything = selection.empty;
-  for (const entry of snapshot.entries(prefix, after)) {
-    if (!everything && !selection.matches(entry)) continue;
-    if (limit > 0 && entries.length === limit) {
-      const last = entries[limit - 1]!.key.slice(prefix.length);
-      const token = encodeContinue({ revision, start: `${last}\0` });
-      return {
-        endpoint,
-        entries,
-        revision,
-        continue: token,
-        remaining: everything ? remaining(snapshot, prefix, after) - limit : undefined,
-      };
-    }
-    entries.push(entry);
-  }
-  return { endpoint, entries, revision, continue: '', remaining: undefined };
+): MaybePromise<ListResult> {
+  const scan = new PageScan(endpoint, request, selection, snapshot, revision, start);
+  const done = scan.step();
+  return done ?? finishScan(scan, request.signal);
 }
 
-function remaining(snapshot: CollectionSnapshot<KubernetesObject>, prefix: string, after: string | undefined): number {
-  if (after === undefined) return snapshot.count(prefix);
-  let count = 0;
-  for (const _ of snapshot.entries(prefix, after)) count++;
-  return count;
+async function finishScan(scan: PageScan, signal: AbortSignal | undefined): Promise<ListResult> {
+  for (;;) {
+    await new Promise((resolve) => setImmediate(resolve));
+    signal?.throwIfAborted();
+    const done = scan.step();
+    if (done !== undefined) return done;
+  }
+}
+
+/** The search for the entries of one page, a part at a time: large collections must not stop everything else. */
+class PageScan {
+  readonly #endpoint: Endpoint;
+  readonly #selection: Selection;
+  readonly #snapshot: CollectionSnapshot<KubernetesObject>;
+  readonly #revision: number;
+  readonly #prefix: string;
+  readonly #after: string | undefined;
+  readonly #limit: number;
+  readonly #source: Iterator<Entry<KubernetesObject>>;
+  readonly #found: Entry<KubernetesObject>[] = [];
+
+  constructor(
+    endpoint: Endpoint,
+    request: ApiRequest,
+    selection: Selection,
+    snapshot: CollectionSnapshot<KubernetesObject>,
+    revision: number,
+    start: string | undefined,
+  ) {
+    this.#endpoint = endpoint;
+    this.#selection = selection;
+    this.#snapshot = snapshot;
+    this.#revision = revision;
+    this.#prefix = endpoint.keyPrefix(request.namespace);
+    // The token's start is the last key given out and a NUL: the least string that is greater.
+    this.#after = start === undefined ? undefined : this.#prefix + (start.endsWith('\0') ? start.slice(0, -1) : start);
+    this.#limit = request.options.limit ?? 0;
+    const { name } = selection;
+    const single = name !== undefined && (!endpoint.resource.namespaced || request.namespace !== '');
+    this.#source = single
+      ? one(snapshot.get(this.#prefix + name))
+      : snapshot.entries(this.#prefix, this.#after)[Symbol.iterator]();
+  }
+
+  /** Goes on for a while. The page when it is complete. */
+  step(): ListResult | undefined {
+    const everything = this.#selection.empty;
+    for (let i = 0; i < SCAN_STEP; i++) {
+      const { value, done } = this.#source.next();
+      if (done === true) return this.#page('', undefined);
+      if (!everything && !this.#selection.matches(value)) continue;
+      if (this.#limit > 0 && this.#found.length === this.#limit) return this.#partialPage();
+      this.#found.push(value);
+    }
+    return undefined;
+  }
+
+  #partialPage(): ListResult {
+    const last = this.#found[this.#limit - 1]!.key.slice(this.#prefix.length);
+    const token = encodeContinue({ revision: this.#revision, start: `${last}\0` });
+    // Who has the token will come for the rest of this.
+    this.#endpoint.collection.keep(this.#snapshot);
+    const remaining = this.#selection.empty ? this.#snapshot.count(this.#prefix, this.#after) - this.#limit : undefined;
+    return this.#page(token, remaining);
+  }
+
+  #page(token: string, remaining: number | undefined): ListResult {
+    return { endpoint: this.#endpoint, entries: this.#found, revision: this.#revision, continue: token, remaining };
+  }
+}
+
+function one<T>(value: T | undefined): Iterator<T> {
+  return (value === undefined ? [] : [value])[Symbol.iterator]();
 }
