@@ -24,7 +24,7 @@ export interface Answer {
 export interface Ask {
   readonly body?: unknown;
   readonly headers?: OutgoingHttpHeaders;
-  /** Who asks; `admin`, who may do everything, unless said. */
+  /** Who asks; `admin`, who may do everything, unless said. `root` is one of the masters. */
   readonly as?: string;
 }
 
@@ -57,7 +57,9 @@ export class TestServer {
           name: 'test',
           authenticate: ({ headers }) => {
             const name = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
-            return name === undefined ? undefined : { user: { name, groups: ['system:authenticated'] } };
+            return name === undefined
+              ? undefined
+              : { user: { name, groups: name === 'root' ? ['system:masters'] : ['system:authenticated'] } };
           },
         },
       ],

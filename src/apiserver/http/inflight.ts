@@ -18,11 +18,20 @@ export class Inflight {
     this.#limits = limits;
   }
 
-  /** Throws 429 when there are too many. Every return is followed by exactly one `leave`. */
-  enter(mutating: boolean): void {
+  /** Throws 429 when there are too many, but for the `privileged`. Every return is followed by exactly one `leave`. */
+  enter(mutating: boolean, privileged: boolean): void {
+    if (privileged) this.#count(mutating);
+    else this.#enter(mutating);
+  }
+
+  #enter(mutating: boolean): void {
     if (mutating ? this.mutating >= this.#limits.mutating : this.readOnly >= this.#limits.readOnly) {
       throw tooManyRequests('Too many requests, please try again later.', 1);
     }
+    this.#count(mutating);
+  }
+
+  #count(mutating: boolean): void {
     if (mutating) this.mutating++;
     else this.readOnly++;
   }

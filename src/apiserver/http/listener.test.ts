@@ -67,6 +67,7 @@ describe('the server', () => {
       });
       expect(answer.headers['retry-after']).toBe('1');
     }
+    expect((await api.get(maps, { as: 'root' })).code).toBe(200);
     // Watches are not counted.
     (await api.watch(`${maps}?watch=true`)).stop();
     door.open();

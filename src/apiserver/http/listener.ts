@@ -46,6 +46,8 @@ const HTTP2_WINDOW = 1024 * 1024;
 const HEADERS_TIMEOUT_MS = 32_000;
 /** Go's limit of a request's head. Selectors make long URLs. */
 const MAX_HEADER_BYTES = 1024 * 1024;
+/** Go's period of TCP probes. */
+const TCP_KEEP_ALIVE_MS = 15_000;
 /** How often Node looks for heads that take too long. */
 const CHECKING_INTERVAL_MS = 5_000;
 /** Idle connections are closed after this; above what load balancers and Go's client (90 s) keep. */
@@ -94,6 +96,7 @@ export function listen(options: ListenOptions, pipeline: Pipeline, clock: Clock)
     session.once('close', () => sessions.delete(session));
     session.on('error', () => session.destroy());
     certificates.set(session, peerFrom(session.socket as TLSSocket));
+    closeWhenIdle(session);
   });
 
   const tls = createTlsServer({
@@ -103,6 +106,9 @@ export function listen(options: ListenOptions, pipeline: Pipeline, clock: Clock)
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
     noDelay: true,
+    // A peer that vanished is found out: a watch might wait for it for half an hour.
+    keepAlive: true,
+    keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
   });
   tls.on('secureConnection', (socket) => {
     connections.add(socket);
@@ -125,6 +131,18 @@ export function listen(options: ListenOptions, pipeline: Pipeline, clock: Clock)
         close: (graceMs) => close(tls, http1, http2, sessions, connections, clock, graceMs),
       });
     });
+  });
+}
+
+/** Closes an HTTP/2 connection on which nothing has happened for a while and nothing is open. */
+function closeWhenIdle(session: ServerHttp2Session): void {
+  let streams = 0;
+  session.on('stream', (stream) => {
+    streams++;
+    stream.once('close', () => streams--);
+  });
+  session.setTimeout(KEEP_ALIVE_TIMEOUT_MS, () => {
+    if (streams === 0) session.close();
   });
 }
 
