@@ -39,11 +39,25 @@ export function readObject(body: Buffer, encoding: Encoding, type: BodyType | un
     case 'json':
       return parseJson(body, { duplicates });
     case 'yaml': {
+      const quick = body[0] === OPEN_BRACE ? readJsonAsYaml(body, duplicates) : undefined;
+      if (quick !== undefined) return quick;
       const parsed = parseYaml(body.toString('utf8'));
       return duplicates ? parsed : { value: parsed.value, duplicateFields: none };
     }
     case 'protobuf':
       return { value: readProtobuf(body, type), duplicateFields: none };
+  }
+}
+
+const OPEN_BRACE = 0x7b;
+
+/** JSON is YAML, and most of what comes as YAML is JSON. What is none, or has something to be told of, is for the slow reader. */
+function readJsonAsYaml(body: Buffer, duplicates: boolean): RequestBody | undefined {
+  try {
+    const parsed = parseJson(body, { duplicates });
+    return parsed.duplicateFields.length === 0 ? parsed : undefined;
+  } catch {
+    return undefined;
   }
 }
 
