@@ -29,12 +29,14 @@ const isObject = (value: unknown): value is JsonObject => typeof value === 'obje
 export interface RuleValidator {
   /**
    * What the rules say of an object, as the successor of `old` when there is one. With a correlation, rules of what has not changed only warn.
+   * `path` is where the object is, when that is not the root of one.
    */
   validate(
     object: unknown,
     old: unknown,
     correlation: Correlation | undefined,
     warn: (text: string) => void,
+    path?: string,
   ): readonly FieldError[];
 }
 
@@ -44,9 +46,9 @@ export function ruleValidator(schema: JSONSchemaProps, isRoot = true): RuleValid
   const node = compileNode(schema, schema, isRoot, declTypeOf(schema, isRoot));
   if (node === undefined) return undefined;
   return {
-    validate: (object, old, correlation, warn) => {
+    validate: (object, old, correlation, warn, path) => {
       const run = new Run(warn);
-      run.node(node, new FieldPath(), object, old, { current: correlation, parent: undefined });
+      run.node(node, new FieldPath(path), object, old, { current: correlation, parent: undefined });
       return run.errors;
     },
   };

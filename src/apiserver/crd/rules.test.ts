@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { validateDefinition, validateDefinitionUpdate } from '../../api/groups/apiextensions/definition-validation.ts';
+import type { FieldError } from '../../api/meta/field-error.ts';
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import type { JSONSchemaProps } from '../../api/types/apiextensions-v1.ts';
 import { createTestApi, refusal, type TestApi } from '../admission/test-support.ts';
@@ -150,5 +152,33 @@ describe('rules of custom resources', () => {
     expect(await refused([], { list: { type: 'array', maxItems: 3, items: item } })).toEqual([
       'spec.validation.openAPIV3Schema.properties[spec].properties[list].items.x-kubernetes-validations[0].rule: Invalid value: "self > oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema within spec.validation.openAPIV3Schema.properties[spec].properties[list]',
     ]);
+  });
+
+  it('may stay dear as long as the schema stays', async () => {
+    const list: JSONSchemaProps = { type: 'array', maxItems: 3000, items: { type: 'integer' } };
+    const dear = withRules([{ rule: 'self.list.all(x, self.list.all(y, x == y))' }], { list });
+    const at = 'spec.validation.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule';
+    const complaints = (errors: readonly FieldError[]): readonly string[] =>
+      errors.filter((error) => error.path.includes('openAPIV3Schema')).map((error) => error.path);
+    expect(complaints(validateDefinition(dear))).toEqual([at]);
+    const labelled = { ...dear, metadata: { ...dear.metadata, labels: { a: 'b' } } };
+    expect(complaints(validateDefinitionUpdate(labelled, dear))).toEqual([]);
+    const longer = withRules(dear.spec!.versions[0]!.schema!.openAPIV3Schema!.properties!['spec']!['x-kubernetes-validations']!, {
+      list: { ...list, maxItems: 3001 },
+    });
+    expect(complaints(validateDefinitionUpdate(longer, dear))).toEqual([at]);
+  });
+
+  it('hold for defaults', async () => {
+    const refused = (schema: JSONSchemaProps) => causes(api.create(crds, withRules([], { count: schema })));
+    const at = 'spec.validation.openAPIV3Schema.properties[spec].properties[count].default';
+    expect(
+      await refused({ type: 'integer', default: 3, 'x-kubernetes-validations': [{ rule: 'self > 4' }, { rule: 'self < 2' }] }),
+    ).toEqual([`${at}: Invalid value: 3: failed rule: self > 4`, `${at}: Invalid value: 3: failed rule: self < 2`]);
+    const grown: Rules = [{ rule: 'oldSelf.hasValue() || self > 4', optionalOldSelf: true }];
+    expect(await refused({ type: 'integer', default: 3, 'x-kubernetes-validations': grown })).toEqual([
+      `${at}: Invalid value: 3: failed rule: oldSelf.hasValue() || self > 4`,
+    ]);
+    await define([], { count: { type: 'integer', default: 5, 'x-kubernetes-validations': grown } });
   });
 });

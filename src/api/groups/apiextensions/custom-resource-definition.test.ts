@@ -52,12 +52,12 @@ describe('a new definition', () => {
       [
         'spec.group: Required value',
         'spec.scope: Required value',
-        'spec.versions: Invalid value: []: must have exactly one version marked as storage version',
+        'spec.versions: Invalid value: null: must have exactly one version marked as storage version',
         'spec.names.plural: Required value',
         'spec.names.singular: Required value',
         'spec.names.kind: Required value',
         'spec.names.listKind: Required value',
-        'status.storedVersions: Invalid value: []: must have at least one stored version',
+        'status.storedVersions: Invalid value: null: must have at least one stored version',
       ],
     ],
     [

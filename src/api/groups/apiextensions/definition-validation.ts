@@ -103,7 +103,9 @@ function partFaults(
   const { subresources, additionalPrinterColumns = [], selectableFields = [] } = version;
   const schema = schemaOf(version);
   const errors: FieldError[] = [];
-  if (parts.includes('schema') && schema !== undefined) errors.push(...schemaFaults(schema, schemaPath, withStatus, rules));
+  if (parts.includes('schema') && schema !== undefined) {
+    errors.push(...schemaFaults(schema, schemaPath, withStatus, rules, deepEqual(schema, schemaOf(old))));
+  }
   if (parts.includes('subresources')) errors.push(...subresourceFaults(subresources, `${path}.subresources`));
   if (parts.includes('additionalPrinterColumns')) {
     additionalPrinterColumns.forEach((item, i) => {
@@ -149,7 +151,11 @@ function specFaults(object: CustomResourceDefinition, old?: CustomResourceDefini
       ...partFaults(version, oldVersion(version.name), own, path, `${path}.schema.openAPIV3Schema`, hasStatus(version), rules),
     );
   });
-  errors.push(...versionListFaults(versions), ...missingNames(names), ...validateDefinitionNames(names, 'spec.names'));
+  errors.push(
+    ...versionListFaults(object.spec?.versions),
+    ...missingNames(names),
+    ...validateDefinitionNames(names, 'spec.names'),
+  );
   const [first] = versions;
   if (first !== undefined) {
     const before = oldVersion(first.name);
@@ -163,13 +169,14 @@ function specFaults(object: CustomResourceDefinition, old?: CustomResourceDefini
   return [...errors, ...conversionFaults(conversion, recognized)];
 }
 
-function versionListFaults(versions: readonly Version[]): readonly FieldError[] {
+function versionListFaults(given: readonly Version[] | undefined): readonly FieldError[] {
+  const versions = given ?? [];
   const errors: FieldError[] = [];
   if (new Set(versions.map((v) => v.name)).size !== versions.length) {
     errors.push(invalid('spec.versions', versions, 'must contain unique version names'));
   }
   if (versions.filter((v) => v.storage === true).length !== 1) {
-    errors.push(invalid('spec.versions', versions, 'must have exactly one version marked as storage version'));
+    errors.push(invalid('spec.versions', given, 'must have exactly one version marked as storage version'));
   }
   // The first version has a place of its own in the internal type.
   if (versions[0]?.name) errors.push(...labelFaults('spec.version', versions[0].name));
@@ -184,7 +191,7 @@ const missingNames = (names: CustomResourceDefinitionNames | undefined): readonl
 function storedVersionFaults(object: CustomResourceDefinition): readonly FieldError[] {
   const path = 'status.storedVersions';
   const stored = object.status?.storedVersions ?? [];
-  if (stored.length === 0) return [invalid(path, stored, 'must have at least one stored version')];
+  if (stored.length === 0) return [invalid(path, null, 'must have at least one stored version')];
   const versions = object.spec?.versions ?? [];
   const errors = versions
     .filter((v) => v.storage === true && !stored.includes(v.name))

@@ -1,9 +1,13 @@
+import { ruleValidator } from '../../custom-resource/rules.ts';
 import { valueValidator } from '../../custom-resource/value-validation.ts';
 import { type FieldError, invalid } from '../../meta/field-error.ts';
 import type { JSONSchemaProps } from '../../types/apiextensions-v1.ts';
 import { itemsOf, valuesOf } from './structural-schema.ts';
 
-/** What is wrong with the defaults in a structural schema: each is valid where it stands and, when `pruned`, without unknown fields. */
+/**
+ * What is wrong with the defaults in a structural schema: each is valid where it stands, by its rules too, and, when `pruned`, without
+ * unknown fields.
+ */
 export function defaultFaults(schema: JSONSchemaProps, path: string, pruned: boolean): readonly FieldError[] {
   const errors: FieldError[] = [];
   visit(schema, path, pruned, errors);
@@ -15,7 +19,8 @@ function visit(schema: JSONSchemaProps, path: string, pruned: boolean, errors: F
   if (value !== undefined && value !== null) {
     const at = `${path}.default`;
     if (pruned && hasUnknownFields(value, schema)) errors.push(invalid(at, value, 'must not have unknown fields'));
-    errors.push(...valueValidator(schema).validate(value, at));
+    const invalidValue = valueValidator(schema).validate(value, at);
+    errors.push(...(invalidValue.length > 0 ? invalidValue : ruleBreaches(schema, value, at)));
   }
   // Nothing within a map's values has defaults.
   const items = itemsOf(schema);
@@ -24,6 +29,16 @@ function visit(schema: JSONSchemaProps, path: string, pruned: boolean, errors: F
     visit(child, `${path}.properties[${name}]`, pruned, errors);
   }
 }
+
+/** The default has to hold as one that stays and, where rules look at an old value that need not be there, as one that comes. */
+function ruleBreaches(schema: JSONSchemaProps, value: unknown, at: string): readonly FieldError[] {
+  const rules = ruleValidator(schema, schema['x-kubernetes-embedded-resource'] === true);
+  if (rules === undefined) return [];
+  const staying = rules.validate(value, value, undefined, noWarnings, at);
+  return staying.length > 0 ? staying : rules.validate(value, undefined, undefined, noWarnings, at);
+}
+
+const noWarnings = (): void => undefined;
 
 const objectFields: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata']);
 

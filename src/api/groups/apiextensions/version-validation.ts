@@ -44,12 +44,16 @@ const besideStatus: ReadonlyMap<string, string> = new Map([
   ['x-kubernetes-validations', 'XValidations'],
 ]);
 
-/** Everything wrong with a schema; `path` is that of `openAPIV3Schema`. `withStatus`: there is a status subresource. */
+/**
+ * Everything wrong with a schema; `path` is that of `openAPIV3Schema`. `withStatus`: there is a status subresource. `unchanged`: it was
+ * accepted before as it is, and then single rules may cost what they want: another release may have priced them otherwise.
+ */
 export function schemaFaults(
   schema: JSONSchemaProps,
   path: string,
   withStatus: boolean,
   rules: SchemaRules,
+  unchanged: boolean,
 ): readonly FieldError[] {
   const errors: FieldError[] = [];
   if (withStatus) errors.push(...besideStatusFaults(schema, path));
@@ -61,7 +65,7 @@ export function schemaFaults(
   }
   errors.push(...openApiFaults(schema, path, rules));
   // Expressions are looked at when there is a schema to look at them with.
-  if (errors.length === 0 && unsupported === undefined) errors.push(...ruleFaults(schema, path));
+  if (errors.length === 0 && unsupported === undefined) errors.push(...ruleFaults(schema, path, unchanged));
   // Most of it has been said in other words by now.
   if (errors.length === 0 && unsupported !== undefined) errors.push(invalid(path, '', unsupported));
   return errors;
