@@ -5,6 +5,12 @@
 import type { Controller } from '../client/controller.ts';
 import { horizontalPodAutoscalerController } from './autoscaling/controller.ts';
 import type { MetricsClient } from './autoscaling/metrics-client.ts';
+import {
+  certificateApprovingController,
+  certificateCleanerController,
+  certificateSigningController,
+} from './certificates/controllers.ts';
+import type { SigningAuthority } from './certificates/sign.ts';
 import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
 import { cronJobController } from './cron-job/controller.ts';
 import { daemonSetController } from './daemon-set/controller.ts';
@@ -39,11 +45,13 @@ export interface ControllersOptions {
   readonly nodeIpam?: NodeIpamOptions;
   /** Where the autoscaler gets its numbers; the cluster's metrics APIs when left out. */
   readonly metrics?: MetricsClient;
+  /** Signs certificates that were requested and approved; nothing is signed when left out. */
+  readonly signing?: SigningAuthority;
 }
 
 /** All controllers, ready to be given to `runControllers`. */
 export function controllers(options: ControllersOptions = {}): readonly Controller[] {
-  const { rootCa, namespaceDeletionGraceMs, nodeIpam, metrics } = options;
+  const { rootCa, namespaceDeletionGraceMs, nodeIpam, metrics, signing } = options;
   return [
     namespaceController(namespaceDeletionGraceMs === undefined ? {} : { deletionGraceMs: namespaceDeletionGraceMs }),
     serviceAccountController(),
@@ -62,6 +70,9 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     claimProtectionController(),
     volumeProtectionController(),
     clusterRoleAggregationController(),
+    certificateApprovingController(),
+    ...(signing === undefined ? [] : [certificateSigningController(signing)]),
+    certificateCleanerController(),
     nodeTtlController(),
     endpointsController(),
     endpointSliceController(),

@@ -286,7 +286,8 @@ class Autoscaler {
     if (best === undefined || (failure !== undefined && best.replicas < currentReplicas)) {
       const first = failure?.message ?? 'there are no metrics';
       inactive(failure?.reason ?? 'InvalidMetricSourceType', `the HPA was unable to compute the replica count: ${first}`);
-      throw new Error(`invalid metrics (${failed} invalid out of ${specs.length}), first error is: ${first}`);
+      const summary = failure?.summary ?? first;
+      throw new Error(`invalid metrics (${failed} invalid out of ${specs.length}), first error is: ${summary}`);
     }
     const text = `the HPA was able to successfully calculate a replica count from ${best.name}`;
     conditions.set('ScalingActive', 'True', 'ValidMetricFound', text);

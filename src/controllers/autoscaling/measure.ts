@@ -12,12 +12,14 @@ export interface Measurement {
   readonly status: MetricStatus;
 }
 
-/** A metric could not be had, or not be made use of. `reason` is that of the condition and the event. */
+/** A metric could not be had, or not be made use of. `reason` is that of the condition and the event, `summary` what the whole look failed of. */
 export class MetricError extends Error {
   readonly reason: string;
-  constructor(reason: string, message: string) {
+  readonly summary: string;
+  constructor(reason: string, message: string, subject = '') {
     super(message);
     this.reason = reason;
+    this.summary = subject === '' ? message : `failed to get ${subject} metric value: ${message}`;
   }
 }
 
@@ -44,6 +46,19 @@ const failures: Readonly<Record<string, string>> = {
   External: 'FailedGetExternalMetric',
 };
 
+function subjectOf(spec: MetricSpec): string {
+  switch (spec.type) {
+    case 'Resource':
+      return `${spec.resource?.name} resource`;
+    case 'ContainerResource':
+      return `${spec.containerResource?.name} container`;
+    case 'External':
+      return `${spec.external?.metric.name} external`;
+    default:
+      return spec.type.toLowerCase();
+  }
+}
+
 /** The replicas that one metric asks for. Throws a MetricError. */
 export async function measure(spec: MetricSpec, context: MeasureContext): Promise<Measurement> {
   const reason = failures[spec.type];
@@ -63,7 +78,7 @@ export async function measure(spec: MetricSpec, context: MeasureContext): Promis
         return await measureExternal(spec, context);
     }
   } catch (err) {
-    throw new MetricError(reason, messageOf(err));
+    throw new MetricError(reason, messageOf(err), subjectOf(spec));
   }
 }
 

@@ -3,6 +3,7 @@ import type { KubernetesObject, LabelSelector } from '../../api/meta/object.ts';
 import { milliValue } from '../../api/meta/quantity.ts';
 import { parseTime } from '../../api/meta/time.ts';
 import type { Client, ResourceRef } from '../../client/contract.ts';
+import { messageOf } from '../workload/pod-control.ts';
 
 /** What one pod was measured at. */
 export interface PodMetric {
@@ -70,11 +71,19 @@ const DEFAULT_WINDOW_MS = 60_000;
 
 /** The metrics APIs of the cluster, through the API server. */
 export function clusterMetrics(client: Client): MetricsClient {
-  const values = async (path: string, signal: AbortSignal): Promise<MetricValueList['items']> =>
-    ((await client.raw(path, signal)) as MetricValueList).items;
+  const fetching = async <T>(api: string, get: Promise<T>): Promise<T> => {
+    try {
+      return await get;
+    } catch (err) {
+      throw new Error(`unable to fetch metrics from ${api} metrics API: ${messageOf(err)}`, { cause: err });
+    }
+  };
+  const values = async (api: string, path: string, signal: AbortSignal): Promise<MetricValueList['items']> =>
+    ((await fetching(api, client.raw(path, signal))) as MetricValueList).items;
   return {
     async resource(name, namespace, podSelector, container, signal) {
-      const { items } = await client.resource(podMetrics).list(namespace, { labelSelector: podSelector, signal });
+      const listing = client.resource(podMetrics).list(namespace, { labelSelector: podSelector, signal });
+      const { items } = await fetching('resource', listing);
       const metrics = new Map<string, PodMetric>();
       for (const { metadata, timestamp, window, containers = [] } of items) {
         const usages = containers
@@ -90,7 +99,11 @@ export function clusterMetrics(client: Client): MetricsClient {
     },
     async pods(metric, podSelector, { namespace, selector, signal }) {
       const query = new URLSearchParams({ labelSelector: podSelector, ...metricSelector('metricLabelSelector', selector) });
-      const items = await values(`${CUSTOM}/namespaces/${namespace}/pods/*/${encodeURIComponent(metric)}?${query}`, signal);
+      const items = await values(
+        'custom',
+        `${CUSTOM}/namespaces/${namespace}/pods/*/${encodeURIComponent(metric)}?${query}`,
+        signal,
+      );
       if (items.length === 0) throw new Error('no metrics returned from custom metrics API');
       return new Map(
         items.map(({ describedObject, timestamp, windowSeconds, value }) => [
@@ -106,14 +119,22 @@ export function clusterMetrics(client: Client): MetricsClient {
     async object(metric, plural, name, { namespace, selector, signal }) {
       const query = new URLSearchParams(metricSelector('metricLabelSelector', selector));
       const place = plural.startsWith('namespaces') ? '' : `/${plural}/${encodeURIComponent(name)}`;
-      const items = await values(`${CUSTOM}/namespaces/${namespace}${place}/${encodeURIComponent(metric)}?${query}`, signal);
+      const items = await values(
+        'custom',
+        `${CUSTOM}/namespaces/${namespace}${place}/${encodeURIComponent(metric)}?${query}`,
+        signal,
+      );
       const [first] = items;
       if (first === undefined) throw new Error('no metrics returned from custom metrics API');
       return milliValue(first.value);
     },
     async external(metric, { namespace, selector, signal }) {
       const query = new URLSearchParams(metricSelector('labelSelector', selector));
-      const items = await values(`${EXTERNAL}/namespaces/${namespace}/${encodeURIComponent(metric)}?${query}`, signal);
+      const items = await values(
+        'external',
+        `${EXTERNAL}/namespaces/${namespace}/${encodeURIComponent(metric)}?${query}`,
+        signal,
+      );
       if (items.length === 0) throw new Error('no metrics returned from external metrics API');
       return items.map(({ value }) => milliValue(value));
     },

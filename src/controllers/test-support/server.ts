@@ -1,7 +1,8 @@
 import { builtinResources } from '../../api/groups/index.ts';
 import { type KubernetesObject, objectKey, splitKey } from '../../api/meta/object.ts';
 import type { ApiRequest } from '../../api/request.ts';
-import { type ApiServer, createApiServer, loopbackUser } from '../../apiserver/index.ts';
+import { type ApiServer, type Authorizer, createApiServer, loopbackUser } from '../../apiserver/index.ts';
+import { accessReviews } from '../../apiserver/reviews/access-reviews.ts';
 import { createClient } from '../../client/client.ts';
 import type { Client, ResourceRef, Transport } from '../../client/contract.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
@@ -43,11 +44,13 @@ export async function createServerFixture(): Promise<ServerFixture> {
   const clock = new VirtualClock();
   const random = new SeededRandom(1);
   const store = createMemoryStore({ clock, logger: silentLogger });
+  const authorizer: Authorizer = { authorize: () => ({ decision: 'allow' }) };
   const server = await createApiServer({
     store,
     resources: builtinResources,
+    virtualResources: accessReviews(authorizer),
     authenticators: [],
-    authorizer: { authorize: () => ({ decision: 'allow' }) },
+    authorizer,
     admission: [],
     clock,
     random,
