@@ -1,8 +1,9 @@
 // Bundles the command and everything behind it into dist/. Lazy imports stay separate files, so that a command loads only what it runs.
-import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { readDescriptions } from './descriptions.mjs';
 
 /**
  * An ES module's import of node:http makes Node evaluate every export of it, and with them its whole fetch client: tens of milliseconds at each
@@ -49,5 +50,6 @@ await build({
   banner: { js: "import{createRequire as __k8tsRequire}from'node:module';const require=__k8tsRequire(import.meta.url);" },
   logLevel: 'warning',
 });
+writeFileSync(join(outdir, 'descriptions.json'), JSON.stringify(readDescriptions(root)));
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 renameSync(outdir, join(root, 'dist'));

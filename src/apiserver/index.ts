@@ -38,7 +38,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   server.addSubresourceHandler(podEviction(server.registry));
   const version = { ...defaultVersion(), ...options.version };
   addDiscovery(server, [{ clientCIDR: '0.0.0.0/0', serverAddress: options.advertiseAddress ?? '' }]);
-  addOpenApi(server, version.gitVersion);
+  addOpenApi(server, version.gitVersion, options.descriptions);
   const storage = {
     name: 'etcd',
     // Rejects when the store cannot be read.

@@ -3,6 +3,7 @@ import type { KubernetesObject, WatchEvent } from '../api/meta/object.ts';
 import { genericNotFound } from '../api/meta/status.ts';
 import type { ApiRequest, ApiResponse, RequestHandler, UserInfo } from '../api/request.ts';
 import type { Resource } from '../api/resource.ts';
+import type { Descriptions } from '../api/schema/openapi.ts';
 import type { Store } from '../store/contract.ts';
 import { openCollection } from '../store/memory-collection.ts';
 import type { Clock } from '../util/clock.ts';
@@ -59,6 +60,8 @@ export interface ApiServerOptions {
   readonly nodePortRange?: PortRange;
   /** Where legacy discovery tells clients to go, `host:port`. */
   readonly advertiseAddress?: string;
+  /** What types and fields mean, for OpenAPI: asked for when a document is made, and best not kept. */
+  readonly descriptions?: () => Descriptions | undefined;
   /** What the server calls itself in `/version`. */
   readonly version?: Readonly<Record<string, string>>;
 }

@@ -30,6 +30,7 @@ import type { Logger } from '../util/logger.ts';
 import type { Random } from '../util/random.ts';
 import type { ClusterConfig } from './config.ts';
 import type { ComponentStatus } from './control.ts';
+import { loadDescriptions } from './descriptions.ts';
 import { publishApiServer } from './kubernetes-service.ts';
 import { UserError } from './layout.ts';
 import type { ClusterPki } from './pki.ts';
@@ -94,6 +95,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     admission: defaultAdmission({ authorizer }),
     fieldManager: fields,
     serviceCidrs: [config.serviceCidr],
+    descriptions: loadDescriptions,
     clock,
     random,
     logger: logger.child({ component: 'apiserver' }),

@@ -11,6 +11,12 @@ export interface OpenApiRoot {
   readonly kinds?: readonly GroupVersionKind[];
 }
 
+/** What types and fields mean, by the names of OpenAPI. Undefined where nothing is known. */
+export interface Descriptions {
+  type(name: string): string | undefined;
+  field(type: string, field: string): string | undefined;
+}
+
 type Json = Readonly<Record<string, unknown>>;
 
 /** The name of a definition: built-ins have theirs already; a Go path (`k8s.io/api/core/v1.Pod`) becomes `io.k8s.api.core.v1.Pod`. */
@@ -30,8 +36,12 @@ export const definitionRef = (name: string, version: OpenApiVersion): string => 
  * The definitions of the roots and of everything they refer to, by name, sorted as upstream's documents are. OpenAPI v2 has no
  * defaults and no alternatives, as upstream prunes them there.
  */
-export function openApiDefinitions(roots: readonly OpenApiRoot[], version: OpenApiVersion): Readonly<Record<string, Json>> {
-  const emitter = new Emitter(version);
+export function openApiDefinitions(
+  roots: readonly OpenApiRoot[],
+  version: OpenApiVersion,
+  descriptions?: Descriptions,
+): Readonly<Record<string, Json>> {
+  const emitter = new Emitter(version, descriptions);
   for (const root of roots) emitter.root(root);
   return Object.fromEntries([...emitter.finish()].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -85,8 +95,11 @@ class Emitter {
   readonly #open: ObjectSchema[] = [];
   readonly #seen = new Set<string>();
 
-  constructor(version: OpenApiVersion) {
+  readonly #descriptions: Descriptions | undefined;
+
+  constructor(version: OpenApiVersion, descriptions: Descriptions | undefined) {
     this.#version = version;
+    this.#descriptions = descriptions;
   }
 
   root(root: OpenApiRoot): void {
@@ -121,10 +134,12 @@ class Emitter {
       return schema.published(this.#version);
     }
     const names = [...schema.fields.keys()].sort();
-    const properties = Object.fromEntries(names.map((name) => [name, this.#property(schema.fields.get(name)!)]));
+    const properties = Object.fromEntries(
+      names.map((name) => [name, this.#describedProperty(schema.name, schema.fields.get(name)!)]),
+    );
     const required = [...schema.fields.values()].filter((f) => f.required).map((f) => f.name);
     return {
-      ...describe(schema),
+      ...this.#describedType(schema),
       ...(names.length === 0 ? {} : { properties }),
       ...(required.length === 0 ? {} : { required }),
       type: 'object',
@@ -133,6 +148,17 @@ class Emitter {
       ...(schema.embedded === true ? { 'x-kubernetes-embedded-resource': true } : {}),
       ...nullable(schema),
     };
+  }
+
+  #describedType(schema: ObjectSchema): Json {
+    const known = schema.name === undefined ? undefined : this.#descriptions?.type(schema.name);
+    return known === undefined ? describe(schema) : { description: known };
+  }
+
+  #describedProperty(type: string | undefined, field: Field): Json {
+    const property = this.#property(field);
+    const known = type === undefined ? undefined : this.#descriptions?.field(type, field.name);
+    return known === undefined ? property : { description: known, ...property };
   }
 
   #property(field: Field): Json {

@@ -3,7 +3,13 @@ import { apiVersionOf, type GroupVersionKind } from '../../api/meta/object.ts';
 import { genericNotFound } from '../../api/meta/status.ts';
 import type { Resource } from '../../api/resource.ts';
 import { builtinSchema, hasBuiltinSchema } from '../../api/schema/builtin.ts';
-import { definitionRef, type OpenApiRoot, type OpenApiVersion, openApiDefinitions } from '../../api/schema/openapi.ts';
+import {
+  type Descriptions,
+  definitionRef,
+  type OpenApiRoot,
+  type OpenApiVersion,
+  openApiDefinitions,
+} from '../../api/schema/openapi.ts';
 import type { ObjectSchema } from '../../api/schema/schema.ts';
 import { encodeOpenApiV2 } from '../../api/wire/openapi-v2-protobuf.ts';
 import type { VirtualResource } from '../contract.ts';
@@ -35,7 +41,7 @@ interface Served {
 }
 
 /** Serves `/openapi/v2` and `/openapi/v3`. Documents are made when first asked for and kept until what is served changes. */
-export function addOpenApi(server: ApiServer, gitVersion: string): void {
+export function addOpenApi(server: ApiServer, gitVersion: string, descriptions?: () => Descriptions | undefined): void {
   const answers = new Map<string, RouteAnswer>();
   // Custom types may change while built-in ones cannot: their documents' hashes must not outlive this process.
   const nonce = randomUUID();
@@ -48,7 +54,7 @@ export function addOpenApi(server: ApiServer, gitVersion: string): void {
   server.addRoute('/openapi/v2', (request) => {
     const wantsProtobuf = (request.headers.accept ?? '').includes('com.github.proto-openapi.spec.v2');
     const answer = cached(wantsProtobuf ? 'v2 protobuf' : 'v2', () => {
-      const document = v2Document(servedBy(server), gitVersion);
+      const document = v2Document(servedBy(server), gitVersion, descriptions?.());
       return wantsProtobuf
         ? tagged(Buffer.from(encodeOpenApiV2(document)), V2_PROTOBUF)
         : tagged(Buffer.from(JSON.stringify(document)), 'application/json');
@@ -91,7 +97,7 @@ export function addOpenApi(server: ApiServer, gitVersion: string): void {
       };
     }
     const answer = cached(`v3 ${path}`, () => ({
-      ...tagged(Buffer.from(JSON.stringify(v3Document(served, gitVersion))), 'application/json'),
+      ...tagged(Buffer.from(JSON.stringify(v3Document(served, gitVersion, descriptions?.()))), 'application/json'),
     }));
     const headers = { ...answer.headers, etag: `"${hash}"`, ...(asked === hash ? { 'cache-control': IMMUTABLE } : {}) };
     return conditional(request, { ...answer, headers });
@@ -224,13 +230,13 @@ const tagOf = (o: Operation): string => {
 
 const produced = ['application/json', 'application/yaml'];
 
-function v2Document(all: readonly Served[], gitVersion: string): Json {
+function v2Document(all: readonly Served[], gitVersion: string, descriptions: Descriptions | undefined): Json {
   const { roots, lists } = rootsOf(all, 'v2');
   return {
     swagger: '2.0',
     info: { title: 'Kubernetes', version: gitVersion },
     paths: byPath(all.flatMap(operationsOf), v2Operation),
-    definitions: { ...openApiDefinitions(roots, 'v2'), ...lists, [`${META}.Patch`]: patchSchema },
+    definitions: { ...openApiDefinitions(roots, 'v2', descriptions), ...lists, [`${META}.Patch`]: patchSchema },
     securityDefinitions: {
       BearerToken: { description: 'Bearer Token authentication', type: 'apiKey', name: 'authorization', in: 'header' },
     },
@@ -267,14 +273,14 @@ function v2Operation(o: Operation): Json {
 
 const describe = (code: number): string => (code === 201 ? 'Created' : code === 202 ? 'Accepted' : 'OK');
 
-function v3Document(served: Served, gitVersion: string): Json {
+function v3Document(served: Served, gitVersion: string, descriptions: Descriptions | undefined): Json {
   const { roots, lists } = rootsOf([served], 'v3');
   return {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: gitVersion },
     paths: byPath(operationsOf(served), v3Operation),
     components: {
-      schemas: { ...openApiDefinitions(roots, 'v3'), ...lists, [`${META}.Patch`]: patchSchema },
+      schemas: { ...openApiDefinitions(roots, 'v3', descriptions), ...lists, [`${META}.Patch`]: patchSchema },
       securitySchemes: {
         BearerToken: { type: 'apiKey', description: 'Bearer Token authentication', name: 'authorization', in: 'header' },
       },

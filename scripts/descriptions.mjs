@@ -1,0 +1,31 @@
+// What the API's types and fields mean, for `kubectl explain` and OpenAPI: taken at build time from the comments of the generated models of
+// @kubernetes/client-node, which are those of Kubernetes' own documents. Gives { class name: [description, { field: description }] }.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The text of a comment: its lines without their stars. */
+function textOf(comment) {
+  return comment
+    .split('\n')
+    .map((line) => line.replace(/^\s*\*? ?/, '').trimEnd())
+    .join('\n')
+    .trim()
+    .replaceAll('\\"', '"');
+}
+
+/** Reads every model in a folder of client-node. */
+export function readDescriptions(root) {
+  const folder = join(root, 'node_modules/@kubernetes/client-node/dist/gen/models');
+  const out = {};
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.d.ts'))) {
+    const text = readFileSync(join(folder, file), 'utf8');
+    const type = /(?:\/\*\*\n([^/]*?)\*\/\n)?export declare class (\w+) \{/.exec(text);
+    if (type === null) continue;
+    const fields = {};
+    const body = text.slice(type.index + type[0].length);
+    for (const [, comment, name] of body.matchAll(/\/\*\*\n((?:(?!\*\/)[\s\S])*?)\*\/\s*'(\w+)'\??:/g))
+      fields[name] = textOf(comment);
+    out[type[2]] = [textOf(type[1] ?? ''), fields];
+  }
+  return out;
+}
