@@ -67,6 +67,7 @@ export function addOpenApi(server: ApiServer, gitVersion: string, descriptions?:
       const custom = served.resources.some((r) => r.schema.kind !== 'object' || r.schema.name === undefined);
       const content = [
         gitVersion,
+        descriptions === undefined ? '' : 'described',
         ...served.resources.map((r) => `${r.plural} ${Object.keys(r.subresources).join()} ${r.verbs.join()}`),
         ...served.virtuals.map((v) => v.plural),
         ...(custom ? [nonce, String(server.registry.generation)] : []),
