@@ -61,6 +61,8 @@ export interface Subresource<T extends KubernetesObject = KubernetesObject> {
 /** How `scale` reads and writes its parent. */
 export interface ScaleMapping<T extends KubernetesObject = KubernetesObject> {
   specReplicas(object: T): number;
+  /** Where the wanted number should be when the object has none; only custom resources can be without. */
+  missingReplicas?(object: T): string | undefined;
   withReplicas(object: T, replicas: number): T;
   statusReplicas(object: T): number;
   /** The selector as a string, for status.selector. */

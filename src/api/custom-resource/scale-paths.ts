@@ -35,6 +35,7 @@ export function scaleMapping(scale: CustomResourceSubresourceScale): ScaleMappin
   const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
   return {
     specReplicas: (object) => number(read(object, spec)),
+    missingReplicas: (object) => (read(object, spec) === undefined ? scale.specReplicasPath : undefined),
     statusReplicas: (object) => number(read(object, status)),
     selector: (object) => {
       const text = selector === undefined ? undefined : read(object, selector);

@@ -175,6 +175,20 @@ describe('a custom resource', () => {
     const scaled = await api.patch('widgets/scale', 'x', 'a', { spec: { replicas: 7 } });
     expect(scaled).toMatchObject({ kind: 'Scale', spec: { replicas: 7 }, status: { replicas: 2 } });
     expect(api.get<Custom>('widgets', 'x', 'a')?.spec).toMatchObject({ size: 7 });
+    await api.create('widgets', widget('unsized', { name: 'b' }));
+    const at = {
+      group: 'example.com',
+      version: 'v1',
+      resource: 'widgets',
+      subresource: 'scale',
+      namespace: 'x',
+      name: 'unsized',
+    };
+    const shown = await refusal(api.server.handle({ ...at, verb: 'get', options: {} }, loopbackUser));
+    expect(shown.message).toBe('Internal error occurred: the spec replicas field ".spec.size" does not exist');
+    const empty = await refusal(api.patch('widgets/scale', 'x', 'unsized', { metadata: { labels: { a: 'b' } } }));
+    expect(empty.message).toBe('the spec replicas field ".spec.size" cannot be empty');
+    expect(await api.patch('widgets/scale', 'x', 'unsized', { spec: { replicas: 2 } })).toMatchObject({ spec: { replicas: 2 } });
   });
 
   it('may keep what was valid once (KEP-4008)', async () => {

@@ -1,6 +1,6 @@
 import { invalid } from '../../api/meta/field-error.ts';
 import type { KubernetesObject } from '../../api/meta/object.ts';
-import { badRequest, invalidObject, notFound } from '../../api/meta/status.ts';
+import { badRequest, internalStatus, invalidObject, notFound } from '../../api/meta/status.ts';
 import { patchTypes } from '../../api/request.ts';
 import type { ScaleMapping } from '../../api/resource.ts';
 import { builtinSchema } from '../../api/schema/builtin.ts';
@@ -27,7 +27,10 @@ export async function scale(scope: Scope, mapping: ScaleMapping): Promise<RestRe
   if (request.verb === 'get') {
     const entry = endpoint.collection.get(scope.key);
     if (entry === undefined) throw notFound(endpoint.subject, request.name);
-    return scaleResult(200, mapping, endpoint.object(entry));
+    const object = endpoint.object(entry);
+    const missing = mapping.missingReplicas?.(object);
+    if (missing !== undefined) throw internalStatus(`the spec replicas field ${JSON.stringify(missing)} does not exist`);
+    return scaleResult(200, mapping, object);
   }
   validateWriteOptions(request);
   const result = await replace(scope, {
@@ -61,8 +64,13 @@ function desired(scope: Scope, mapping: ScaleMapping): Replacement['next'] {
   }
   checkPatchType(scope, [patchTypes.json, patchTypes.merge, patchTypes.strategic]);
   return (live) => {
-    const current = toScale(mapping, live as KubernetesObject);
-    return withScale(mapping, live as KubernetesObject, applyPatch(scope, current, scaleType), false);
+    const shown = toScale(mapping, live as KubernetesObject);
+    const missing = mapping.missingReplicas?.(live as KubernetesObject);
+    const patched = applyPatch(scope, missing === undefined ? shown : { ...shown, spec: {} }, scaleType) as Scale;
+    if (missing !== undefined && patched.spec?.replicas === undefined) {
+      throw badRequest(`the spec replicas field ${JSON.stringify(missing)} cannot be empty`);
+    }
+    return withScale(mapping, live as KubernetesObject, patched, false);
   };
 }
 
