@@ -8,6 +8,7 @@ import { startReconciler } from '../../client/controller-runner.ts';
 import { endpointSlices, nodes, pods, services } from '../../client/resource-refs.ts';
 import { namespaceIsGoing } from '../service-account.ts';
 import { messageOf } from '../workload/pod-control.ts';
+import { Pacer } from './pacer.ts';
 import { CONTROLLER_NAME, MANAGED_BY, planEndpointSlices, SERVICE_NAME, type SlicePlan } from './plan.ts';
 import { indexServicePods, podsOfService, servicesOfPod, servicesToUpdate } from './service-pods.ts';
 import { SliceTracker } from './slice-tracker.ts';
@@ -48,6 +49,7 @@ class SliceShell {
   readonly #times = new TriggerTimes();
   /** Services that could not be looked at because our own writes had not been seen. */
   readonly #waiting = new Set<string>();
+  readonly #pacer: Pacer;
   #queue!: WorkQueue;
 
   constructor(context: ControllerContext, signal: AbortSignal) {
@@ -59,6 +61,7 @@ class SliceShell {
     this.#slices = context.informers.informer(endpointSlices);
     this.#client = context.client.resource(endpointSlices);
     this.#recorder = context.recorder('endpoint-slice-controller');
+    this.#pacer = new Pacer(context.clock);
   }
 
   start(): void {
@@ -70,12 +73,12 @@ class SliceShell {
         name: 'endpoint_slice',
         workers: WORKERS,
         informers: [this.#services, this.#pods, this.#nodes, this.#slices] as readonly Informer<KubernetesObject>[],
-        reconcile: (key) => this.#reconcile(key),
+        reconcile: (key) => this.#pacer.run(key, (k) => this.#reconcile(k)),
         maxRetries: MAX_RETRIES,
       },
       this.#signal,
     );
-    const add = (key: string): void => this.#queue.add(key);
+    const add = (key: string): void => this.#pacer.wake(this.#queue, key);
     this.#services.addHandler({
       onAdd: (service) => add(objectKey(service)),
       onUpdate: (service) => add(objectKey(service)),
@@ -109,6 +112,7 @@ class SliceShell {
       this.#tracker.forget(key);
       this.#times.forget(key);
       this.#waiting.delete(key);
+      this.#pacer.forget(key);
       return;
     }
     // Without a selector its endpoints are somebody else's business.

@@ -60,10 +60,13 @@ export function endpointOf(pod: Pod, node: Node | undefined, service: Service, t
   };
 }
 
+/** IPv4 as it is nearly always written; then nothing has to be parsed. */
+export const plainIPv4 = /^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!$)|$)){4}$/;
+
 function addressesOf(pod: Pod, type: AddressType): readonly string[] {
   const addresses: string[] = [];
   for (const { ip = '' } of pod.status?.podIPs ?? []) {
-    const canonical = canonicalIP(ip);
+    const canonical = plainIPv4.test(ip) ? ip : canonicalIP(ip);
     if (canonical !== undefined && canonical.includes(':') === (type === 'IPv6')) addresses.push(canonical);
   }
   return addresses;
@@ -100,7 +103,8 @@ export function endpointPorts(service: Service, pod: Pod): readonly EndpointPort
 
 /** Equal for lists of the same ports, in whatever order. */
 export function portsKey(ports: readonly EndpointPort[] | undefined): string {
-  return (ports ?? [])
+  if (ports === undefined || ports.length === 0) return '';
+  return ports
     .map(({ name = '', port = -1, protocol = 'TCP', appProtocol }) => JSON.stringify([name, port, protocol, appProtocol]))
     .sort()
     .join(' ');
@@ -109,7 +113,8 @@ export function portsKey(ports: readonly EndpointPort[] | undefined): string {
 /** Which endpoint this is, whatever its condition: its addresses, hostname and pod. */
 export function endpointId(endpoint: Endpoint): string {
   const { addresses, hostname = '', targetRef } = endpoint;
-  return `${[...addresses].sort().join(',')} ${hostname} ${targetRef?.namespace ?? ''}/${targetRef?.name ?? ''}`;
+  const all = addresses.length === 1 ? addresses[0] : [...addresses].sort().join(',');
+  return `${all} ${hostname} ${targetRef?.namespace ?? ''}/${targetRef?.name ?? ''}`;
 }
 
 /** Whether two endpoints of one id say the same. Hints and the version of the pod do not count. */

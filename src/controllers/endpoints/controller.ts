@@ -5,6 +5,7 @@ import type { EventRecorder, Informer, WorkQueue } from '../../client/contract.t
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { startReconciler } from '../../client/controller-runner.ts';
 import { endpoints, pods, services } from '../../client/resource-refs.ts';
+import { Pacer } from '../endpoint-slice/pacer.ts';
 import { indexServicePods, podsOfService, servicesOfPod, servicesToUpdate } from '../endpoint-slice/service-pods.ts';
 import { TriggerTimes } from '../endpoint-slice/trigger-time.ts';
 import { namespaceIsGoing } from '../service-account.ts';
@@ -29,6 +30,7 @@ class EndpointsShell {
   readonly #endpoints: Informer<Endpoints>;
   readonly #recorder: EventRecorder;
   readonly #times = new TriggerTimes();
+  readonly #pacer: Pacer;
   #queue!: WorkQueue;
 
   constructor(context: ControllerContext, signal: AbortSignal) {
@@ -38,6 +40,7 @@ class EndpointsShell {
     this.#pods = context.informers.informer(pods);
     this.#endpoints = context.informers.informer(endpoints);
     this.#recorder = context.recorder('endpoint-controller');
+    this.#pacer = new Pacer(context.clock);
   }
 
   start(): void {
@@ -48,12 +51,12 @@ class EndpointsShell {
         name: 'endpoint',
         workers: WORKERS,
         informers: [this.#services, this.#pods, this.#endpoints] as readonly Informer<KubernetesObject>[],
-        reconcile: (key) => this.#reconcile(key),
+        reconcile: (key) => this.#pacer.run(key, (k) => this.#reconcile(k)),
         maxRetries: MAX_RETRIES,
       },
       this.#signal,
     );
-    const add = (key: string): void => this.#queue.add(key);
+    const add = (key: string): void => this.#pacer.wake(this.#queue, key);
     this.#services.addHandler({
       onAdd: (service) => add(objectKey(service)),
       onUpdate: (service) => add(objectKey(service)),
@@ -104,6 +107,7 @@ class EndpointsShell {
 
   async #deleteFor(key: string): Promise<void> {
     this.#times.forget(key);
+    this.#pacer.forget(key);
     if (this.#endpoints.get(key) === undefined) return;
     const { namespace, name } = splitKey(key);
     try {

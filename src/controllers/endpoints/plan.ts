@@ -1,6 +1,6 @@
 import { isIPv6 } from '../../api/groups/ip.ts';
 import type { EndpointAddress, EndpointPort, EndpointSubset, Endpoints, Pod, Service } from '../../api/types/core-v1.ts';
-import { belongsInEndpoints, findPort, isHeadless, setsHostname } from '../endpoint-slice/endpoint.ts';
+import { belongsInEndpoints, findPort, isHeadless, plainIPv4, setsHostname } from '../endpoint-slice/endpoint.ts';
 import { withTriggerTime } from '../endpoint-slice/trigger-time.ts';
 import { semanticallyEqual } from '../equality.ts';
 import { isReady } from '../workload/pod-state.ts';
@@ -102,5 +102,5 @@ function addressFor(service: Service, pod: Pod): string | undefined {
   let wants6: boolean;
   if (ipFamilies.length > 0) wants6 = ipFamilies[0] === 'IPv6';
   else wants6 = isHeadless(service) ? isIPv6(addresses[0] ?? '') : isIPv6(clusterIP);
-  return addresses.find((ip) => ip !== '' && isIPv6(ip) === wants6);
+  return addresses.find((ip) => ip !== '' && (plainIPv4.test(ip) ? !wants6 : isIPv6(ip) === wants6));
 }
