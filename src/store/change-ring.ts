@@ -3,8 +3,11 @@ import type { Change } from './collection.ts';
 /** Slots of an empty ring; it grows by doubling as needed, up to its bound. */
 const FIRST_SIZE = 64;
 
+/** Together the remembered values are at most about this many bytes: large objects must not make the ring a leak. */
+const MAX_BYTES = 64 * 1024 * 1024;
+
 /**
- * The newest changes of a collection in revision order, bounded in number and age. `start` is the revision from which on nothing is
+ * The newest changes of a collection in revision order, bounded in number, bytes and age. `start` is the revision from which on nothing is
  * missing: every later change is in here.
  */
 export class ChangeRing<T> {
@@ -12,6 +15,8 @@ export class ChangeRing<T> {
   readonly #maxAge: number;
   #changes: (Change<T> | undefined)[];
   #times: Float64Array;
+  #sizes: Float64Array;
+  #bytes = 0;
   #first = 0;
   #count = 0;
   #start: number;
@@ -24,6 +29,7 @@ export class ChangeRing<T> {
     const size = Math.min(FIRST_SIZE, maxSize);
     this.#changes = new Array<Change<T> | undefined>(size).fill(undefined);
     this.#times = new Float64Array(size);
+    this.#sizes = new Float64Array(size);
   }
 
   get start(): number {
@@ -34,8 +40,9 @@ export class ChangeRing<T> {
     return this.#count;
   }
 
-  push(change: Change<T>, now: number): void {
-    while (this.#count > 0 && this.#times[this.#first]! < now - this.#maxAge) this.#shift();
+  /** `bytes` is what the value takes in the store. The newest change is always kept. */
+  push(change: Change<T>, now: number, bytes: number): void {
+    while (this.#count > 0 && (this.#times[this.#first]! < now - this.#maxAge || this.#bytes + bytes > MAX_BYTES)) this.#shift();
     if (this.#count === this.#changes.length) {
       if (this.#count < this.#maxSize) this.#grow();
       else this.#shift();
@@ -43,6 +50,8 @@ export class ChangeRing<T> {
     const slot = (this.#first + this.#count) % this.#changes.length;
     this.#changes[slot] = change;
     this.#times[slot] = now;
+    this.#sizes[slot] = bytes;
+    this.#bytes += bytes;
     this.#count++;
   }
 
@@ -66,6 +75,7 @@ export class ChangeRing<T> {
   #shift(): void {
     this.#start = this.#changes[this.#first]!.revision;
     this.#changes[this.#first] = undefined;
+    this.#bytes -= this.#sizes[this.#first]!;
     this.#first = (this.#first + 1) % this.#changes.length;
     this.#count--;
   }
@@ -74,13 +84,16 @@ export class ChangeRing<T> {
     const size = Math.min(this.#changes.length * 2, this.#maxSize);
     const changes = new Array<Change<T> | undefined>(size).fill(undefined);
     const times = new Float64Array(size);
+    const sizes = new Float64Array(size);
     for (let i = 0; i < this.#count; i++) {
       const slot = (this.#first + i) % this.#changes.length;
       changes[i] = this.#changes[slot];
       times[i] = this.#times[slot]!;
+      sizes[i] = this.#sizes[slot]!;
     }
     this.#changes = changes;
     this.#times = times;
+    this.#sizes = sizes;
     this.#first = 0;
   }
 }

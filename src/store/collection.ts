@@ -12,7 +12,7 @@ export interface Codec<T> {
   decode(bytes: Uint8Array, revision: number): T;
   /** A frozen copy of `object` carrying `revision`. */
   withRevision(object: T, revision: number): T;
-  /** The wire JSON of a stored object, revision included. Called at most once per entry. */
+  /** The wire JSON of a stored object, revision included. Called once per entry, and again only for one that has been replaced. */
   wire(object: T): Uint8Array;
 }
 
@@ -22,7 +22,7 @@ export interface Entry<T> {
   readonly object: T;
   readonly revision: number;
   readonly createRevision: number;
-  /** Wire JSON bytes, made at the first use and kept. */
+  /** Wire JSON bytes, made at the first use and kept while the entry is the current one. */
   readonly bytes: Uint8Array;
 }
 

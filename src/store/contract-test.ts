@@ -342,6 +342,20 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
       await copy.close();
     });
 
+    it('tells what it holds, and that it is whole', async () => {
+      await put('/a/1', 'x');
+      await put('/a/1', 'xyz');
+      await put('/a/2', 'gone');
+      await put('/b/1', '1', { ttlSeconds: 3600 });
+      await store.commit([{ type: 'delete', key: '/a/2' }]);
+      const before = await store.check();
+      expect(before).toMatchObject({ revision: store.revision, keys: 2, bytes: 4, faults: [] });
+      await store.compact(store.revision);
+      const after = await store.check();
+      expect(after).toMatchObject({ compactedRevision: store.revision, keys: 2, bytes: 4, faults: [] });
+      if (after.history !== undefined) expect([before.history, after.history]).toEqual([5, 0]);
+    });
+
     it('finishes what was accepted when closed, and rejects what comes later', async () => {
       const accepted = put('/a/1', 'x');
       const closing = store.close();

@@ -34,6 +34,8 @@ export interface Store {
   compact(revision: number): Promise<void>;
   /** A consistent copy of all current values with their revisions, as a stream that `restore` takes into an empty store. */
   snapshot(): AsyncIterable<Uint8Array>;
+  /** Reads everything and tells what it found. The store may be in use meanwhile. */
+  check(): Promise<StoreCheck>;
   /** Rejects when the stream is damaged or this store is not empty. Nothing else may use the store meanwhile. */
   restore(source: AsyncIterable<Uint8Array>): Promise<void>;
   /** Finishes what was accepted and lets go of the files. Later calls reject. */
@@ -80,6 +82,22 @@ export type StoreOp =
 export interface StoreCommit {
   readonly revision: number;
 }
+
+/** What a store holds, and what is wrong with it. */
+export interface StoreCheck {
+  readonly revision: number;
+  readonly compactedRevision: number;
+  /** Living keys, and the bytes of their values. */
+  readonly keys: number;
+  readonly bytes: number;
+  /** Changes remembered beyond the living keys; undefined where it cannot be told. */
+  readonly history: number | undefined;
+  /** A sentence each; at most `MAX_FAULTS`. None: the store is whole. */
+  readonly faults: readonly string[];
+}
+
+/** Most faults that a check lists: a damaged store has more than anybody reads. */
+export const MAX_FAULTS = 100;
 
 export interface StoreEvent {
   readonly type: 'put' | 'delete';

@@ -29,6 +29,10 @@ export class LazyEntry<T> implements Entry<T> {
   get bytes(): Uint8Array {
     return (this.#bytes ??= this.#codec.wire(this.object));
   }
+  /** Lets the bytes go; they are made again when somebody asks. */
+  release(): void {
+    this.#bytes = undefined;
+  }
 }
 
 /** A snapshot over a tree that nobody changes any more. */

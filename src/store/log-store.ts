@@ -1,11 +1,13 @@
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
+import { checkEngine } from './check-engine.ts';
 import { faultOf } from './commit-fault.ts';
 import {
   CompactedError,
   MAX_COMMIT_OPS,
   PreconditionError,
   type Store,
+  type StoreCheck,
   type StoreCommit,
   type StoreEntry,
   type StoreEvent,
@@ -489,6 +491,13 @@ export class LogStore implements Store {
     } finally {
       this.#pins.delete(pin);
     }
+  }
+
+  check(): Promise<StoreCheck> {
+    return checkEngine(this.#engine, async () => {
+      await turn();
+      this.#assertOpen();
+    });
   }
 
   async restore(source: AsyncIterable<Uint8Array>): Promise<void> {

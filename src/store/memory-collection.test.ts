@@ -223,6 +223,21 @@ describe.each([
     expect(() => watch(revision - 1, [])).toThrow(CompactedError);
   });
 
+  it('remembers less when values are large', async () => {
+    const large = 'x'.repeat(8 * 1024 * 1024);
+    const first = await put('a', large);
+    for (let i = 0; i < 10; i++) await put('a', large + i);
+    expect(() => watch(first.revision, [])).toThrow(CompactedError);
+    watch(collection.revision - 1, []);
+  });
+
+  it('makes the bytes of what was replaced anew', async () => {
+    const old = await put('a', '1');
+    const before = Buffer.from(old.bytes).toString();
+    await put('a', '2');
+    expect(Buffer.from(old.bytes).toString()).toBe(before);
+  });
+
   it('stops delivering when the signal aborts, also in the middle of a change', async () => {
     const lines: string[] = [];
     const second = new AbortController();

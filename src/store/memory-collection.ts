@@ -301,8 +301,10 @@ class MemoryCollection<T> implements Collection<T> {
       this.#current = undefined;
       if (change.type === 'deleted') this.#tree.delete(event.key);
       else this.#tree.set(event.key, change.entry);
-      this.#ring.push(change, now);
+      this.#ring.push(change, now, event.value?.length ?? 0);
       this.#deliver(change);
+      // Who still asks for what has been replaced is rare, and can have its bytes made again.
+      if (change.previous instanceof LazyEntry) change.previous.release();
     }
     if (this.#waiters.length > 0) this.#wakeWaiters();
   }
