@@ -57,6 +57,26 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+/** Runs a command to its end, as it is. */
+export function runCommand(
+  command: string,
+  args: readonly string[],
+  options: { readonly input?: string; readonly timeoutMs?: number; readonly env?: NodeJS.ProcessEnv } = {},
+): Outcome {
+  const done: SpawnSyncReturns<string> = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, ...options.env },
+    timeout: options.timeoutMs ?? 60_000,
+    maxBuffer: 64 * 1024 * 1024,
+    ...(options.input === undefined ? { stdio: ['ignore', 'pipe', 'pipe'] } : { input: options.input }),
+  });
+  // A program need not read all of its input.
+  if (done.error !== undefined && (done.error as NodeJS.ErrnoException).code !== 'EPIPE')
+    throw new Error(`${command} ${args.join(' ')}: ${done.error.message}\n${done.stdout}\n${done.stderr}`);
+  return { code: done.status ?? -1, stdout: done.stdout, stderr: done.stderr };
+}
+
 /**
  * A machine of the test's own: a network namespace with an address and a default route, and a directory. Commands run inside it.
  * `remove` takes everything away again, also after a failure.
@@ -96,18 +116,10 @@ export class Machine {
     args: readonly string[],
     options: { readonly input?: string; readonly timeoutMs?: number; readonly env?: NodeJS.ProcessEnv } = {},
   ): Outcome {
-    const done: SpawnSyncReturns<string> = spawnSync('nsenter', [`--net=/run/netns/${this.netns}`, command, ...args], {
-      cwd: root,
-      encoding: 'utf8',
+    return runCommand('nsenter', [`--net=/run/netns/${this.netns}`, command, ...args], {
+      ...options,
       env: { ...this.#env, ...options.env },
-      timeout: options.timeoutMs ?? 60_000,
-      maxBuffer: 64 * 1024 * 1024,
-      ...(options.input === undefined ? { stdio: ['ignore', 'pipe', 'pipe'] } : { input: options.input }),
     });
-    // A program need not read all of its input.
-    if (done.error !== undefined && (done.error as NodeJS.ErrnoException).code !== 'EPIPE')
-      throw new Error(`${command} ${args.join(' ')}: ${done.error.message}\n${done.stdout}\n${done.stderr}`);
-    return { code: done.status ?? -1, stdout: done.stdout, stderr: done.stderr };
   }
 
   /** Starts a command and leaves it running. */
