@@ -14,6 +14,7 @@ export const actions = {
   updatePodScaleDown: 256,
   updatePodToleration: 512,
   updatePodSchedulingGatesEliminated: 1024,
+  updatePodGeneratedResourceClaim: 4096,
   /** Any other update. */
   update: 2048,
 } as const;
@@ -28,7 +29,10 @@ export type EventResource =
   | 'StorageClass'
   | 'CSINode'
   | 'CSIDriver'
-  | 'CSIStorageCapacity';
+  | 'CSIStorageCapacity'
+  | 'ResourceClaim'
+  | 'ResourceSlice'
+  | 'DeviceClass';
 
 /** A change in the cluster that pods may have waited for. */
 export interface ClusterEvent {

@@ -167,6 +167,9 @@ function podActions(old: PodInfo, now: PodInfo): number {
   if (JSON.stringify(old.tolerations) !== JSON.stringify(now.tolerations)) action |= actions.updatePodToleration;
   const gates = (info: PodInfo): number => (info.pod.spec?.schedulingGates ?? []).length;
   if (gates(old) > 0 && gates(now) === 0) action |= actions.updatePodSchedulingGatesEliminated;
+  if (JSON.stringify(old.pod.status?.resourceClaimStatuses) !== JSON.stringify(now.pod.status?.resourceClaimStatuses)) {
+    action |= actions.updatePodGeneratedResourceClaim;
+  }
   return action;
 }
 

@@ -1,8 +1,11 @@
 import type { LabelSelector } from '../api/meta/label-selector.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../api/types/core-v1.ts';
+import type { AllocationResult, DeviceClass, ResourceClaim } from '../api/types/resource-v1.ts';
 import type { CSIDriver, CSINode, CSIStorageCapacity, StorageClass } from '../api/types/storage-v1.ts';
 import type { ClusterCache } from './cache.ts';
 import type { Hint } from './cluster-event.ts';
+import type { PooledDevice } from './device-pools.ts';
+import type { DeviceSelectors } from './device-selector.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { PodInfo } from './pod-info.ts';
 
@@ -39,10 +42,34 @@ export interface VolumeView {
   bind(pod: PodInfo, decision: VolumeDecision, node: string, signal: AbortSignal): Promise<void>;
 }
 
+/** A resource claim that a pod uses, and the devices it gets; undefined when it has some. */
+export interface ClaimDecision {
+  readonly claim: ResourceClaim;
+  readonly allocation: AllocationResult | undefined;
+}
+
+/** Resource claims and devices, with what was decided about them and is not yet seen. */
+export interface ClaimView {
+  /** Whether everything there is has been seen. */
+  readonly ready: boolean;
+  readonly selectors: DeviceSelectors;
+  claim(namespace: string, name: string): ResourceClaim | undefined;
+  deviceClass(name: string): DeviceClass | undefined;
+  /** The devices that a node can use, taken or not. */
+  devicesFor(node: NodeInfo): readonly PooledDevice[];
+  taken(id: string): boolean;
+  /** Takes decisions for carried out. Returns how to take that back. */
+  assume(decisions: readonly ClaimDecision[]): () => void;
+  bind(pod: PodInfo, decisions: readonly ClaimDecision[], signal: AbortSignal): Promise<void>;
+  /** Gives up a claim's devices, which nobody uses. */
+  deallocate(claim: ResourceClaim, signal: AbortSignal): Promise<void>;
+}
+
 /** What plugins may look at. Reads are of caches. */
 export interface ClusterView {
   readonly cache: ClusterCache;
   readonly volumes: VolumeView;
+  readonly claims: ClaimView;
   /** What a pod's Services and owner select by, together; undefined for a pod without either. */
   spreadSelector(pod: PodInfo): LabelSelector | undefined;
 }
@@ -70,6 +97,8 @@ export interface PodPlan {
    * is bound; when that throws, the pod goes back into the queue.
    */
   prepare?(node: NodeInfo): Preparation | undefined;
+  /** What may help a pod that fits nowhere, beside preemption. The message says what is being done. */
+  remedy?(): { readonly message: string; act(signal: AbortSignal): Promise<void> } | undefined;
 }
 
 /**

@@ -3,7 +3,7 @@ import { Heap } from '../util/heap.ts';
 import { type ClusterEvent, type Hint, mayHelp } from './cluster-event.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { tally } from './node-info.ts';
-import type { PodInfo } from './pod-info.ts';
+import { claimNames, type PodInfo } from './pod-info.ts';
 
 /** Upstream's podInitialBackoffSeconds and podMaxBackoffSeconds, in milliseconds. */
 const INITIAL_BACKOFF_MS = 1000;
@@ -363,4 +363,6 @@ const older = (a: Ticket, b: Ticket): boolean => a.since < b.since || (a.since =
 /** The wait after the n-th failure: 1 s, doubling, at most 10 s. */
 const backoff = (count: number): number => Math.min(MAX_BACKOFF_MS, INITIAL_BACKOFF_MS * 2 ** Math.min(count - 1, 16));
 
-const gated = (info: PodInfo): boolean => (info.pod.spec?.schedulingGates ?? []).length > 0;
+/** By the will of whoever made it, or because its resource claims are not made yet. */
+const gated = ({ pod }: PodInfo): boolean =>
+  (pod.spec?.schedulingGates ?? []).length > 0 || claimNames(pod).some(({ name }) => name === undefined);

@@ -1,12 +1,16 @@
 import { afterEach, expect, test } from 'vitest';
 import type { Pod } from '../api/types/core-v1.ts';
+import type { ResourceClaim } from '../api/types/resource-v1.ts';
 import {
+  deviceClasses,
   events,
   nodes,
   persistentVolumeClaims,
   persistentVolumes,
   pods,
   priorityClasses,
+  resourceClaims,
+  resourceSlices,
   storageClasses,
 } from '../client/resource-refs.ts';
 import { createServerFixture, type ServerFixture } from '../controllers/test-support/server.ts';
@@ -139,4 +143,54 @@ test('with the volume controller: a local volume binds where the pod goes, and a
   expect(f.find(pods, 'x/third')?.status?.conditions?.[0]?.message).toContain(
     "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match PersistentVolume's node affinity.",
   );
+});
+
+test('a resource claim gets a device where the pod goes, and another pod waits until it is free', async () => {
+  f = await createServerFixture();
+  f.start(scheduler());
+  await node('a', '4');
+  await node('b', '4');
+  await f.create(deviceClasses, {
+    metadata: { name: 'gpu' },
+    spec: { selectors: [{ cel: { expression: 'device.driver == "gpu.example.com"' } }] },
+  });
+  await f.create(resourceSlices, {
+    metadata: { name: 'b-gpus' },
+    spec: {
+      driver: 'gpu.example.com',
+      nodeName: 'b',
+      pool: { name: 'b', generation: 1, resourceSliceCount: 1 },
+      devices: [{ name: 'gpu0', attributes: { model: { string: 'large' } } }],
+    },
+  });
+  const claim = (name: string): ResourceClaim => ({
+    metadata: { name, namespace: 'x' },
+    spec: {
+      devices: { requests: [{ name: 'gpu', exactly: { deviceClassName: 'gpu', allocationMode: 'ExactCount', count: 1 } }] },
+    },
+  });
+  const using = (name: string): Partial<Pod['spec']> => ({ resourceClaims: [{ name: 'gpu', resourceClaimName: name }] });
+  await f.create(resourceClaims, claim('first'));
+  await f.create(resourceClaims, claim('second'));
+  await f.create(pods, web('one', '1', using('first')));
+  await f.advance();
+  await f.advance(20_000);
+  expect(nodeOf('one')).toBe('b');
+  expect(f.find(resourceClaims, 'x/first')).toMatchObject({
+    metadata: { finalizers: ['resource.kubernetes.io/delete-protection'] },
+    status: {
+      allocation: { devices: { results: [{ request: 'gpu', driver: 'gpu.example.com', pool: 'b', device: 'gpu0' }] } },
+      reservedFor: [{ resource: 'pods', name: 'one' }],
+    },
+  });
+  await f.create(pods, web('two', '1', using('second')));
+  await f.advance();
+  expect(f.find(pods, 'x/two')?.status?.conditions?.[0]?.message).toContain(
+    '0/2 nodes are available: 2 cannot allocate all claims.',
+  );
+  await f.client.resource(pods).delete('one', 'x', { gracePeriodSeconds: 0 });
+  await f.change(resourceClaims, 'x/first', ({ status: _, ...c }) => ({ ...c, status: {} }), 'status');
+  await f.advance();
+  await f.advance(20_000);
+  expect(nodeOf('two')).toBe('b');
 });

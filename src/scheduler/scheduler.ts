@@ -15,6 +15,7 @@ import {
 } from '../client/resource-refs.ts';
 import { bindPod, carryOut, type NamedPreparation } from './binding.ts';
 import { ClusterCache } from './cache.ts';
+import { ClaimCache } from './claim-cache.ts';
 import { actions } from './cluster-event.ts';
 import { DefaultSelectors } from './default-selector.ts';
 import { type Diagnosis, fitMessage } from './diagnosis.ts';
@@ -110,6 +111,7 @@ class Scheduler {
     const view: ClusterView = {
       cache: this.#cache,
       volumes: new VolumeCache(informers, context.client, clock),
+      claims: new ClaimCache(informers, context.client, signal, (event) => this.#queue.happened(event)),
       spreadSelector: (pod) => selectors.of(pod),
     };
     this.#algorithm = new SchedulingAlgorithm({
@@ -274,8 +276,7 @@ class Scheduler {
     this.#metrics.preemption();
     this.#metrics.extensionPoint('PostFilter', result.candidate !== undefined, (clock.monotonic() - begun) / 1000);
     if (result.candidate === undefined) {
-      // Upstream asks its plugin for dynamic resources first; without claims that is what it says.
-      const message = fitMessage(diagnosis, `no new claims to deallocate, preemption: ${result.message}`);
+      const message = fitMessage(diagnosis, `${this.#remedy(queued.info, plans)}, preemption: ${result.message}`);
       this.#reject(queued, message, diagnosis.plugins, start, result.keepNomination ? undefined : noNomination);
       return;
     }
@@ -290,6 +291,19 @@ class Scheduler {
       schedulerName: this.#name,
       signal: this.#signal,
     });
+  }
+
+  /** Does what plugins know to help, and says what that is. Without anything to do, that is what upstream's plugin for dynamic resources says. */
+  #remedy(info: PodInfo, plans: PodPlans | undefined): string {
+    for (const { plan } of plans?.global ?? []) {
+      const remedy = plan.remedy?.();
+      if (remedy === undefined) continue;
+      remedy.act(this.#signal).catch((err: unknown) => {
+        if (!this.#signal.aborted) this.#context.logger.warn({ err, pod: info.key }, remedy.message);
+      });
+      return remedy.message;
+    }
+    return 'no new claims to deallocate';
   }
 
   /** The pod fits nowhere: it waits for something to happen. */

@@ -1,10 +1,13 @@
 import type { LabelSelector } from '../../api/meta/label-selector.ts';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/types/core-v1.ts';
+import type { DeviceClass, ResourceClaim, ResourceSlice } from '../../api/types/resource-v1.ts';
 import type { CSINode, StorageClass } from '../../api/types/storage-v1.ts';
 import { SeededRandom } from '../../util/random.ts';
 import { ClusterCache } from '../cache.ts';
+import { DevicePools, deviceId } from '../device-pools.ts';
+import { DeviceSelectors } from '../device-selector.ts';
 import { fitMessage } from '../diagnosis.ts';
-import type { ClusterView, Plugin, VolumeView } from '../framework.ts';
+import type { ClaimView, ClusterView, Plugin, VolumeView } from '../framework.ts';
 import { isRejection } from '../framework.ts';
 import { compileNodeSelector } from '../node-selector.ts';
 import { PodInfo } from '../pod-info.ts';
@@ -20,6 +23,9 @@ export interface ClusterParts {
   readonly volumes?: readonly PersistentVolume[];
   readonly classes?: readonly StorageClass[];
   readonly csiNodes?: readonly CSINode[];
+  readonly resourceClaims?: readonly ResourceClaim[];
+  readonly deviceClasses?: readonly DeviceClass[];
+  readonly slices?: readonly ResourceSlice[];
   readonly namespaces?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** What spreadSelector answers. */
   readonly selector?: LabelSelector;
@@ -38,7 +44,7 @@ export class TestCluster {
     for (const [name, labels] of Object.entries(parts.namespaces ?? {})) this.cache.setNamespace(name, labels);
     for (const node of parts.nodes ?? []) this.cache.setNode(node);
     for (const pod of parts.pods ?? []) this.cache.setPod(pod);
-    this.view = { cache: this.cache, volumes: volumesOf(parts), spreadSelector: () => parts.selector };
+    this.view = { cache: this.cache, volumes: volumesOf(parts), claims: claimsOf(parts), spreadSelector: () => parts.selector };
     this.plugins = parts.plugins ?? defaultPlugins;
     const random = new SeededRandom(parts.seed ?? 1);
     this.algorithm = new SchedulingAlgorithm({ view: this.view, plugins: this.plugins, random });
@@ -94,5 +100,26 @@ function volumesOf(parts: ClusterParts): VolumeView {
     capacities: () => [],
     assume: (decision) => ({ carriedOut: decision, revert: () => {} }),
     bind: () => Promise.resolve(),
+  };
+}
+
+function claimsOf(parts: ClusterParts): ClaimView {
+  const pools = new DevicePools(parts.slices ?? []);
+  const taken = new Set(
+    (parts.resourceClaims ?? []).flatMap((c) =>
+      (c.status?.allocation?.devices?.results ?? []).map((r) => deviceId(r.driver, r.pool, r.device)),
+    ),
+  );
+  return {
+    ready: true,
+    selectors: new DeviceSelectors(),
+    claim: (namespace, name) =>
+      (parts.resourceClaims ?? []).find((c) => c.metadata?.name === name && c.metadata?.namespace === namespace),
+    deviceClass: (name) => (parts.deviceClasses ?? []).find((c) => c.metadata?.name === name),
+    devicesFor: (node) => pools.devicesFor(node),
+    taken: (id) => taken.has(id),
+    assume: () => () => {},
+    bind: () => Promise.resolve(),
+    deallocate: () => Promise.resolve(),
   };
 }
