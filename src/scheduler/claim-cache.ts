@@ -25,7 +25,7 @@ interface Watched {
  * Resource claims and devices with what was decided about them. They are watched from the first pod on that uses any: most clusters have none.
  */
 export class ClaimCache implements ClaimView {
-  readonly selectors = new DeviceSelectors();
+  #selectors: DeviceSelectors | undefined;
   readonly #informers: InformerFactory;
   readonly #client: Client;
   readonly #signal: AbortSignal;
@@ -43,6 +43,11 @@ export class ClaimCache implements ClaimView {
     this.#signal = signal;
     this.#client = client;
     this.#happened = happened;
+  }
+
+  get selectors(): DeviceSelectors {
+    this.#selectors ??= new DeviceSelectors();
+    return this.#selectors;
   }
 
   get ready(): boolean {

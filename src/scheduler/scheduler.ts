@@ -161,7 +161,6 @@ class Scheduler {
       try {
         this.#scheduleOne(pod);
       } catch (err) {
-        this.#context.logger.error({ err, pod: pod.info.key }, 'scheduling failed');
         this.#fail(pod, err, clock.monotonic(), noNomination);
       }
     }
