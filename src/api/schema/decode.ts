@@ -3,6 +3,7 @@ import { builtinSchema } from './builtin.ts';
 import { type Decoder, scalarDecoder } from './decode-scalar.ts';
 import { DecodeError, DecodeState, describeValue } from './decode-state.ts';
 import { applyDefaults } from './defaults.ts';
+import { typeEmbedded } from './embedded-resources.ts';
 import { goTypeName, structName } from './go-type.ts';
 import { prune } from './prune.ts';
 import type { AnySchema, Field, ListSchema, MapSchema, ObjectSchema, Schema } from './schema.ts';
@@ -68,8 +69,18 @@ function decodeCustom(schema: Schema, value: unknown, state: DecodeState): unkno
   const { object, unknownPaths } = prune(schema, value);
   for (const path of unknownPaths) state.unknown.push(`unknown field ${JSON.stringify(path)}`);
   state.path[0] = 'metadata';
-  const metadata = decoderOf(builtinSchema(OBJECT_META))(value['metadata'] ?? {}, state, 1);
-  return metadata === object['metadata'] ? object : { ...object, metadata };
+  const decodeMetadata = decoderOf(builtinSchema(OBJECT_META));
+  const metadata = decodeMetadata(value['metadata'] ?? {}, state, 1);
+  const typed = typeEmbedded(schema, object, (embedded, path) => {
+    const inner = new DecodeState();
+    const decoded = decodeMetadata(embedded, inner, 0);
+    for (const fault of inner.unknown) {
+      const field = JSON.parse(fault.slice('unknown field '.length)) as string;
+      state.unknown.push(`unknown field ${JSON.stringify(`${path}.${field}`)}`);
+    }
+    return decoded;
+  });
+  return metadata === typed['metadata'] ? typed : { ...typed, metadata };
 }
 
 const noUnknownFields: readonly string[] = Object.freeze([]);

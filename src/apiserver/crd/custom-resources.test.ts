@@ -163,6 +163,29 @@ describe('a custom resource', () => {
     );
   });
 
+  it('types the resources inside of it', async () => {
+    const template = { type: 'object', 'x-kubernetes-embedded-resource': true, 'x-kubernetes-preserve-unknown-fields': true };
+    await define({}, version('v1', { templates: { type: 'array', items: template } }));
+    const inner = (metadata: object, more: object = {}) => ({
+      templates: [{ apiVersion: 'v1', kind: 'Pod', metadata, spec: { any: 1 }, ...more }],
+    });
+    const made = await api.respond('widgets', widget('a', inner({ name: 'p', labels: {}, creationTimestamp: null, odd: 1 })));
+    expect((made.object as Custom).spec?.['templates']).toEqual([
+      { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { any: 1 } },
+    ]);
+    expect(made.warnings).toEqual(['unknown field "spec.templates[0].metadata.odd"']);
+    const told = async (spec: object): Promise<string> => (await refusal(api.create('widgets', widget('b', spec)))).message;
+    expect(await told(inner({ name: 1 }))).toBe(
+      'Widget in version "v1" cannot be handled as a Widget: spec.templates[0].metadata: Invalid value: {"name":1}: json: cannot unmarshal number into Go struct field ObjectMeta.name of type string',
+    );
+    expect(await told(inner({}, { kind: 3 }))).toBe(
+      'Widget in version "v1" cannot be handled as a Widget: spec.templates[0].kind: Invalid value: 3: must be a string',
+    );
+    expect(await told(inner({ name: 'a/b' }))).toContain(
+      'spec.templates[0].metadata.name: Invalid value: "a/b": may not contain',
+    );
+  });
+
   it('has a status of its own, and a generation', async () => {
     await define();
     const made = await api.create<Custom>('widgets', widget('a', { size: 1 }, { status: { replicas: 5 } }));
