@@ -1,5 +1,5 @@
 import { type FieldError, type FieldPath, forbidden, invalid, notSupported, required } from '../meta/field-error.ts';
-import { isDNS1123Label, isDNS1123Subdomain, regexError } from '../meta/names.ts';
+import { isDNS1123Label, isDNS1123Subdomain } from '../meta/names.ts';
 import { deepEqual } from './define.ts';
 
 /** Says what is wrong with a value in upstream's words; empty when nothing is. */
@@ -80,20 +80,4 @@ export function formatLabels(labels: Readonly<Record<string, string>> | undefine
 export function firstFew(items: readonly string[], max = 3): string {
   const text = items.slice(0, max).join(',');
   return items.length > max ? `${text} + ${items.length - max} more...` : text;
-}
-
-const httpPath = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
-const wholeHttpPath = new RegExp(`^${httpPath}$`);
-
-/** `acme.io/foo`: apimachinery IsDomainPrefixedPath. */
-export function domainPrefixedPath(at: At, value: string): readonly FieldError[] {
-  if (value === '') return [required(at)];
-  const slash = value.indexOf('/');
-  if (slash <= 0 || slash === value.length - 1) {
-    return [invalid(at, value, 'must be a domain-prefixed path (such as "acme.io/foo")')];
-  }
-  const path = value.slice(slash + 1);
-  const errors = [...check(at, value.slice(0, slash), isDNS1123Subdomain)];
-  if (!wholeHttpPath.test(path)) errors.push(invalid(at, path, regexError('Invalid path', httpPath)));
-  return errors;
 }

@@ -48,7 +48,7 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
         'spec.rules[1].http.paths[1].path: Invalid value: "x": must be an absolute path',
         'spec.rules[1].http.paths[2].path: Invalid value: "/a//b/..": must not contain \'//\'',
         'spec.rules[1].http.paths[2].path: Invalid value: "/a//b/..": cannot end with \'/..\'',
-        "spec.rules[1].http.paths[2].backend.service.name: Invalid value: \"A\": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
+        "spec.rules[1].http.paths[2].backend.service.name: Invalid value: \"A\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
         'spec.rules[1].http.paths[2].backend: Invalid value: "": cannot set both port name & port number',
         'spec.rules[1].http.paths[3].pathType: Unsupported value: "Foo": supported values: "Exact", "ImplementationSpecific", "Prefix"',
         'spec.rules[1].http.paths[3].backend.resource.kind: Required value: kind is required',

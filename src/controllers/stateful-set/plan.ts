@@ -1,4 +1,3 @@
-import { scaledValue } from '../../api/meta/int-or-string.ts';
 import type { OwnerReference } from '../../api/meta/object.ts';
 import type { ControllerRevision, StatefulSet, StatefulSetStatus } from '../../api/types/apps-v1.ts';
 import type { PersistentVolumeClaim, Pod } from '../../api/types/core-v1.ts';
@@ -150,23 +149,19 @@ class Planner {
     return this.#replicas.find(unavailable) ?? this.#condemned.findLast(unavailable);
   }
 
-  /** Takes pods of old revisions away, highest ordinal first, as many as may be missing at a time. */
+  /** Takes one pod of an old revision away, the highest ordinal first, and waits for each to be well again. */
   #rollOver(): void {
     const { type = 'RollingUpdate', rollingUpdate } = this.#set.spec?.updateStrategy ?? {};
     if (type === 'OnDelete') return;
-    const { update } = this.#observed;
-    const total = this.#replicas.length;
-    const allowed = Math.max(1, scaledValue(rollingUpdate?.maxUnavailable ?? 1, total, false));
-    let unavailable = this.#replicas.filter((pod) => pod === undefined || this.#isUnavailable(pod)).length;
-    for (let i = total - 1; i >= (rollingUpdate?.partition ?? 0); i--) {
+    const updated = this.#observed.update.metadata!.name;
+    for (let i = this.#replicas.length - 1; i >= (rollingUpdate?.partition ?? 0); i--) {
       const pod = this.#replicas[i];
-      if (pod === undefined || isGoing(pod) || isFinished(pod) || revisionOf(pod) === update.metadata!.name) continue;
-      // A pod that is of no use already may go without making things worse; else it would hold the update up for ever.
-      const broken = this.#isUnavailable(pod);
-      if (!broken && unavailable >= allowed) return;
-      if (broken && unavailable > allowed) return;
-      this.#actions.push({ type: 'delete', pod });
-      if (!broken) unavailable++;
+      if (pod === undefined || isGoing(pod) || isFinished(pod)) return;
+      if (revisionOf(pod) !== updated) {
+        this.#actions.push({ type: 'delete', pod });
+        return;
+      }
+      if (!this.#isAvailable(pod)) return;
     }
   }
 

@@ -68,6 +68,22 @@ function defaultStrategy(strategy: StatefulSetUpdateStrategy): StatefulSetUpdate
   return mapField(typed, 'rollingUpdate', (rolling) => withMissing(rolling, { partition: 0 }));
 }
 
+/** How many pods an update takes down at once is off by default in this release (MaxUnavailableStatefulSet); sets that have it keep it. */
+function dropDisabled(object: StatefulSet, old?: StatefulSet): StatefulSet {
+  if (object.spec?.updateStrategy?.rollingUpdate?.maxUnavailable === undefined) return object;
+  if (old?.spec?.updateStrategy?.rollingUpdate?.maxUnavailable !== undefined) return object;
+  return mapField(object, 'spec', (spec) =>
+    mapField(spec, 'updateStrategy', (strategy) =>
+      mapField(strategy, 'rollingUpdate', (rolling) => withFields(rolling, { maxUnavailable: undefined })),
+    ),
+  );
+}
+
+const written = workloadStrategy<StatefulSetSpec, StatefulSet>({
+  specType: 'io.k8s.api.apps.v1.StatefulSetSpec',
+  emptyStatus: noStatus,
+});
+
 /** The template with the claims it is given as volumes: mounts name them as if they were there. */
 function withClaims(template: PodTemplateSpec, claims: readonly PersistentVolumeClaim[]): PodTemplateSpec {
   if (claims.length === 0 || template.spec === undefined) return template;
@@ -214,10 +230,10 @@ export const statefulSet = define<StatefulSet>({
   status: true,
   subresources: [replicaScale<StatefulSet>((object) => formatLabelSelector(object.spec?.selector))],
   defaults,
-  strategy: workloadStrategy<StatefulSetSpec, StatefulSet>({
-    specType: 'io.k8s.api.apps.v1.StatefulSetSpec',
-    emptyStatus: noStatus,
-  }),
+  strategy: {
+    prepareForCreate: (object, context) => written.prepareForCreate(dropDisabled(object), context),
+    prepareForUpdate: (object, old, context) => written.prepareForUpdate(dropDisabled(object, old), old, context),
+  },
   validate: (object) => validate(object),
   validateUpdate,
   validateStatusUpdate: (object, old) => validateStatus(object.status ?? noStatus, old.status),

@@ -374,7 +374,7 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       ['spec.updateStrategy.rollingUpdate: Invalid value: {"partition":1}: only allowed for updateStrategy \'RollingUpdate\''],
     ],
     [
-      'partition',
+      'drops how many may be missing, and wants a partition',
       {
         spec: {
           selector: { matchLabels: { a: 'b' } },
@@ -383,10 +383,7 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
         },
       },
       undefined,
-      [
-        'spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: must be greater than or equal to 0',
-        'spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0',
-      ],
+      ['spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: must be greater than or equal to 0'],
     ],
     [
       'keeps what cannot change',

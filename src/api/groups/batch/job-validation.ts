@@ -236,10 +236,11 @@ function validateConditions(patterns: readonly PodFailurePolicyOnPodConditionsPa
 }
 
 function validateExitCodes(
-  { operator, containerName, values = [] }: PodFailurePolicyOnExitCodesRequirement,
+  { operator, containerName, values: given }: PodFailurePolicyOnExitCodesRequirement,
   containers: ReadonlySet<string>,
   at: string,
 ): readonly FieldError[] {
+  const values = given ?? [];
   const errors: FieldError[] = [];
   if (!operator) errors.push(required(`${at}.operator`, `valid values: ${quotedList(exitCodeOperators)}`));
   else if (!exitCodeOperators.includes(operator)) errors.push(notSupported(`${at}.operator`, operator, exitCodeOperators));
@@ -247,7 +248,7 @@ function validateExitCodes(
     const detail = 'must be one of the container or initContainer names in the pod template';
     errors.push(invalid(`${at}.containerName`, containerName, detail));
   }
-  if (values.length === 0) errors.push(invalid(`${at}.values`, values, 'at least one value is required'));
+  if (values.length === 0) errors.push(invalid(`${at}.values`, given, 'at least one value is required'));
   else if (values.length > maxExitCodes) errors.push(tooMany(`${at}.values`, values.length, maxExitCodes));
   let ordered = true;
   const seen = new Set<number>();

@@ -7,6 +7,7 @@ import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { check, immutable } from '../field-checks.ts';
 import { semanticEqual } from '../semantic-equal.ts';
 import { accessModeFaults, formatAccessModes } from './access-modes.ts';
+import { withFields } from './copy-on-change.ts';
 import { storageClassAnnotation } from './persistent-volume.ts';
 import { positiveQuantityFaults, quantityFaults } from './resource-faults.ts';
 import { specDiff } from './spec-diff.ts';
@@ -16,10 +17,24 @@ const specPath = new FieldPath('spec');
 
 type Spec = PersistentVolumeClaimSpec;
 
-/** dataSource is dataSourceRef within the namespace: giving one gives the other (KEP-1495). */
-export function withDataSources(spec: Spec): Spec {
+const oldSources = [
+  { kind: 'PersistentVolumeClaim', apiGroup: '' },
+  { kind: 'VolumeSnapshot', apiGroup: 'snapshot.storage.k8s.io' },
+];
+
+/**
+ * dataSource is dataSourceRef within the namespace: giving one gives the other (KEP-1495). Other namespaces are alpha
+ * (CrossNamespaceVolumeDataSource), and dataSource by itself never took anything but claims and snapshots: both are dropped.
+ */
+function withDataSources(given: Spec, old: Spec | undefined): Spec {
+  let spec = given;
+  if (spec.dataSourceRef?.namespace && old?.dataSourceRef === undefined) spec = withFields(spec, { dataSourceRef: undefined });
   const { dataSource, dataSourceRef } = spec;
-  if (dataSource !== undefined && dataSourceRef === undefined) return { ...spec, dataSourceRef: dataSource };
+  if (dataSource !== undefined && dataSourceRef === undefined) {
+    const { kind, apiGroup = '' } = dataSource;
+    const taken = old?.dataSource !== undefined || oldSources.some((s) => s.kind === kind && s.apiGroup === apiGroup);
+    return taken ? { ...spec, dataSourceRef: dataSource } : withFields(spec, { dataSource: undefined });
+  }
   if (dataSource === undefined && dataSourceRef !== undefined && !dataSourceRef.namespace) {
     const { namespace: _namespace, ...local } = dataSourceRef;
     return { ...spec, dataSource: local };
@@ -174,8 +189,8 @@ function validateStatus(object: PersistentVolumeClaim): readonly FieldError[] {
   return errors;
 }
 
-const normalized = (object: PersistentVolumeClaim): PersistentVolumeClaim =>
-  object.spec === undefined ? object : { ...object, spec: withDataSources(object.spec) };
+const normalized = (object: PersistentVolumeClaim, old?: PersistentVolumeClaim): PersistentVolumeClaim =>
+  object.spec === undefined ? object : { ...object, spec: withDataSources(object.spec, old?.spec) };
 
 export const persistentVolumeClaim = define<PersistentVolumeClaim>({
   kind: 'PersistentVolumeClaim',
@@ -195,7 +210,7 @@ export const persistentVolumeClaim = define<PersistentVolumeClaim>({
   strategy: {
     prepareForCreate: (object) => ({ ...normalized(object), status: { phase: 'Pending' } }),
     prepareForUpdate: (object, old) => {
-      const { status: _status, ...rest } = normalized(object);
+      const { status: _status, ...rest } = normalized(object, old);
       return old.status === undefined ? rest : { ...rest, status: old.status };
     },
   },

@@ -2,16 +2,25 @@ import { type FieldError, FieldPath, forbidden, invalid, notSupported, required 
 import { isDNS1123Subdomain, nameIsDNSSubdomain } from '../../meta/names.ts';
 import { canonicalQuantity } from '../../meta/quantity.ts';
 import { formatTime } from '../../meta/time.ts';
-import type { PersistentVolume, PersistentVolumeSource, PersistentVolumeSpec } from '../../types/core-v1.ts';
+import type {
+  PersistentVolume,
+  PersistentVolumeSource,
+  PersistentVolumeSpec,
+  PersistentVolumeStatus,
+} from '../../types/core-v1.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { check, checkRequired, immutable } from '../field-checks.ts';
 import { semanticEqual } from '../semantic-equal.ts';
 import { accessModeFaults, formatAccessModes } from './access-modes.ts';
+import { withFields, withMissing } from './copy-on-change.ts';
 import { driverNameFaults } from './csi-driver-name.ts';
 import { positiveQuantityFaults, quantityFaults } from './resource-faults.ts';
+import { defaultPersistentVolumeSource } from './volume-defaults.ts';
 
 const define = groupVersion('', 'v1');
 const spec = new FieldPath('spec');
+const noSpec: PersistentVolumeSpec = Object.freeze({});
+const noStatus: PersistentVolumeStatus = Object.freeze({});
 
 /** The annotation that named a class before spec.storageClassName did. */
 export const storageClassAnnotation = 'volume.beta.kubernetes.io/storage-class';
@@ -193,19 +202,13 @@ export const persistentVolume = define<PersistentVolume>({
   shortNames: ['pv'],
   status: true,
   generation: false,
-  defaults: (object) => {
-    const { persistentVolumeReclaimPolicy, volumeMode } = object.spec ?? {};
-    if (persistentVolumeReclaimPolicy && volumeMode !== undefined && object.status?.phase) return object;
-    return {
-      ...object,
-      spec: {
-        ...object.spec,
-        persistentVolumeReclaimPolicy: persistentVolumeReclaimPolicy || 'Retain',
-        volumeMode: volumeMode ?? 'Filesystem',
-      },
-      status: { ...object.status, phase: object.status?.phase || 'Pending' },
-    };
-  },
+  defaults: (object) =>
+    withFields(object, {
+      spec: defaultPersistentVolumeSource(
+        withMissing(object.spec ?? noSpec, { persistentVolumeReclaimPolicy: 'Retain', volumeMode: 'Filesystem' }),
+      ),
+      status: withMissing(object.status ?? noStatus, { phase: 'Pending' }),
+    }),
   strategy: {
     prepareForCreate: (object, context) => ({
       ...object,

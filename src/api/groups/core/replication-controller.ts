@@ -24,7 +24,7 @@ const isEmpty = (map: Readonly<Record<string, string>> | undefined): boolean => 
 
 /** A template's labels are the selector and the labels of a controller that has none. */
 function defaults(object: ReplicationController): ReplicationController {
-  let spec: ReplicationControllerSpec = withMissing(object.spec ?? {}, { replicas: 1, minReadySeconds: 0 });
+  let spec: ReplicationControllerSpec = withMissing(object.spec ?? {}, { replicas: 1 });
   const labels = spec.template?.metadata?.labels;
   if (spec.template !== undefined) spec = withFields(spec, { template: defaultPodTemplate(spec.template) });
   if (labels === undefined) return withFields(object, { spec });

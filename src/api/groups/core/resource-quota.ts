@@ -128,7 +128,7 @@ export const resourceQuota = define<ResourceQuota>({
     const then = new Set<string>(old.spec?.scopes ?? []);
     const same = new Set(now).size === then.size && now.every((scope) => then.has(scope));
     const errors = validateSpec(object.spec ?? {});
-    return same ? errors : [...errors, invalid('spec.scopes', now, 'field is immutable')];
+    return same ? errors : [...errors, invalid('spec.scopes', object.spec?.scopes, 'field is immutable')];
   },
   validateStatusUpdate: validateStatus,
   validateName: nameIsDNSSubdomain,

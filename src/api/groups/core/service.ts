@@ -1,4 +1,4 @@
-import { nameIsDNS1035Label } from '../../meta/names.ts';
+import { nameIsDNSLabel } from '../../meta/names.ts';
 import type { LoadBalancerIngress, Service, ServicePort, ServiceSpec } from '../../types/core-v1.ts';
 import { age, allVerbs, column, groupVersion, standardColumns } from '../define.ts';
 import { formatLabels } from '../field-checks.ts';
@@ -105,7 +105,7 @@ export const service = define<Service>({
   validate: validateService,
   validateUpdate: validateServiceUpdate,
   validateStatusUpdate: (object, old) => validateLoadBalancerStatus(object, old),
-  validateName: nameIsDNS1035Label,
+  validateName: nameIsDNSLabel,
   columns: [
     ...standardColumns(
       column(

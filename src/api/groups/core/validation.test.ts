@@ -8,8 +8,13 @@ type Case = readonly [what: string, draft: Draft, change: Change | undefined, fa
 const cases: Readonly<Record<string, readonly Case[]>> = {
   'v1/services': [
     ['is content', { metadata: { name: 'a', namespace: 'default' }, spec: { ports: [{ port: 80 }] } }, undefined, []],
-    ['noports', { spec: {} }, undefined, ['spec.ports: Required value']],
-    ['headless none', { metadata: { name: 'a', namespace: 'default' }, spec: { ports: [], clusterIP: 'None' } }, undefined, []],
+    ['wants ports', { spec: {} }, undefined, ['spec.ports: Required value']],
+    [
+      'wants none without an address',
+      { metadata: { name: 'a', namespace: 'default' }, spec: { ports: [], clusterIP: 'None' } },
+      undefined,
+      [],
+    ],
     [
       'wants sense',
       {
@@ -192,6 +197,7 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
           volumeMode: 'Q',
           selector: { matchExpressions: [{ key: 'a', operator: 'In' }] },
           dataSource: { kind: '', name: '' },
+          dataSourceRef: { kind: '', name: '' },
         },
       },
       undefined,
@@ -580,4 +586,8 @@ describe.each(Object.entries(cases))('%s', (name, list) => {
     const found = change === undefined ? createFaults(resource, draft) : updateFaults(resource, created(resource, draft), change);
     expect(found).toEqual(faults);
   });
+});
+
+it('a service may have a name that begins with a digit', () => {
+  expect(resourceOf('v1/services').validateName('1a', false)).toEqual([]);
 });

@@ -1,4 +1,10 @@
-import type { DownwardAPIVolumeFile, PersistentVolumeClaimSpec, Volume, VolumeProjection } from '../../types/core-v1.ts';
+import type {
+  DownwardAPIVolumeFile,
+  PersistentVolumeClaimSpec,
+  PersistentVolumeSpec,
+  Volume,
+  VolumeProjection,
+} from '../../types/core-v1.ts';
 import { mapField, mapListField, withMissing } from './copy-on-change.ts';
 import { defaultPullPolicy } from './image-reference.ts';
 import { roundUpToMilli } from './pod-resources.ts';
@@ -27,27 +33,45 @@ export function defaultVolume(volume: Volume): Volume {
       return mapField(volume, 'downwardAPI', (v) => mapListField(fileMode(v), 'items', defaultFile));
     case 'projected':
       return mapField(volume, 'projected', (v) => mapListField(fileMode(v), 'sources', defaultProjection));
-    case 'hostPath':
-      return mapField(volume, 'hostPath', (v) => (v.type === undefined ? { ...v, type: '' as const } : v));
     case 'ephemeral':
       return mapField(volume, 'ephemeral', (v) =>
         mapField(v, 'volumeClaimTemplate', (t) => mapField(t, 'spec', defaultClaimSpec)),
       );
     case 'image':
       return mapField(volume, 'image', (v) => (v.pullPolicy ? v : { ...v, pullPolicy: defaultPullPolicy(v.reference) }));
+    case 'hostPath':
     case 'iscsi':
-      return mapField(volume, 'iscsi', (v) => withMissing(v, { iscsiInterface: 'default' }));
     case 'rbd':
-      return mapField(volume, 'rbd', (v) => withMissing(v, { pool: 'rbd', user: 'admin', keyring: '/etc/ceph/keyring' }));
     case 'azureDisk':
-      return mapField(volume, 'azureDisk', (v) =>
-        withMissing(v, { cachingMode: 'ReadWrite', kind: 'Shared', fsType: 'ext4', readOnly: false }),
-      );
     case 'scaleIO':
-      return mapField(volume, 'scaleIO', (v) => withMissing(v, { storageMode: 'ThinProvisioned', fsType: 'xfs' }));
+      return defaultSource(volume, source);
     default:
       return volume;
   }
+}
+
+/** What a source has that says nothing else, of the kinds that pods and persistent volumes have in common. */
+const sourceDefaults = {
+  hostPath: { type: '' },
+  iscsi: { iscsiInterface: 'default' },
+  rbd: { pool: 'rbd', user: 'admin', keyring: '/etc/ceph/keyring' },
+  azureDisk: { cachingMode: 'ReadWrite', kind: 'Shared', fsType: 'ext4', readOnly: false },
+  scaleIO: { storageMode: 'ThinProvisioned', fsType: 'xfs' },
+} as const;
+type CommonSources = { readonly [K in keyof typeof sourceDefaults]?: object };
+
+function defaultSource<T extends CommonSources>(holder: T, name: keyof typeof sourceDefaults): T {
+  const source = holder[name];
+  if (source === undefined || source === null) return holder;
+  const after = withMissing(source, sourceDefaults[name]);
+  return after === source ? holder : { ...holder, [name]: after };
+}
+
+/** The defaults of the source of a persistent volume. */
+export function defaultPersistentVolumeSource(spec: PersistentVolumeSpec): PersistentVolumeSpec {
+  let result = spec;
+  for (const name in sourceDefaults) result = defaultSource(result, name as keyof typeof sourceDefaults);
+  return result;
 }
 
 const fileMode = <T extends { readonly defaultMode?: number }>(source: T): T =>

@@ -2,9 +2,11 @@ import { type FieldError, invalid } from '../../meta/field-error.ts';
 import { nameIsDNSSubdomain } from '../../meta/names.ts';
 import type {
   DeviceSubRequest,
+  DeviceToleration,
   ExactDeviceRequest,
   ResourceClaim,
   ResourceClaimSpec,
+  ResourceClaimStatus,
   ResourceClaimTemplate,
 } from '../../types/resource-v1.ts';
 import { mapField, mapListField, withFields, withMissing } from '../core/copy-on-change.ts';
@@ -21,8 +23,18 @@ function defaultRequest<T extends ExactDeviceRequest | DeviceSubRequest>(request
     allocationMode: 'ExactCount',
   });
   if (result.allocationMode === 'ExactCount' && !result.count) result = { ...result, count: 1 };
-  return result as T;
+  return mapListField(result, 'tolerations', defaultToleration) as T;
 }
+
+const defaultToleration = (toleration: DeviceToleration): DeviceToleration => withMissing(toleration, { operator: 'Equal' });
+
+/** Devices that were allocated carry the tolerations of their request. */
+const defaultStatus = (status: ResourceClaimStatus): ResourceClaimStatus =>
+  mapField(status, 'allocation', (allocation) =>
+    mapField(allocation, 'devices', (devices) =>
+      mapListField(devices, 'results', (result) => mapListField(result, 'tolerations', defaultToleration)),
+    ),
+  );
 
 const defaultSpec = (spec: ResourceClaimSpec): ResourceClaimSpec =>
   mapField(spec, 'devices', (devices) =>
@@ -72,7 +84,7 @@ export const resourceClaim = define<ResourceClaim>({
   status: true,
   generation: false,
   emptyStatus: {},
-  defaults: (object) => mapField(object, 'spec', defaultSpec),
+  defaults: (object) => mapField(mapField(object, 'spec', defaultSpec), 'status', defaultStatus),
   prepareStatusUpdate: withoutDeallocated,
   validate: (object) => validateSpec(object.spec, 'spec'),
   validateUpdate: (object, old) => unchangedSpec(object.spec, old.spec),

@@ -96,8 +96,8 @@ function validateNodes(spec: Partial<ResourceSliceSpec>, errors: Errors): void {
   if (nodeSelector !== undefined) {
     given.push('`nodeSelector`');
     validateNodeSelector(nodeSelector, 'spec.nodeSelector', false, errors);
-    const terms = nodeSelector.nodeSelectorTerms ?? [];
-    if (terms.length !== 1) {
+    const terms = nodeSelector.nodeSelectorTerms;
+    if (terms?.length !== 1) {
       errors.push(invalid('spec.nodeSelector.nodeSelectorTerms', terms, 'must have exactly one node selector term'));
     }
   }

@@ -1,6 +1,6 @@
+import { validateDomainPrefixedPath } from '../../meta/domain-names.ts';
 import { type FieldError, FieldPath, forbidden, invalid, notSupported, required, tooLong } from '../../meta/field-error.ts';
 import {
-  isDNS1035Label,
   isDNS1123Label,
   isDNS1123Subdomain,
   isPathSegmentName,
@@ -11,7 +11,7 @@ import {
 import type { HTTPIngressPath, Ingress, IngressBackend, IngressClass, IngressRule } from '../../types/networking-v1.ts';
 import { loadBalancerAddresses } from '../core/service.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
-import { check, checkRequired, domainPrefixedPath, immutable } from '../field-checks.ts';
+import { check, checkRequired, immutable } from '../field-checks.ts';
 import { isIP, validateLegacyIP } from '../ip.ts';
 import { portFaults } from '../port.ts';
 
@@ -46,7 +46,7 @@ function backendFaults(backend: IngressBackend | undefined, path: FieldPath): re
   }
   if (resource !== undefined) return referenceFaults(resource, path.child('resource'));
   if (service === undefined) return [invalid(path, '', 'resource or service backend is required')];
-  const errors = [...checkRequired(path.child('service', 'name'), service.name, isDNS1035Label)];
+  const errors = [...checkRequired(path.child('service', 'name'), service.name, isDNS1123Label)];
   const { name = '', number = 0 } = service.port ?? {};
   const at = path.child('service', 'port');
   if (name !== '' && number !== 0) errors.push(invalid(path, '', 'cannot set both port name & port number'));
@@ -179,7 +179,7 @@ function validateClass(object: IngressClass): readonly FieldError[] {
   const errors: FieldError[] = [];
   const path = spec.child('controller');
   if (controller.length > maxControllerLength) errors.push(tooLong(path, maxControllerLength));
-  errors.push(...domainPrefixedPath(path, controller));
+  errors.push(...validateDomainPrefixedPath(path, controller));
   if (parameters === undefined) return errors;
   const at = spec.child('parameters');
   errors.push(...referenceFaults(parameters, at));
