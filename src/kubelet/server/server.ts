@@ -295,16 +295,18 @@ export class KubeletServer {
     }
     const previous = query.get('previous') === 'true';
     const own = observed.containers.filter((c) => c.name === containerName && c.state !== 'created');
-    const container = own[previous ? 1 : 0];
+    const status = [
+      ...(pod?.status?.containerStatuses ?? []),
+      ...(pod?.status?.initContainerStatuses ?? []),
+      ...(pod?.status?.ephemeralContainerStatuses ?? []),
+    ].find((s) => s.name === containerName);
+    // While it waits to be started again the last one to end is the previous one; the status knows.
+    const before = status?.lastState?.terminated?.containerID;
+    const container = previous ? own.find((c) => before?.endsWith(`://${c.id}`)) : own[0];
     const where = `pod ${JSON.stringify(name)}`;
     if (container === undefined) {
       if (previous)
         throw new HttpError(400, `previous terminated container ${JSON.stringify(containerName)} in ${where} not found`);
-      const status = [
-        ...(pod?.status?.containerStatuses ?? []),
-        ...(pod?.status?.initContainerStatuses ?? []),
-        ...(pod?.status?.ephemeralContainerStatuses ?? []),
-      ].find((s) => s.name === containerName);
       const waiting = status?.state?.waiting?.reason ?? 'ContainerCreating';
       const reason =
         waiting === 'ErrImagePull'
