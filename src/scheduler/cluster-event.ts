@@ -15,6 +15,7 @@ export const actions = {
   updatePodToleration: 512,
   updatePodSchedulingGatesEliminated: 1024,
   updatePodGeneratedResourceClaim: 4096,
+  updateNodeDeclaredFeature: 8192,
   /** Any other update. */
   update: 2048,
 } as const;

@@ -152,6 +152,7 @@ const nodeActions = (d: NodeDifference): number =>
   (d.labels ? actions.updateNodeLabel : 0) |
   (d.taints ? actions.updateNodeTaint : 0) |
   (d.conditions ? actions.updateNodeCondition : 0) |
+  (d.features ? actions.updateNodeDeclaredFeature : 0) |
   (d.annotations ? actions.updateNodeAnnotation : 0);
 
 function podActions(old: PodInfo, now: PodInfo): number {

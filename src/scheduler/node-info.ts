@@ -11,6 +11,7 @@ export interface NodeDifference {
   readonly conditions: boolean;
   readonly annotations: boolean;
   readonly images: boolean;
+  readonly features: boolean;
 }
 
 const noLabels: Readonly<Record<string, string>> = {};
@@ -135,6 +136,7 @@ export function nodeDifference(old: Node, node: Node): NodeDifference | undefine
     conditions: !sameJson(statuses(old), statuses(node)),
     annotations: !sameMap(old.metadata?.annotations, node.metadata?.annotations),
     images: !sameJson(old.status?.images, node.status?.images),
+    features: !sameJson(old.status?.declaredFeatures, node.status?.declaredFeatures),
   };
   return Object.values(difference).some(Boolean) ? difference : undefined;
 }

@@ -3,6 +3,7 @@ import { dynamicResources } from './plugins/dynamic-resources.ts';
 import { imageLocality } from './plugins/image-locality.ts';
 import { interPodAffinity } from './plugins/inter-pod-affinity.ts';
 import { nodeAffinity } from './plugins/node-affinity.ts';
+import { nodeDeclaredFeatures } from './plugins/node-declared-features.ts';
 import { nodePorts } from './plugins/node-ports.ts';
 import { nodeName, nodeUnschedulable, taintToleration } from './plugins/node-selection.ts';
 import { nodeVolumeLimits } from './plugins/node-volume-limits.ts';
@@ -27,6 +28,7 @@ export const defaultPlugins: readonly Plugin[] = [
   podTopologySpread,
   interPodAffinity,
   dynamicResources,
+  nodeDeclaredFeatures,
   balancedAllocation,
   imageLocality,
 ];

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { Pod, Taint, Toleration } from '../../api/types/core-v1.ts';
+import type { Node, Pod, Taint, Toleration } from '../../api/types/core-v1.ts';
 import { actions, mayHelp } from '../cluster-event.ts';
 import { PodInfo } from '../pod-info.ts';
 import { TestCluster } from '../test-support/cluster.ts';
 import { makeNode, makePod } from '../test-support/objects.ts';
 import { nodeAffinity } from './node-affinity.ts';
+import { nodeDeclaredFeatures } from './node-declared-features.ts';
 import { nodeName, nodeUnschedulable, taintToleration } from './node-selection.ts';
 
 const TAINTED = 'node(s) had untolerated taint(s)!';
@@ -139,4 +140,23 @@ describe('NodeAffinity', () => {
       "0/3 nodes are available: 1 node(s) were unschedulable, 2 node(s) didn't satisfy plugin(s) [NodeAffinity].",
     );
   });
+});
+
+test('NodeDeclaredFeatures: what a pod needs of the kubelet is declared', () => {
+  const declaring = (name: string, ...declaredFeatures: readonly string[]): Node => {
+    const node = makeNode(name);
+    return { ...node, status: { ...node.status, declaredFeatures } };
+  };
+  const cluster = new TestCluster({
+    nodes: [declaring('new', 'UserNamespacesHostNetworkSupport', 'RestartAllContainersOnContainerExits'), makeNode('old')],
+  });
+  const failed = 'node declared features check failed - unsatisfied requirements: ';
+  const mapped = makePod('p', { spec: { hostNetwork: true, hostUsers: false } });
+  expect(cluster.filter(nodeDeclaredFeatures, mapped)).toEqual({ new: 'ok', old: `${failed}UserNamespacesHostNetworkSupport!` });
+  const restarting = makePod('p', { container: { restartPolicyRules: [{ action: 'RestartAllContainers' }] } });
+  expect(cluster.filter(nodeDeclaredFeatures, restarting)).toEqual({
+    new: 'ok',
+    old: `${failed}RestartAllContainersOnContainerExits!`,
+  });
+  expect(cluster.filter(nodeDeclaredFeatures, makePod('p', { spec: { hostNetwork: true } }))).toEqual({ new: 'ok', old: 'ok' });
 });
