@@ -32,6 +32,11 @@ withDataDirectory(program.command('up'))
   .option('--port <port>', 'port of the API server (6443)', port)
   .option('--node-name <name>', "the node's name (the host's)")
   .option('--simulated-nodes <count>', 'nodes that exist in memory only, in place of a real one', positive)
+  .option('--etcd-servers <urls>', 'keep the state in this etcd, not in the data directory; URLs with commas between')
+  .option('--etcd-cacert <file>', "etcd's certificate authority")
+  .option('--etcd-cert <file>', 'client certificate for etcd')
+  .option('--etcd-key <file>', 'its key')
+  .option('--etcd-prefix <prefix>', 'what all keys in etcd begin with (/registry)')
   .action(async (options) => (await import('./commands/up.ts')).up(options));
 
 withDataDirectory(program.command('down'))
@@ -62,6 +67,22 @@ withDataDirectory(image.command('load'))
   .description('load OCI or docker archives into the node')
   .argument('<file...>', 'tar files, plain or gzipped')
   .action(async (files: readonly string[], options) => (await import('./commands/image.ts')).loadImages(files, options));
+
+const store = program.command('store').description("the cluster's state: save it, put it back, look after it");
+withDataDirectory(store.command('snapshot'))
+  .description('write all of the state to a file, of a running cluster too')
+  .argument('<file>', 'made anew; one that is there is replaced')
+  .action(async (file: string, options) => (await import('./commands/store.ts')).snapshot(file, options));
+withDataDirectory(store.command('restore'))
+  .description('put a snapshot in place of the state of a stopped cluster')
+  .argument('<file>', 'what snapshot wrote')
+  .action(async (file: string, options) => (await import('./commands/store.ts')).restore(file, options));
+withDataDirectory(store.command('check'))
+  .description('read everything and say whether it is whole')
+  .action(async (options) => (await import('./commands/store.ts')).check(options));
+withDataDirectory(store.command('compact'))
+  .description('forget history; of a stopped cluster, make the file smaller')
+  .action(async (options) => (await import('./commands/store.ts')).compact(options));
 
 withDataDirectory(program.command('run', { hidden: true }))
   .description('run the cluster in the foreground; what up starts in the background')

@@ -21,7 +21,23 @@ export interface ClusterConfig {
   readonly bridge: string;
   /** 0: a real node; else so many nodes that exist in memory only. */
   readonly simulatedNodes: number;
+  /** Where the state is kept; undefined: in the data directory. */
+  readonly etcd?: EtcdConfig;
 }
+
+/** An etcd cluster that keeps the state. Files are absolute paths of PEM. */
+export interface EtcdConfig {
+  /** URLs, `https://10.0.0.1:2379`. */
+  readonly servers: readonly string[];
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  /** What all keys begin with; `/registry` unless said. */
+  readonly prefix: string;
+}
+
+/** Upstream's --etcd-prefix. */
+export const DEFAULT_ETCD_PREFIX = '/registry';
 
 const defaults = {
   port: 6443,
@@ -76,6 +92,12 @@ export async function loadConfig(layout: Layout, wanted: Partial<ClusterConfig>)
     const kind = stored.simulatedNodes > 0 ? 'simulated nodes' : 'a real node';
     throw new UserError(
       `The cluster in ${layout.root} has ${kind}; real and simulated nodes are not mixed. Use another --data-dir, or k8ts reset.`,
+    );
+  }
+  if (asked.etcd !== undefined && stored.etcd?.prefix !== asked.etcd.prefix) {
+    const place = stored.etcd === undefined ? 'in the data directory' : `in etcd under ${stored.etcd.prefix}`;
+    throw new UserError(
+      `The cluster in ${layout.root} keeps its state ${place}; it does not move by itself. Use another --data-dir, or k8ts reset.`,
     );
   }
   // The machine may have got another address since.

@@ -1,6 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { createServer, request } from 'node:http';
+import type { StoreCheck } from '../store/contract.ts';
 import type { Logger } from '../util/logger.ts';
+import type { SnapshotInfo } from './storage.ts';
 
 /** How one part of the running cluster is. */
 export interface ComponentStatus {
@@ -29,6 +31,13 @@ export interface ControlHandlers {
   status(): Promise<ClusterStatus>;
   /** Imports an image archive into the node's runtime; gives the names it holds. */
   loadImage(file: string): Promise<readonly string[]>;
+  readonly store: {
+    /** Writes a snapshot to an absolute path on this machine. */
+    snapshot(file: string): Promise<SnapshotInfo>;
+    check(): Promise<StoreCheck>;
+    /** Forgets all history. */
+    compact(): Promise<{ readonly revision: number }>;
+  };
 }
 
 /** Serves the control socket until the signal aborts. Only the owner of the data directory can reach it. */
@@ -44,6 +53,10 @@ export async function serveControl(
     const answer = async (): Promise<unknown> => {
       if (req.method === 'GET' && url.pathname === '/status') return handlers.status();
       if (req.method === 'POST' && url.pathname === '/images') return handlers.loadImage(url.searchParams.get('file') ?? '');
+      if (req.method === 'POST' && url.pathname === '/store/snapshot')
+        return handlers.store.snapshot(url.searchParams.get('file') ?? '');
+      if (req.method === 'GET' && url.pathname === '/store/check') return handlers.store.check();
+      if (req.method === 'POST' && url.pathname === '/store/compact') return handlers.store.compact();
       throw new Error(`no such request: ${req.method} ${url.pathname}`);
     };
     answer().then(

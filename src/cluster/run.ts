@@ -5,19 +5,18 @@ import { serializeKubeconfig } from '../client/kubeconfig.ts';
 import { nodes } from '../client/resource-refs.ts';
 import { importImageArchive } from '../runtime/image-archive.ts';
 import { simulatedNodes } from '../simulation/simulated-nodes.ts';
-import { StoreUnavailableError } from '../store/contract.ts';
-import { openEmbeddedStore } from '../store/embedded.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
-import { createLogger, type Logger } from '../util/logger.ts';
+import { createLogger } from '../util/logger.ts';
 import { systemRandom } from '../util/random.ts';
 import { type ClusterConfig, kubernetesServiceIp, saveConfig } from './config.ts';
 import { type ComponentStatus, serveControl } from './control.ts';
 import { type ControlPlane, controllerManager, startControlPlane } from './control-plane.ts';
 import { publishDns } from './dns-service.ts';
-import { type Layout, UserError } from './layout.ts';
+import type { Layout } from './layout.ts';
 import { type NodeRuntime, nodeUser, type RunningNode, startNode, startRuntime } from './node.ts';
 import { type ClusterPki, ensurePki } from './pki.ts';
 import { removePidFile, writePidFile } from './process.ts';
+import { forgetHistory, openStore, snapshotTo } from './storage.ts';
 import { VERSION } from './version.ts';
 
 /** A node that is not ready after this long is told of, and `up` ends all the same. Milliseconds. */
@@ -53,7 +52,13 @@ export async function runCluster(
   // Awaited further down; until then a failure must not count as unhandled.
   runtimeReady?.catch(() => {});
   const pki = await watch.during('certificates', () => loadPki(config, layout, clock));
-  const store = await openStore(layout, clock, logger);
+  const store = await openStore({
+    etcd: config.etcd,
+    layout,
+    clock,
+    random: systemRandom,
+    logger: logger.child({ component: 'store' }),
+  });
   let plane: ControlPlane | undefined;
   try {
     plane = await watch.during('control plane', () =>
@@ -80,6 +85,11 @@ export async function runCluster(
         loadImage: async (file) => {
           if (runtime === undefined) throw new Error('simulated nodes have no images');
           return importImageArchive({ socketPath: runtime.containerd.socketPath, ctr: runtime.containerd.ctr }, file);
+        },
+        store: {
+          snapshot: (file) => snapshotTo(store, file),
+          check: () => store.check(),
+          compact: async () => ({ revision: await forgetHistory(store) }),
         },
       },
       logger.child({ component: 'control' }),
@@ -149,15 +159,6 @@ function loadPki(config: ClusterConfig, layout: Layout, clock: Clock): Promise<C
     ],
     clock,
   });
-}
-
-async function openStore(layout: Layout, clock: Clock, logger: Logger): ReturnType<typeof openEmbeddedStore> {
-  try {
-    return await openEmbeddedStore({ path: layout.store, clock, logger: logger.child({ component: 'store' }) });
-  } catch (err) {
-    if (err instanceof StoreUnavailableError) throw new UserError(err.message);
-    throw err;
-  }
 }
 
 async function writeAdminKubeconfig(config: ClusterConfig, layout: Layout, pki: ClusterPki): Promise<void> {

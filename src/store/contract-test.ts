@@ -346,7 +346,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
       await put('/a/1', 'x');
       await put('/a/1', 'xyz');
       await put('/a/2', 'gone');
-      await put('/b/1', '1', { ttlSeconds: 3600 });
+      await store.commit([{ type: 'put', key: '/b/1', value: bytes('1'), ttlSeconds: 3600 }]);
       await store.commit([{ type: 'delete', key: '/a/2' }]);
       const before = await store.check();
       expect(before).toMatchObject({ revision: store.revision, keys: 2, bytes: 4, faults: [] });

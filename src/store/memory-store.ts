@@ -16,7 +16,7 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
   return new LogStore({ ...options, engine: new MemoryEngine(), schedule: queueMicrotask });
 }
 
-class MemoryEngine implements Engine {
+export class MemoryEngine implements Engine {
   #meta: EngineMeta = { revision: 1, compactedRevision: 1, historyRecords: 0, historyBytes: 0 };
   readonly #index = new SortedMap<string, Head>(undefined, compareKeys);
   readonly #log = new SortedMap<number, LogRecord>(undefined, (a, b) => a - b);

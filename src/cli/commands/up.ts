@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { mergeKubeconfig, parseKubeconfig, serializeKubeconfig } from '../../client/kubeconfig.ts';
-import { type ClusterConfig, loadConfig, saveConfig } from '../../cluster/config.ts';
+import { type ClusterConfig, DEFAULT_ETCD_PREFIX, type EtcdConfig, loadConfig, saveConfig } from '../../cluster/config.ts';
 import { askControl, type ClusterStatus } from '../../cluster/control.ts';
 import {
   defaultDataDirectory,
@@ -16,6 +16,7 @@ import {
 } from '../../cluster/layout.ts';
 import { installPackages, isDebian, missingPackages, realNodeObstacle } from '../../cluster/preflight.ts';
 import { type DaemonMessage, runningPid, startDaemon } from '../../cluster/process.ts';
+import { etcdEndpoints } from '../../cluster/storage.ts';
 import { systemClock } from '../../util/clock.ts';
 import { Steps } from '../steps.ts';
 
@@ -26,6 +27,12 @@ export interface UpOptions {
   readonly port?: number;
   readonly nodeName?: string;
   readonly simulatedNodes?: number;
+  /** URLs with commas between. */
+  readonly etcdServers?: string;
+  readonly etcdCacert?: string;
+  readonly etcdCert?: string;
+  readonly etcdKey?: string;
+  readonly etcdPrefix?: string;
 }
 
 /** Name of the cluster, the user and the context in kubeconfigs. */
@@ -44,6 +51,7 @@ export async function up(options: UpOptions): Promise<void> {
     await alreadyRunning(layout, running, options);
     return;
   }
+  const etcd = etcdOf(options);
   const steps = new Steps(process.stdout, systemClock);
   const simulated = await chooseNodes(layout, options);
   await prepareDataDirectory(layout);
@@ -52,6 +60,7 @@ export async function up(options: UpOptions): Promise<void> {
     ...(options.port === undefined ? {} : { port: options.port }),
     ...(options.nodeName === undefined ? {} : { nodeName: options.nodeName }),
     simulatedNodes: simulated,
+    ...(etcd === undefined ? {} : { etcd }),
   });
   await saveConfig(layout, config);
   await runInBackground(layout, steps);
@@ -59,6 +68,28 @@ export async function up(options: UpOptions): Promise<void> {
   steps.note(`kubeconfig: context ${CONTEXT} in ${kubeconfig}`);
   steps.end('The cluster is up');
   whatNext(config, options, kubeconfig);
+}
+
+/** The etcd that was asked for. Throws `UserError` for addresses that are none, and for its other flags alone. */
+function etcdOf(options: UpOptions): EtcdConfig | undefined {
+  const { etcdServers, etcdCacert, etcdCert, etcdKey, etcdPrefix } = options;
+  if (etcdServers === undefined) {
+    if ((etcdCacert ?? etcdCert ?? etcdKey ?? etcdPrefix) === undefined) return undefined;
+    throw new UserError('The other --etcd flags mean something only with --etcd-servers.');
+  }
+  if ((etcdCert === undefined) !== (etcdKey === undefined)) {
+    throw new UserError('--etcd-cert and --etcd-key are given together, or neither.');
+  }
+  const servers = etcdServers.split(',').filter((server) => server !== '');
+  etcdEndpoints(servers);
+  const file = (name: string, path: string | undefined) => (path === undefined ? {} : { [name]: resolve(path) });
+  return {
+    servers,
+    prefix: etcdPrefix ?? DEFAULT_ETCD_PREFIX,
+    ...file('caFile', etcdCacert),
+    ...file('certFile', etcdCert),
+    ...file('keyFile', etcdKey),
+  };
 }
 
 /** The pid of the k8ts that runs. One that was killed this moment takes a little while to be gone; one that does not answer is given that while. */
