@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { apiVersionOf, type GroupVersionKind } from '../../api/meta/object.ts';
-import { genericNotFound } from '../../api/meta/status.ts';
+import { genericNotFound, notAcceptable } from '../../api/meta/status.ts';
 import type { Resource } from '../../api/resource.ts';
 import { builtinSchema, hasBuiltinSchema } from '../../api/schema/builtin.ts';
 import {
@@ -53,6 +53,7 @@ export function addOpenApi(server: ApiServer, gitVersion: string, descriptions?:
   };
   server.addRoute('/openapi/v2', (request) => {
     const wantsProtobuf = (request.headers.accept ?? '').includes('com.github.proto-openapi.spec.v2');
+    if (!wantsProtobuf) refuseOtherThanJson(request);
     const answer = cached(wantsProtobuf ? 'v2 protobuf' : 'v2', () => {
       const document = v2Document(servedBy(server), gitVersion, descriptions?.());
       return wantsProtobuf
@@ -97,6 +98,7 @@ export function addOpenApi(server: ApiServer, gitVersion: string, descriptions?:
         headers: { location: `/openapi/v3/${path}?hash=${hash}` },
       };
     }
+    refuseOtherThanJson(request);
     const answer = cached(`v3 ${path}`, () => ({
       ...tagged(Buffer.from(JSON.stringify(v3Document(served, gitVersion, descriptions?.()))), 'application/json'),
     }));
@@ -118,6 +120,12 @@ function servedBy(server: ApiServer): readonly Served[] {
   for (const resource of server.registry.resources()) at(resource.group, resource.version).resources.push(resource);
   for (const virtual of server.registry.virtuals()) at(virtual.group, virtual.version).virtuals.push(virtual);
   return [...out.values()];
+}
+
+/** Version 3 has a protobuf form too, which only aggregators use; there is none here. Throws 406. */
+function refuseOtherThanJson({ headers }: RouteRequest): void {
+  const { accept = '' } = headers;
+  if (accept !== '' && !/application\/(json|\*)|\*\/\*/.test(accept)) throw notAcceptable(['application/json']);
 }
 
 function tagged(body: Buffer, contentType: string): RouteAnswer {

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { genericNotFound, notAcceptable } from '../../api/meta/status.ts';
+import { genericNotFound } from '../../api/meta/status.ts';
 import type { ApiRequest, UserInfo, Verb } from '../../api/request.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
@@ -22,14 +22,14 @@ import { Exchange, type Incoming, type Outgoing } from './exchange.ts';
 import type { Inflight } from './inflight.ts';
 import { isLongRunning } from './long-running.ts';
 import type { Metrics } from './metrics.ts';
-import { builtinOffer, customOffer, type MediaType, mediaName, Negotiator, plainOffer } from './negotiation.ts';
+import { builtinOffer, customOffer, type MediaType, Negotiator, plainOffer } from './negotiation.ts';
 import { PiecePool } from './piece-pool.ts';
 import { parseOptions } from './query.ts';
 import { objectEncoding, patchTypeOf, type RequestBody, readObject, readPatch, withDeleteOptions } from './request-body.ts';
 import { respond, respondError } from './respond.ts';
 import type { Routes } from './routes.ts';
-import { includeObject, partialObject, tableHead, tableRow } from './table.ts';
-import { JsonWatchEncoder, ProtobufWatchEncoder, TransformingWatchEncoder, type WatchEncoder } from './watch-encoders.ts';
+import { WatchEncoders } from './watch-encoder-choice.ts';
+import type { WatchEncoder } from './watch-encoders.ts';
 import { WatchSocket } from './watch-socket.ts';
 import { WatchStream } from './watch-stream.ts';
 import { isWebSocket } from './web-socket.ts';
@@ -64,11 +64,11 @@ export class Pipeline {
   readonly #negotiator = new Negotiator();
   readonly #pool = new PiecePool();
   readonly #deadlines: Deadlines;
-  readonly #jsonWatches = new WeakMap<Endpoint, WatchEncoder>();
-  readonly #protobufWatches = new WeakMap<Endpoint, WatchEncoder>();
+  readonly #encoders: WatchEncoders;
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
+    this.#encoders = new WatchEncoders(parts.clock);
     this.#deadlines = new Deadlines(parts.clock, (exchange, error) => {
       parts.metrics.terminated(exchange, 504);
       this.#fail(exchange, error);
@@ -322,7 +322,7 @@ export class Pipeline {
     if (!endpoint.resource.verbs.includes('watch')) throw methodNotAllowed();
     if (endpoint.resource.deprecation !== undefined) exchange.warnings.push(endpoint.resource.deprecation);
     const media = this.#media(exchange, request);
-    const encoder = this.#watchEncoder(exchange, endpoint, media);
+    const encoder = this.#encoders.choose(exchange, endpoint, media);
     if (endpoint.isRemote) {
       readyAll(endpoint, request.namespace)
         .then(() => this.#startWatch(exchange, request, endpoint, encoder))
@@ -338,34 +338,6 @@ export class Pipeline {
     else if (!(exchange.res as ServerResponse).destroyed) {
       new WatchStream(exchange, endpoint, encoder, onEvents).run(prepared, shutdown);
     }
-  }
-
-  #watchEncoder(exchange: Exchange, endpoint: Endpoint, media: MediaType): WatchEncoder {
-    const { encoding, version } = media;
-    // YAML has no form for streams.
-    if (encoding === 'yaml') throw notAcceptable(plainOffer.encodings.map(mediaName));
-    if (media.as === 'Table') return this.#tableEncoder(exchange, endpoint, version);
-    if (media.as !== '') return new TransformingWatchEncoder(endpoint, encoding, (object) => partialObject(object, version));
-    const known = encoding === 'json' ? this.#jsonWatches : this.#protobufWatches;
-    let encoder = known.get(endpoint);
-    if (encoder === undefined) {
-      encoder = encoding === 'json' ? new JsonWatchEncoder(endpoint) : new ProtobufWatchEncoder(endpoint);
-      known.set(endpoint, encoder);
-    }
-    return encoder;
-  }
-
-  #tableEncoder(exchange: Exchange, endpoint: Endpoint, version: string): WatchEncoder {
-    const { clock } = this.#parts;
-    const include = includeObject(exchange.query);
-    // Columns are told once.
-    let headers = true;
-    return new TransformingWatchEncoder(endpoint, 'json', (object) => {
-      const metadata = { resourceVersion: object.metadata?.resourceVersion ?? '' };
-      const head = tableHead(endpoint.resource, metadata, version, headers);
-      headers = false;
-      return { ...head, rows: [tableRow(endpoint.resource, object, clock.now(), include, version)] };
-    });
   }
 }
 
