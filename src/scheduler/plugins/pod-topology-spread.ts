@@ -208,13 +208,14 @@ function counterFor(pod: PodInfo, view: ClusterView, constraint: Constraint, key
       : JSON.stringify([spec?.nodeSelector, spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution]);
   const tolerated = constraint.honorTaints ? JSON.stringify(pod.tolerations) : '';
   const eligibility = `${keys.join()} ${among} ${tolerated}`;
-  const { tolerations } = pod;
+  // Counters live longer than the pod that first asked for them: they keep hold of nothing of it but this.
+  const { tolerations, namespace } = pod;
   return view.cache.counter({
     key: `spread ${pod.namespace} ${selectorKey(selector)} ${constraint.topologyKey} ${eligibility}`,
     matcher: {
-      namespaces: new Set([pod.namespace]),
+      namespaces: new Set([namespace]),
       selector,
-      matches: (other) => !other.terminating && other.namespace === pod.namespace && selector.matches(other.labels),
+      matches: (other) => !other.terminating && other.namespace === namespace && selector.matches(other.labels),
     },
     topologyKey: constraint.topologyKey,
     usesNamespaceLabels: false,
