@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { join, normalize } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
@@ -75,6 +75,7 @@ export class KubeletServer {
   readonly #server: Server;
   readonly #streaming: Streaming;
   readonly #rates = new RateKeeper();
+  readonly #sockets = new Set<Socket>();
 
   constructor(options: ServerOptions, context: ServerContext) {
     this.#options = options;
@@ -88,6 +89,10 @@ export class KubeletServer {
       // Those without a certificate may still have a token.
       rejectUnauthorized: false,
       ...(options.clientCa === undefined ? {} : { ca: options.clientCa }),
+    });
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
     });
     this.#server.on('request', (req, res) => void this.#answer(req, res));
     this.#server.on('upgrade', (req, socket, head) => void this.#upgrade(req, socket, head));
@@ -105,7 +110,8 @@ export class KubeletServer {
   async close(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
+      // Streams too, which the server no longer counts as connections of its own.
+      for (const socket of this.#sockets) socket.destroy();
     });
   }
 
