@@ -21,6 +21,7 @@ import { endpointSliceMirroringController } from './endpoint-slice-mirroring/con
 import { endpointsController } from './endpoints/controller.ts';
 import { garbageCollector } from './garbage-collector/controller.ts';
 import { jobController } from './job/controller.ts';
+import { legacyTokenCleaner } from './legacy-token-cleaner.ts';
 import { namespaceController } from './namespace.ts';
 import { type NodeIpamOptions, nodeIpamController } from './node-ipam/controller.ts';
 import { nodeLifecycleController } from './node-lifecycle/controller.ts';
@@ -34,6 +35,7 @@ import { statefulSetController } from './stateful-set/controller.ts';
 import { taintEvictionController } from './taint-eviction/controller.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 import { volumeBinder } from './volumes/binder.ts';
+import { ephemeralVolumeController } from './volumes/ephemeral.ts';
 import { claimProtectionController, volumeProtectionController } from './volumes/protection.ts';
 
 export interface ControllersOptions {
@@ -67,6 +69,7 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     horizontalPodAutoscalerController(metrics === undefined ? {} : { metrics }),
     resourceQuotaController(),
     volumeBinder(),
+    ephemeralVolumeController(),
     claimProtectionController(),
     volumeProtectionController(),
     clusterRoleAggregationController(),
@@ -83,5 +86,6 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     ...(nodeIpam === undefined ? [] : [nodeIpamController(nodeIpam)]),
     podGcController(),
     ttlAfterFinishedController(),
+    legacyTokenCleaner(),
   ];
 }

@@ -88,7 +88,7 @@ export async function signRequest(
     signingKey: key as CryptoKey,
     extensions: [
       new x.BasicConstraintsExtension(false, undefined, true),
-      new x.KeyUsagesExtension(flags, true),
+      ...(flags === 0 ? [] : [new x.KeyUsagesExtension(flags, true)]),
       ...(extended.length === 0 ? [] : [new x.ExtendedKeyUsageExtension([...new Set(extended)])]),
       await x.AuthorityKeyIdentifierExtension.create(issuer),
       ...(names === undefined ? [] : [names]),

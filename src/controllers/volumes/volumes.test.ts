@@ -10,6 +10,7 @@ import type { StorageClass } from '../../api/types/storage-v1.ts';
 import { events, persistentVolumeClaims, persistentVolumes, pods, storageClasses } from '../../client/resource-refs.ts';
 import { createServerFixture, type ServerFixture } from '../test-support/server.ts';
 import { volumeBinder } from './binder.ts';
+import { ephemeralVolumeController } from './ephemeral.ts';
 import { claimProtectionController, volumeProtectionController } from './protection.ts';
 
 const volume = (name: string, storage: string, more: Partial<PersistentVolumeSpec> = {}): PersistentVolume => ({
@@ -202,5 +203,27 @@ test('claims without a class get the default one, when there is one', async () =
   await f.create(storageClasses, { ...storageClass('standard'), metadata: { name: 'standard', annotations } });
   await f.advance();
   expect(f.find(persistentVolumeClaims, 'x/data')?.spec?.storageClassName).toBe('standard');
+  await f.stop();
+});
+
+test('an ephemeral volume gets a claim of its own, and no other', async () => {
+  const f = await createServerFixture();
+  f.start(ephemeralVolumeController());
+  const template = { metadata: { labels: { a: 'b' } }, spec: claim().spec! };
+  const pod = (name: string): Pod => ({
+    metadata: { name, namespace: 'x' },
+    spec: { containers: [{ name: 'c', image: 'i' }], volumes: [{ name: 'tmp', ephemeral: { volumeClaimTemplate: template } }] },
+  });
+  await f.create(persistentVolumeClaims, claim({}, 'taken-tmp'));
+  const { uid } = (await f.create(pods, pod('p'))).metadata!;
+  await f.create(pods, pod('taken'));
+  await f.advance();
+  expect(f.find(persistentVolumeClaims, 'x/p-tmp')).toMatchObject({
+    metadata: { labels: { a: 'b' }, ownerReferences: [{ kind: 'Pod', name: 'p', uid, controller: true }] },
+    spec: { storageClassName: 'manual' },
+  });
+  expect(told(f)).toContain(
+    'FailedBinding: ephemeral volume tmp: PVC x/taken-tmp was not created for pod x/taken (pod is not owner)',
+  );
   await f.stop();
 });
