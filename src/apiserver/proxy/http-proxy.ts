@@ -7,8 +7,10 @@ import {
 } from 'node:http';
 import { type Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { pipeline } from 'node:stream';
+import type { Clock } from '../../util/clock.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { HtmlRewriter } from './rewrite-html.ts';
+import { CONNECT_TIMEOUT_MS } from './upgrade-tunnel.ts';
 
 /** Where an ordinary request goes. */
 export interface HttpTarget {
@@ -63,6 +65,7 @@ export function ask(
   path: string,
   headers: OutgoingHttpHeaders,
   withBody: boolean,
+  clock: Clock,
 ): Promise<IncomingMessage> {
   const { scheme, host, port, agent } = target;
   return new Promise((resolve, reject) => {
@@ -80,6 +83,14 @@ export function ask(
     outgoing.once('close', () => exchange.res?.off('close', onClose));
     outgoing.on('error', reject);
     outgoing.once('response', resolve);
+    outgoing.once('socket', (socket) => {
+      if (!socket.connecting) return;
+      const timer = clock.setTimer(CONNECT_TIMEOUT_MS, () => {
+        outgoing.destroy(new Error(`dial tcp ${host}:${port}: i/o timeout`));
+      });
+      socket.once('connect', () => timer.cancel());
+      outgoing.once('close', () => timer.cancel());
+    });
     if (withBody) {
       pipeline(exchange.req, outgoing, () => {});
     } else outgoing.end();
@@ -113,6 +124,8 @@ export function relay(exchange: Exchange, answer: IncomingMessage, rewriting: Re
     return;
   }
   res.writeHead(code, headers);
+  // Who follows a log of nothing yet wants to know that it is connected.
+  res.flushHeaders();
   answer.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
   });

@@ -44,7 +44,8 @@ beforeAll(async () => {
       res
         .writeHead(400, { 'content-type': 'text/plain' })
         .end('container "broken" in pod "web" is waiting to start: ContainerCreating');
-    } else if (url.pathname.endsWith('/gone')) res.writeHead(404).end('nothing');
+    } else if (url.pathname.endsWith('/silent')) res.writeHead(200, { 'content-type': 'text/plain' }).flushHeaders();
+    else if (url.pathname.endsWith('/gone')) res.writeHead(404).end('nothing');
     else if (url.searchParams.get('follow') === 'true') {
       res.writeHead(200, { 'content-type': 'text/plain' });
       res.write('first\n');
@@ -174,6 +175,13 @@ describe('pods/log', () => {
     const left = once(kubelet, 'left');
     answer.destroy();
     await left;
+  });
+
+  it('tells that it is connected before there is a line', async () => {
+    await createPod('quiet', 'n', [container('silent')]);
+    const answer = await api.open('GET', `${pods}/quiet/log?follow=true`);
+    expect(answer.statusCode).toBe(200);
+    answer.destroy();
   });
 
   it('is served over HTTP/2 too', async () => {

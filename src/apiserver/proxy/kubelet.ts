@@ -112,9 +112,11 @@ class KubeletProxy {
     const address = this.#kubelet(node);
     const agent = options.insecureSkipTLSVerifyBackend === true ? this.#unverified : this.#kubelets;
     const path = `/containerLogs/${namespace}/${name}/${container}?${logQuery(options)}`;
-    const answer = await ask(exchange, { scheme: 'https', ...address, agent }, path, {}, false).catch((err: unknown) => {
-      throw customError(500, '', `Get ${JSON.stringify(`https://${hostPort(address)}${path}`)}: ${dialError(address, err)}`);
-    });
+    const answer = await ask(exchange, { scheme: 'https', ...address, agent }, path, {}, false, this.#clock).catch(
+      (err: unknown) => {
+        throw customError(500, '', `Get ${JSON.stringify(`https://${hostPort(address)}${path}`)}: ${dialError(address, err)}`);
+      },
+    );
     const code = answer.statusCode ?? 502;
     if (code < 200 || code > 206) throw await kubeletError(answer, code, 'pods/log', name);
     if (exchange.upgrade !== undefined) {
@@ -205,7 +207,7 @@ class KubeletProxy {
     headers['x-forwarded-proto'] = 'https';
     // Pages have to be read to be rewritten.
     delete headers['accept-encoding'];
-    const answer = await ask(exchange, target, (path || '/') + query, headers, true).catch((err: unknown) => {
+    const answer = await ask(exchange, target, (path || '/') + query, headers, true, this.#clock).catch((err: unknown) => {
       throw serviceUnavailable(`error trying to reach service: ${dialError(target, err)}`);
     });
     relay(exchange, answer, { prefix, backend: port === 0 ? host : hostPort({ host, port }) });

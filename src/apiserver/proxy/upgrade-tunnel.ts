@@ -13,7 +13,7 @@ export interface Backend {
 }
 
 /** A backend must have been reached, and have answered the upgrade, within this time. */
-const CONNECT_TIMEOUT_MS = 30_000;
+export const CONNECT_TIMEOUT_MS = 30_000;
 /** The head of an answer to an upgrade. */
 const MAX_HEAD_BYTES = 64 * 1024;
 
