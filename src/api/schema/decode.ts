@@ -66,11 +66,11 @@ function decodeCustom(schema: Schema, value: unknown, state: DecodeState): unkno
     const text = value[name];
     if (text !== undefined && text !== null && typeof text !== 'string') state.fail(1, describeValue(text), 'string');
   }
-  const { object, unknownPaths } = prune(schema, value);
-  for (const path of unknownPaths) state.unknown.push(`unknown field ${JSON.stringify(path)}`);
   state.path[0] = 'metadata';
   const decodeMetadata = decoderOf(builtinSchema(OBJECT_META));
   const metadata = decodeMetadata(value['metadata'] ?? {}, state, 1);
+  const { object, unknownPaths } = prune(schema, value);
+  for (const path of unknownPaths) state.unknown.push(`unknown field ${JSON.stringify(path)}`);
   const typed = typeEmbedded(schema, object, (embedded, path) => {
     const inner = new DecodeState();
     const decoded = decodeMetadata(embedded, inner, 0);

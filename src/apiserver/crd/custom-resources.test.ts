@@ -174,6 +174,11 @@ describe('a custom resource', () => {
       { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { any: 1 } },
     ]);
     expect(made.warnings).toEqual(['unknown field "spec.templates[0].metadata.odd"']);
+    const strange = { ...widget('b', inner({ odd: 1 })), metadata: { name: 'b', namespace: 'x', strange: 1 }, more: 1 };
+    const strict = await refusal(api.create('widgets', strange as object, { fieldValidation: 'Strict' }));
+    expect(strict.message).toContain(
+      'strict decoding error: unknown field "metadata.strange", unknown field "more", unknown field "spec.templates[0].metadata.odd"',
+    );
     const told = async (spec: object): Promise<string> => (await refusal(api.create('widgets', widget('b', spec)))).message;
     expect(await told(inner({ name: 1 }))).toBe(
       'Widget in version "v1" cannot be handled as a Widget: spec.templates[0].metadata: Invalid value: {"name":1}: json: cannot unmarshal number into Go struct field ObjectMeta.name of type string',
