@@ -111,6 +111,6 @@ describe('prune', () => {
       spec: { odd: 1 },
     });
     expect(decoded).toEqual({ kind: 'A', metadata: { name: 'a' }, spec: { size: 3, backup: { keep: 7 }, maybe: 'x' } });
-    expect(unknownFields).toEqual(['unknown field "spec.odd"', 'unknown field "metadata.odd"']);
+    expect(unknownFields).toEqual(['unknown field "metadata.odd"', 'unknown field "spec.odd"']);
   });
 });
