@@ -2,7 +2,7 @@ import { type KubernetesObject, type OwnerReference, objectKey } from '../api/me
 import { isNotFound } from '../api/meta/status.ts';
 import type { ReplicaSet, ReplicaSetStatus } from '../api/types/apps-v1.ts';
 import type { Pod, ReplicationController } from '../api/types/core-v1.ts';
-import type { Informer, ResourceRef, WorkQueue } from '../client/contract.ts';
+import type { Informer, ResourceRef } from '../client/contract.ts';
 import type { Controller, ControllerContext } from '../client/controller.ts';
 import { startReconciler } from '../client/controller-runner.ts';
 import { pods, replicaSets, replicationControllers } from '../client/resource-refs.ts';
@@ -12,6 +12,7 @@ import { selectorMatches } from './label-selector.ts';
 import { namespaceIsGoing } from './service-account.ts';
 import { claim, controllerOf, controllerRef } from './workload/controller-ref.ts';
 import { Expectations } from './workload/expectations.ts';
+import { type PacedQueue, pacedQueue } from './workload/paced-queue.ts';
 import { deleteAll, messageOf, PodControl, podFromTemplate, podKeys, slowStart } from './workload/pod-control.ts';
 import { isActive, isReady, isTerminating } from './workload/pod-state.ts';
 import { candidatesFor, controlledBy, indexByController } from './workload/pods-of.ts';
@@ -87,7 +88,7 @@ class ReplicaEngine<T extends KubernetesObject> {
   readonly #pods: Informer<Pod>;
   readonly #control: PodControl;
   readonly #expectations: Expectations;
-  #queue!: WorkQueue;
+  #queue!: PacedQueue;
 
   constructor(kind: ReplicaKind<T>, context: ControllerContext, signal: AbortSignal) {
     this.#kind = kind;
@@ -102,7 +103,7 @@ class ReplicaEngine<T extends KubernetesObject> {
   start(): void {
     indexByController(this.#pods);
     indexByController(this.#sets);
-    this.#queue = startReconciler(
+    const queue = startReconciler(
       this.#context,
       {
         name: this.#kind.queue,
@@ -112,6 +113,7 @@ class ReplicaEngine<T extends KubernetesObject> {
       },
       this.#signal,
     );
+    this.#queue = pacedQueue(queue, this.#context.clock);
     this.#sets.addHandler({
       onAdd: (set) => this.#queue.add(objectKey(set)),
       onUpdate: (set) => this.#queue.add(objectKey(set)),
@@ -199,21 +201,25 @@ class ReplicaEngine<T extends KubernetesObject> {
     const spec = this.#kind.spec(set);
     // Asked before the pods are looked at: what has been observed by now is in what is looked at next.
     const mayAct = this.#expectations.satisfied(key);
-    const candidates = candidatesFor(this.#pods, set).filter((pod) => isActive(pod) || isTerminating(pod));
+    const candidates = this.#queue.compute(key, () =>
+      candidatesFor(this.#pods, set).filter((pod) => isActive(pod) || isTerminating(pod)),
+    );
     const claimed = await this.#claim(set, spec, candidates);
     const active = claimed.filter(isActive);
     const failure =
       mayAct && set.metadata?.deletionTimestamp === undefined ? await this.#manage(key, set, spec, active) : undefined;
-    const status = replicaStatus(
-      {
-        spec,
-        generation: set.metadata?.generation ?? 0,
-        status: this.#kind.status(set),
-        active,
-        terminating: this.#kind.countsTerminating ? claimed.length - active.length : undefined,
-        failure: failure === undefined ? undefined : messageOf(failure),
-      },
-      clock.now(),
+    const status = this.#queue.compute(key, () =>
+      replicaStatus(
+        {
+          spec,
+          generation: set.metadata?.generation ?? 0,
+          status: this.#kind.status(set),
+          active,
+          terminating: this.#kind.countsTerminating ? claimed.length - active.length : undefined,
+          failure: failure === undefined ? undefined : messageOf(failure),
+        },
+        clock.now(),
+      ),
     );
     if (status !== this.#kind.status(set) && !semanticallyEqual(status, this.#kind.status(set))) {
       try {

@@ -2,7 +2,7 @@ import { type KubernetesObject, type OwnerReference, objectKey } from '../../api
 import { isNotFound } from '../../api/meta/status.ts';
 import type { ControllerRevision, DaemonSet } from '../../api/types/apps-v1.ts';
 import type { Node, Pod } from '../../api/types/core-v1.ts';
-import type { EventRecorder, Informer, WorkQueue } from '../../client/contract.ts';
+import type { EventRecorder, Informer } from '../../client/contract.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { startReconciler } from '../../client/controller-runner.ts';
 import { controllerRevisions, daemonSets, nodes, pods } from '../../client/resource-refs.ts';
@@ -14,6 +14,7 @@ import { namespaceIsGoing } from '../service-account.ts';
 import { claim, controllerRef } from '../workload/controller-ref.ts';
 import { Expectations } from '../workload/expectations.ts';
 import { watchOwnedPods } from '../workload/owned-pods.ts';
+import { type PacedQueue, pacedQueue } from '../workload/paced-queue.ts';
 import { deleteAll, PodControl, podFromTemplate, podKeys, slowStart } from '../workload/pod-control.ts';
 import { isReady } from '../workload/pod-state.ts';
 import { candidatesFor, indexByController } from '../workload/pods-of.ts';
@@ -50,7 +51,7 @@ class DaemonShell {
   readonly #expectations: Expectations;
   /** By set, generation and node. */
   readonly #failures = new Map<string, Map<string, Failures>>();
-  #queue!: WorkQueue;
+  #queue!: PacedQueue;
 
   constructor(context: ControllerContext, signal: AbortSignal) {
     this.#context = context;
@@ -68,11 +69,12 @@ class DaemonShell {
     indexByController(this.#pods);
     indexByController(this.#revisions);
     const informers = [this.#sets, this.#pods, this.#nodes, this.#revisions] as readonly Informer<KubernetesObject>[];
-    this.#queue = startReconciler(
+    const queue = startReconciler(
       this.#context,
       { name: 'daemonset', workers: WORKERS, informers, reconcile: (key) => this.#reconcile(key) },
       this.#signal,
     );
+    this.#queue = pacedQueue(queue, this.#context.clock);
     const enqueue = (set: DaemonSet): void => this.#queue.add(objectKey(set));
     this.#sets.addHandler({
       onAdd: enqueue,
@@ -149,11 +151,11 @@ class DaemonShell {
     let plan: DaemonPlan | undefined;
     let failure: unknown;
     if (mayAct) {
-      plan = planDaemonSet(observed, now);
+      plan = this.#queue.compute(key, () => planDaemonSet(observed, now));
       failure = await this.#perform(key, set, hash, plan);
     }
     const generation = mayAct ? (set.metadata?.generation ?? 0) : (set.status?.observedGeneration ?? 0);
-    const status = daemonStatus(observed, generation, now);
+    const status = this.#queue.compute(key, () => daemonStatus(observed, generation, now));
     if (!semanticallyEqual(status, set.status)) {
       try {
         await this.#context.client.resource(daemonSets).updateStatus({ ...set, status }, { signal: this.#signal });

@@ -10,6 +10,7 @@ import { podDisruptionBudgets, pods } from '../../client/resource-refs.ts';
 import type { ReconcileResult } from '../../client/work-queue.ts';
 import { semanticallyEqual } from '../equality.ts';
 import { selectorMatches } from '../label-selector.ts';
+import { pacedQueue } from '../workload/paced-queue.ts';
 import { messageOf } from '../workload/pod-control.ts';
 import { ScaleFinder } from './expected-scale.ts';
 import { type ExpectedScale, failSafeStatus, needsScale, planBudget, staleDisruptionIn } from './plan.ts';
@@ -85,10 +86,9 @@ export function disruptionController(): Controller {
       };
 
       const informers = [budgets, allPods, ...scales.informers];
-      const queue = startReconciler(
-        context,
-        { name: 'disruption', workers: WORKERS, informers: informers as never, reconcile },
-        signal,
+      const queue = pacedQueue(
+        startReconciler(context, { name: 'disruption', workers: WORKERS, informers: informers as never, reconcile }, signal),
+        context.clock,
       );
       const stale = startReconciler(
         context,

@@ -2,13 +2,13 @@ import { type KubernetesObject, objectKey } from '../../api/meta/object.ts';
 import { isNotFound } from '../../api/meta/status.ts';
 import type { Node, Pod, Service } from '../../api/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/types/discovery-v1.ts';
-import type { EventRecorder, Informer, ResourceClient, WorkQueue } from '../../client/contract.ts';
+import type { EventRecorder, Informer, ResourceClient } from '../../client/contract.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { startReconciler } from '../../client/controller-runner.ts';
 import { endpointSlices, nodes, pods, services } from '../../client/resource-refs.ts';
 import { namespaceIsGoing } from '../service-account.ts';
+import { type PacedQueue, pacedQueue } from '../workload/paced-queue.ts';
 import { messageOf } from '../workload/pod-control.ts';
-import { Pacer } from './pacer.ts';
 import { CONTROLLER_NAME, MANAGED_BY, planEndpointSlices, SERVICE_NAME, type SlicePlan } from './plan.ts';
 import { indexServicePods, podsOfService, servicesOfPod, servicesToUpdate } from './service-pods.ts';
 import { SliceTracker } from './slice-tracker.ts';
@@ -49,8 +49,7 @@ class SliceShell {
   readonly #times = new TriggerTimes();
   /** Services that could not be looked at because our own writes had not been seen. */
   readonly #waiting = new Set<string>();
-  readonly #pacer: Pacer;
-  #queue!: WorkQueue;
+  #queue!: PacedQueue;
 
   constructor(context: ControllerContext, signal: AbortSignal) {
     this.#context = context;
@@ -61,24 +60,24 @@ class SliceShell {
     this.#slices = context.informers.informer(endpointSlices);
     this.#client = context.client.resource(endpointSlices);
     this.#recorder = context.recorder('endpoint-slice-controller');
-    this.#pacer = new Pacer(context.clock);
   }
 
   start(): void {
     indexServicePods(this.#services, this.#pods);
     indexSlices(this.#slices);
-    this.#queue = startReconciler(
+    const queue = startReconciler(
       this.#context,
       {
         name: 'endpoint_slice',
         workers: WORKERS,
         informers: [this.#services, this.#pods, this.#nodes, this.#slices] as readonly Informer<KubernetesObject>[],
-        reconcile: (key) => this.#pacer.run(key, (k) => this.#reconcile(k)),
+        reconcile: (key) => this.#reconcile(key),
         maxRetries: MAX_RETRIES,
       },
       this.#signal,
     );
-    const add = (key: string): void => this.#pacer.wake(this.#queue, key);
+    this.#queue = pacedQueue(queue, this.#context.clock);
+    const add = (key: string): void => this.#queue.add(key);
     this.#services.addHandler({
       onAdd: (service) => add(objectKey(service)),
       onUpdate: (service) => add(objectKey(service)),
@@ -112,7 +111,7 @@ class SliceShell {
       this.#tracker.forget(key);
       this.#times.forget(key);
       this.#waiting.delete(key);
-      this.#pacer.forget(key);
+      this.#queue.forget(key);
       return;
     }
     // Without a selector its endpoints are somebody else's business.
@@ -122,12 +121,14 @@ class SliceShell {
       return;
     }
     const selected = podsOfService(service, this.#pods);
-    const plan = planEndpointSlices({
-      service,
-      pods: selected,
-      slices: slicesOf(this.#slices, key, CONTROLLER_NAME),
-      node: (name) => this.#nodes.get(name),
-    });
+    const plan = this.#queue.compute(key, () =>
+      planEndpointSlices({
+        service,
+        pods: selected,
+        slices: slicesOf(this.#slices, key, CONTROLLER_NAME),
+        node: (name) => this.#nodes.get(name),
+      }),
+    );
     const trigger = this.#times.next(key, service, selected);
     try {
       await this.#perform(key, plan, trigger);

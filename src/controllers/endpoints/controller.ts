@@ -1,14 +1,14 @@
 import { type KubernetesObject, objectKey, splitKey } from '../../api/meta/object.ts';
 import { isNotFound } from '../../api/meta/status.ts';
 import type { Endpoints, Pod, Service } from '../../api/types/core-v1.ts';
-import type { EventRecorder, Informer, WorkQueue } from '../../client/contract.ts';
+import type { EventRecorder, Informer } from '../../client/contract.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { startReconciler } from '../../client/controller-runner.ts';
 import { endpoints, pods, services } from '../../client/resource-refs.ts';
-import { Pacer } from '../endpoint-slice/pacer.ts';
 import { indexServicePods, podsOfService, servicesOfPod, servicesToUpdate } from '../endpoint-slice/service-pods.ts';
 import { TriggerTimes } from '../endpoint-slice/trigger-time.ts';
 import { namespaceIsGoing } from '../service-account.ts';
+import { type PacedQueue, pacedQueue } from '../workload/paced-queue.ts';
 import { messageOf } from '../workload/pod-control.ts';
 import { planEndpoints } from './plan.ts';
 
@@ -30,8 +30,7 @@ class EndpointsShell {
   readonly #endpoints: Informer<Endpoints>;
   readonly #recorder: EventRecorder;
   readonly #times = new TriggerTimes();
-  readonly #pacer: Pacer;
-  #queue!: WorkQueue;
+  #queue!: PacedQueue;
 
   constructor(context: ControllerContext, signal: AbortSignal) {
     this.#context = context;
@@ -40,23 +39,23 @@ class EndpointsShell {
     this.#pods = context.informers.informer(pods);
     this.#endpoints = context.informers.informer(endpoints);
     this.#recorder = context.recorder('endpoint-controller');
-    this.#pacer = new Pacer(context.clock);
   }
 
   start(): void {
     indexServicePods(this.#services, this.#pods);
-    this.#queue = startReconciler(
+    const queue = startReconciler(
       this.#context,
       {
         name: 'endpoint',
         workers: WORKERS,
         informers: [this.#services, this.#pods, this.#endpoints] as readonly Informer<KubernetesObject>[],
-        reconcile: (key) => this.#pacer.run(key, (k) => this.#reconcile(k)),
+        reconcile: (key) => this.#reconcile(key),
         maxRetries: MAX_RETRIES,
       },
       this.#signal,
     );
-    const add = (key: string): void => this.#pacer.wake(this.#queue, key);
+    this.#queue = pacedQueue(queue, this.#context.clock);
+    const add = (key: string): void => this.#queue.add(key);
     this.#services.addHandler({
       onAdd: (service) => add(objectKey(service)),
       onUpdate: (service) => add(objectKey(service)),
@@ -86,7 +85,7 @@ class EndpointsShell {
     const selected = podsOfService(service, this.#pods);
     const trigger = this.#times.next(key, service, selected);
     const current = this.#endpoints.get(key);
-    const next = planEndpoints(service, selected, current, trigger);
+    const next = this.#queue.compute(key, () => planEndpoints(service, selected, current, trigger));
     if (next === undefined) return;
     const client = this.#context.client.resource(endpoints);
     const options = { signal: this.#signal };
@@ -107,7 +106,7 @@ class EndpointsShell {
 
   async #deleteFor(key: string): Promise<void> {
     this.#times.forget(key);
-    this.#pacer.forget(key);
+    this.#queue.forget(key);
     if (this.#endpoints.get(key) === undefined) return;
     const { namespace, name } = splitKey(key);
     try {

@@ -14,6 +14,7 @@ import { namespaceIsGoing } from '../service-account.ts';
 import { claim, controllerOf } from '../workload/controller-ref.ts';
 import { Expectations } from '../workload/expectations.ts';
 import { watchOwnedPods } from '../workload/owned-pods.ts';
+import { type PacedQueue, pacedQueue } from '../workload/paced-queue.ts';
 import { PodControl, podKeys, slowStart } from '../workload/pod-control.ts';
 import { isReady } from '../workload/pod-state.ts';
 import { candidatesFor, indexByController } from '../workload/pods-of.ts';
@@ -49,7 +50,7 @@ class JobShell {
   readonly #backoff = new Map<string, BackoffRecord>();
   /** Jobs as last written, until the informer has caught up: what is counted must not be counted again. */
   readonly #written = new Map<string, Job>();
-  #queue!: WorkQueue;
+  #queue!: PacedQueue;
   #orphans!: WorkQueue;
 
   constructor(context: ControllerContext, signal: AbortSignal) {
@@ -67,11 +68,12 @@ class JobShell {
   start(): void {
     indexByController(this.#pods);
     const informers = [this.#jobs, this.#pods] as readonly Informer<KubernetesObject>[];
-    this.#queue = startReconciler(
+    const queue = startReconciler(
       this.#context,
       { name: 'job', workers: WORKERS, informers, reconcile: (key) => this.#reconcile(key) },
       this.#signal,
     );
+    this.#queue = pacedQueue(queue, this.#context.clock);
     this.#orphans = startReconciler(
       this.#context,
       { name: 'job_orphan_pod', workers: ORPHAN_WORKERS, informers, reconcile: (key) => this.#freeOrphan(key) },
@@ -190,10 +192,10 @@ class JobShell {
     const owned = await this.#claimPods(job);
     const { clock } = this.#context;
     const before = this.#backoff.get(key) ?? noFailures;
-    const assessment = assessJob({ job, pods: owned, released, backoff: before }, clock.now());
+    const assessment = this.#queue.compute(key, () => assessJob({ job, pods: owned, released, backoff: before }, clock.now()));
     const plan = planJob(assessment, clock.now());
     const pass = await this.#perform(key, assessment, plan, satisfied);
-    const tracking = planTracking(assessment, pass.outcome, clock.now());
+    const tracking = this.#queue.compute(key, () => planTracking(assessment, pass.outcome, clock.now()));
     for (const { type, reason, message } of tracking.notices) this.#recorder.event(job, type, reason, message);
     await this.#track(key, job, assessment, tracking);
     if (pass.error !== undefined) throw pass.error;
