@@ -17,6 +17,8 @@ import type { PiecePool } from './piece-pool.ts';
 import { sendPieces } from './stream-pieces.ts';
 import { includeObject, partialObject, tableHead, tableRow } from './table.ts';
 
+/** The code that the metrics show for it, as nginx and Go's proxies do. */
+const CLIENT_GONE = 499;
 const PARTIAL = 'io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadata';
 
 /** Answers a request with what it came to. */
@@ -151,6 +153,11 @@ function wantsPretty(exchange: Exchange): boolean {
 
 /** Answers with an error: a StatusError as it stands, anything else as a 500, logged once here. */
 export function respondError(exchange: Exchange, err: unknown, logger: Logger, negotiator: Negotiator): void {
+  // What is given up because its client has gone is no fault, and nobody's answer.
+  if (exchange.res?.destroyed === true) {
+    exchange.done(CLIENT_GONE, 0);
+    return;
+  }
   const error = err instanceof StatusError ? err : unexpected(exchange, err, logger);
   const { retryAfterSeconds } = error.status.details ?? {};
   const more =
