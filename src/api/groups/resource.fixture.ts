@@ -49,6 +49,18 @@ export function updated<T extends Draft = Draft>(resource: Resource, old: Draft,
 export const updateFaults = (resource: Resource, old: Draft, change: (copy: Draft) => void): readonly string[] =>
   resource.validateUpdate(updated(resource, old, change), old, testContext()).map(formatFieldError);
 
+/** What is written, how it is then changed (undefined: not at all), and what is wrong with that. */
+export type FaultCase = readonly [
+  what: string,
+  draft: Draft,
+  change: ((object: Draft) => void) | undefined,
+  faults: readonly string[],
+];
+
+/** What is wrong with a new object, or with what a change makes of it. */
+export const faultsOf = (resource: Resource, draft: Draft, change: FaultCase[2]): readonly string[] =>
+  change === undefined ? createFaults(resource, draft) : updateFaults(resource, created(resource, draft), change);
+
 /** As `updateFaults`, through a subresource. */
 export function subresourceFaults(
   resource: Resource,

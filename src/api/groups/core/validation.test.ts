@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { created, createFaults, type Draft, resourceOf, updateFaults } from '../resource.fixture.ts';
+import { type FaultCase, faultsOf, resourceOf } from '../resource.fixture.ts';
 
-type Change = (object: Draft) => void;
-/** What is written, how it is then changed, and what is wrong with that. */
-type Case = readonly [what: string, draft: Draft, change: Change | undefined, faults: readonly string[]];
-
-const cases: Readonly<Record<string, readonly Case[]>> = {
+const cases: Readonly<Record<string, readonly FaultCase[]>> = {
   'v1/services': [
     ['is content', { metadata: { name: 'a', namespace: 'default' }, spec: { ports: [{ port: 80 }] } }, undefined, []],
     ['wants ports', { spec: {} }, undefined, ['spec.ports: Required value']],
@@ -583,8 +579,7 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
 describe.each(Object.entries(cases))('%s', (name, list) => {
   const resource = resourceOf(name);
   it.each(list)('%s', (_what, draft, change, faults) => {
-    const found = change === undefined ? createFaults(resource, draft) : updateFaults(resource, created(resource, draft), change);
-    expect(found).toEqual(faults);
+    expect(faultsOf(resource, draft, change)).toEqual(faults);
   });
 });
 
