@@ -88,8 +88,11 @@ describe('embedded store', () => {
     for (const name of await readdir(path)) expect([name, (await stat(join(path, name))).mode & 0o077]).toEqual([name, 0]);
   });
 
-  it('does not grow by updates of one key', async () => {
-    const store = await open(directory, { maxRecords: 500 });
+  it.each([
+    ['many', { maxRecords: 500 }],
+    ['large', { maxBytes: 1_000_000 }],
+  ])('does not grow by updates of one key when they are %s', async (_how, history) => {
+    const store = await open(directory, history);
     const value = Buffer.alloc(2000, 'x');
     const update = async (rounds: number): Promise<number> => {
       for (let i = 0; i < rounds; i++) {
@@ -101,6 +104,7 @@ describe('embedded store', () => {
     const late = await update(240);
     expect(late).toBeLessThan(early * 1.5);
     expect(store.revision - store.compactedRevision).toBeLessThan(2000);
+    expect((await store.check()).faults).toEqual([]);
     await store.close();
   });
 

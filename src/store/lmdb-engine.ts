@@ -1,4 +1,5 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { StoreUnavailableError } from './contract.ts';
@@ -18,6 +19,7 @@ const FIRST_META: EngineMeta = { revision: 1, compactedRevision: 1, historyRecor
  * with it, readers could see what a power cut takes back). A crash leaves the last synced state; there is nothing to repair or replay.
  */
 export class LmdbEngine implements Engine {
+  readonly #directory: string;
   readonly #root: RootDatabase<Buffer, string>;
   readonly #meta: Database<EngineMeta | number, string>;
   readonly #index: Database<Buffer, string>;
@@ -26,6 +28,7 @@ export class LmdbEngine implements Engine {
 
   /** Opens or makes the files in `directory`, which exists and is locked by the caller. */
   constructor(directory: string) {
+    this.#directory = directory;
     assertDataFile(join(directory, DATA_FILE));
     this.#root = open<Buffer, string>({
       path: join(directory, DATA_FILE),
@@ -110,7 +113,7 @@ export class LmdbEngine implements Engine {
     try {
       await this.#root.batch(() => this.#write(batch));
     } catch (error) {
-      throw await writeError(error);
+      throw await writeError(error, this.#directory);
     }
     // What follows in this turn must see the new state.
     this.#root.resetReadTxn();
@@ -151,12 +154,17 @@ function assertDataFile(path: string): void {
   }
 }
 
+/** Less room than this, in bytes, and a write that failed has failed for that. */
+const NO_ROOM_BYTES = 1024 * 1024;
+
 /** What the library rejects with carries the cause in a promise of its own. */
-async function writeError(error: unknown): Promise<Error> {
+async function writeError(error: unknown, directory: string): Promise<Error> {
   const cause = (error as { commitError?: Promise<never> }).commitError;
   const reason: unknown = cause === undefined ? error : await cause.catch((inner: unknown) => inner);
   const message = reason instanceof Error ? reason.message : String(reason);
-  if (/no space|ENOSPC|disk quota/i.test(message)) {
+  // LMDB calls a write that found room for a part only an input/output error.
+  const full = /no space|ENOSPC|disk quota/i.test(message) || (await roomIn(directory)) < NO_ROOM_BYTES;
+  if (full) {
     return new StoreUnavailableError('the disk is full: nothing was written; make room, then writes go on by themselves', {
       cause: reason,
     });
@@ -164,4 +172,11 @@ async function writeError(error: unknown): Promise<Error> {
   return new StoreUnavailableError(`the store could not write (${message}); check the disk and the directory's permissions`, {
     cause: reason,
   });
+}
+
+async function roomIn(directory: string): Promise<number> {
+  return statfs(directory).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => Number.POSITIVE_INFINITY,
+  );
 }
