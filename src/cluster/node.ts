@@ -10,7 +10,7 @@ import { openCgroupTree } from '../runtime/cgroup.ts';
 import { type SupervisedContainerd, superviseContainerd } from '../runtime/containerd.ts';
 import type { ContainerRuntime } from '../runtime/contract.ts';
 import { connectRuntime } from '../runtime/cri-client.ts';
-import { ensurePauseImage } from '../runtime/image-archive.ts';
+import { ensurePauseImage, importImageArchive } from '../runtime/image-archive.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { ClusterConfig } from './config.ts';
@@ -47,6 +47,11 @@ export async function startRuntime(layout: Layout, clock: Clock, logger: Logger,
     (err: unknown) => signal.aborted || log.warn({ err }, 'the image of the examples could not be made'),
   );
   return { containerd, runtime };
+}
+
+/** Gives the images of an archive to the node; resolves with their names. */
+export function loadImage(runtime: NodeRuntime, file: string): Promise<readonly string[]> {
+  return importImageArchive({ socketPath: runtime.containerd.socketPath, ctr: runtime.containerd.ctr }, file);
 }
 
 /** Who the node's kubelet is. */

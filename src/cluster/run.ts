@@ -3,8 +3,6 @@ import type { Node } from '../api/types/core-v1.ts';
 import type { ControllerContext } from '../client/controller.ts';
 import { serializeKubeconfig } from '../client/kubeconfig.ts';
 import { nodes } from '../client/resource-refs.ts';
-import { importImageArchive } from '../runtime/image-archive.ts';
-import { simulatedNodes } from '../simulation/simulated-nodes.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
 import { createLogger } from '../util/logger.ts';
 import { systemRandom } from '../util/random.ts';
@@ -13,7 +11,7 @@ import { type ComponentStatus, serveControl } from './control.ts';
 import { type ControlPlane, controllerManager, startControlPlane } from './control-plane.ts';
 import { publishDns } from './dns-service.ts';
 import type { Layout } from './layout.ts';
-import { type NodeRuntime, nodeUser, type RunningNode, startNode, startRuntime } from './node.ts';
+import type { NodeRuntime, RunningNode } from './node.ts';
 import { type ClusterPki, ensurePki } from './pki.ts';
 import { removePidFile, writePidFile } from './process.ts';
 import { forgetHistory, openStore, snapshotTo } from './storage.ts';
@@ -47,8 +45,10 @@ export async function runCluster(
   logger.info({ version: VERSION, config }, 'k8ts starts');
   // A promise that nobody awaited is a fault in one place; it must not end the whole cluster.
   process.on('unhandledRejection', (err) => running.aborted || logger.error({ err }, 'a promise was rejected and nobody cared'));
+  // A control plane of simulated nodes does not load what a real one needs: gRPC, CNI, DNS.
+  const realNode = real ? await import('./node.ts') : undefined;
   // The runtime takes longest and needs nothing of the rest.
-  const runtimeReady = real ? watch.during('container runtime', () => startRuntime(layout, clock, logger, running)) : undefined;
+  const runtimeReady = realNode && watch.during('container runtime', () => realNode.startRuntime(layout, clock, logger, running));
   // Awaited further down; until then a failure must not count as unhandled.
   runtimeReady?.catch(() => {});
   const pki = await watch.during('certificates', () => loadPki(config, layout, clock));
@@ -83,8 +83,8 @@ export async function runCluster(
           components: await componentStatus(config, plane!, services, runtime, node),
         }),
         loadImage: async (file) => {
-          if (runtime === undefined) throw new Error('simulated nodes have no images');
-          return importImageArchive({ socketPath: runtime.containerd.socketPath, ctr: runtime.containerd.ctr }, file);
+          if (realNode === undefined || runtime === undefined) throw new Error('there is no node with images yet');
+          return realNode.loadImage(runtime, file);
         },
         store: {
           snapshot: (file) => snapshotTo(store, file),
@@ -95,7 +95,8 @@ export async function runCluster(
       logger.child({ component: 'control' }),
       running,
     );
-    if (runtimeReady === undefined) {
+    if (realNode === undefined || runtimeReady === undefined) {
+      const { simulatedNodes } = await import('../simulation/simulated-nodes.ts');
       simulatedNodes({ count: config.simulatedNodes }).start(
         { ...services, logger: logger.child({ component: 'simulation' }) },
         running,
@@ -104,13 +105,13 @@ export async function runCluster(
     } else {
       await publishDns(services.client, config);
       runtime = await runtimeReady;
-      node = await startNode(
+      node = await realNode.startNode(
         {
           config,
           layout,
           pki,
           runtime: runtime.runtime,
-          kubelet: plane.contextFor(nodeUser(config.nodeName), 'kubelet'),
+          kubelet: plane.contextFor(realNode.nodeUser(config.nodeName), 'kubelet'),
           services,
         },
         running,
