@@ -43,17 +43,20 @@ export class Dispatcher {
     return this.#handlers.has(`${group}/${resource}/${subresource}`);
   }
 
-  /** What the body of a create or update is an object of; undefined when nothing is served there. */
+  /** What the body of a create or update is an object of; undefined when only its handler knows. Throws the 404 when nothing is served there. */
   bodyType(request: ApiRequest): BodyType | undefined {
     const { group, version, resource, subresource } = request;
     const endpoint = this.#core.registry.find(group, version, resource);
     if (endpoint === undefined) {
       const virtual = this.#core.registry.findVirtual(group, version, resource);
-      return virtual === undefined ? undefined : { ...virtual, schema: builtinSchema(virtual.type) };
+      if (virtual === undefined || subresource !== undefined) throw genericNotFound();
+      return { ...virtual, schema: builtinSchema(virtual.type) };
     }
     if (subresource === undefined) return endpoint.resource;
     const described = endpoint.resource.subresources[subresource] as Subresource | undefined;
-    return described === undefined ? undefined : subresourceType(endpoint.resource, described);
+    if (described !== undefined) return subresourceType(endpoint.resource, described);
+    if (!this.hasHandler(group, resource, subresource)) throw genericNotFound();
+    return undefined;
   }
 
   /** Synchronous for reads of what is there. `warnings` is filled by writes. */

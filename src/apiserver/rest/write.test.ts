@@ -120,6 +120,9 @@ describe('create', () => {
     expect((await api.post(`${maps}/a`, { metadata: { name: 'a' } })).code).toBe(405);
     expect((await api.put(maps, { metadata: { name: 'a' } })).code).toBe(405);
     expect((await api.post('/api/v1/configmaps', { metadata: { name: 'a' } })).code).toBe(405);
+    const headers = { 'content-type': 'application/vnd.kubernetes.protobuf' };
+    expect((await api.post('/apis/nothing/v1/things', 'x', { headers })).code).toBe(404);
+    expect((await api.post(`${maps}/a/nothing`, 'x', { headers })).code).toBe(404);
     expect((await api.get('/apis/nothing/v1/things')).json).toMatchObject({
       code: 404,
       message: 'the server could not find the requested resource',
