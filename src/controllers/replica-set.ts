@@ -204,7 +204,7 @@ class ReplicaEngine<T extends KubernetesObject> {
     const candidates = this.#queue.compute(key, () =>
       candidatesFor(this.#pods, set).filter((pod) => isActive(pod) || isTerminating(pod)),
     );
-    const claimed = await this.#claim(set, spec, candidates);
+    const claimed = await this.#queue.compute(key, () => this.#claim(set, spec, candidates));
     const active = claimed.filter(isActive);
     const failure =
       mayAct && set.metadata?.deletionTimestamp === undefined ? await this.#manage(key, set, spec, active) : undefined;

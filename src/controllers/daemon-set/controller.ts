@@ -135,7 +135,7 @@ class DaemonShell {
     }
     if (set.metadata?.deletionTimestamp !== undefined) return undefined;
     const mayAct = this.#expectations.satisfied(key);
-    const owned = await this.#claimPods(set);
+    const owned = await this.#queue.compute(key, () => this.#claimPods(set));
     const history = await this.#history(set);
     const { collisionCount } = history;
     const hash = history.update.metadata?.labels?.[REVISION_HASH] ?? '';

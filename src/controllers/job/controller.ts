@@ -189,7 +189,7 @@ class JobShell {
     }
     const satisfied = this.#expectations.satisfied(key);
     const released: ReadonlySet<string> = new Set(this.#released.get(key));
-    const owned = await this.#claimPods(job);
+    const owned = await this.#queue.compute(key, () => this.#claimPods(job));
     const { clock } = this.#context;
     const before = this.#backoff.get(key) ?? noFailures;
     const assessment = this.#queue.compute(key, () => assessJob({ job, pods: owned, released, backoff: before }, clock.now()));

@@ -2,9 +2,9 @@ import type { WorkQueue } from '../../client/contract.ts';
 import type { Clock } from '../../util/clock.ts';
 
 /** Computing that takes less than this is done again as often as it is asked for. */
-const CHEAP_MS = 2;
+const CHEAP_MS = 0.1;
 /** A key rests so many times as long as its computing took … */
-const REST_FACTOR = 2;
+const REST_FACTOR = 4;
 /** … but no longer than this. */
 const MAX_REST_MS = 250;
 
