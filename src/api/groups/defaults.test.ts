@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { created, type Draft, resourceOf } from './resource.fixture.ts';
+import { deepFreeze } from '../../util/deep-freeze.ts';
+import { created, type Draft, resourceOf, updated } from './resource.fixture.ts';
 
 /** What is written, and what there is of it after defaults and preparation, the metadata aside. */
 type Case = readonly [what: string, draft: Draft, made: Draft];
@@ -609,6 +610,44 @@ describe('the metadata of a new', () => {
   it('daemon set counts its templates', () => {
     const { metadata } = created(resourceOf('apps/v1/daemonsets'), { spec: { template } });
     expect(metadata.annotations).toEqual({ 'deprecated.daemonset.template.generation': '1' });
+  });
+});
+
+describe('what this release has switched off', () => {
+  const pods = resourceOf('v1/pods');
+  const container = { name: 'c', image: 'i' };
+  const asked = {
+    spec: {
+      schedulingGroup: { podGroupName: 'g' },
+      containers: [
+        { ...container, lifecycle: { stopSignal: 'SIGQUIT' } },
+        { ...container, lifecycle: { stopSignal: 'SIGQUIT', preStop: { sleep: { seconds: 1 } } } },
+      ],
+      volumes: [
+        {
+          name: 'v',
+          projected: {
+            sources: [{ podCertificate: { signerName: 'a/b', keyType: 'ED25519' } }, { clusterTrustBundle: { path: 'p' } }],
+          },
+        },
+      ],
+    },
+  };
+
+  it('is not there', () => {
+    const { spec } = created(pods, asked);
+    expect(spec.schedulingGroup).toBeUndefined();
+    expect(spec.containers[0].lifecycle).toBeUndefined();
+    expect(spec.containers[1].lifecycle).toEqual({ preStop: { sleep: { seconds: 1 } } });
+    expect(spec.volumes[0].projected.sources).toEqual([{}, {}]);
+  });
+
+  it('stays where it is in use', () => {
+    const old = deepFreeze({ ...created(pods, asked), spec: asked.spec });
+    const { spec } = updated(pods, old, () => {});
+    expect(spec.schedulingGroup).toEqual({ podGroupName: 'g' });
+    expect(spec.containers[0].lifecycle).toEqual({ stopSignal: 'SIGQUIT' });
+    expect(spec.volumes[0].projected.sources).toEqual(asked.spec.volumes[0]!.projected.sources);
   });
 });
 

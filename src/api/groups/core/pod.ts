@@ -42,14 +42,26 @@ export function podGracePeriod(pod: Pod, requested: number | undefined): number 
   return period < 0 ? 1 : period;
 }
 
+const stopsBySignal = (container: Container): boolean => container.lifecycle?.stopSignal !== undefined;
+
+/** The container as it is stopped by default. */
+function withoutStopSignal(container: Container): Container {
+  if (!stopsBySignal(container)) return container;
+  const { stopSignal: _dropped, ...rest } = container.lifecycle!;
+  return withFields(container, { lifecycle: Object.keys(rest).length === 0 ? undefined : rest });
+}
+
 /**
- * Takes away what this release has switched off, unless the old object makes use of it: pod groups (GenericWorkload is alpha), and the
- * projections of certificates (their APIs are beta, and off).
+ * Takes away what this release has switched off, unless the old object makes use of it: pod groups and signals to stop by
+ * (GenericWorkload and ContainerStopSignals are alpha), and the projections of certificates (their APIs are beta, and off).
  */
 export function dropDisabledPodFields(spec: PodSpec, old: PodSpec | undefined): PodSpec {
   let result = spec;
   if (spec.schedulingGroup !== undefined && old?.schedulingGroup === undefined) {
     result = withFields(result, { schedulingGroup: undefined });
+  }
+  if (!old?.containers.some(stopsBySignal) && !old?.initContainers?.some(stopsBySignal)) {
+    result = mapListField(mapListField(result, 'containers', withoutStopSignal), 'initContainers', withoutStopSignal);
   }
   for (const field of ['clusterTrustBundle', 'podCertificate'] as const) {
     const inUse = old?.volumes?.some((v) => v.projected?.sources?.some((s) => s[field] !== undefined)) ?? false;
