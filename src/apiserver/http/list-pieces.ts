@@ -1,6 +1,7 @@
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import { builtinSchema } from '../../api/schema/builtin.ts';
 import { encodeMessage, protobufFieldHead, protobufHead } from '../../api/wire/protobuf.ts';
+import { toYaml } from '../../api/wire/yaml.ts';
 import type { Entry } from '../../store/collection.ts';
 import { copyItem, itemLength } from '../rest/codec.ts';
 import type { ListResult } from '../rest/read.ts';
@@ -76,6 +77,47 @@ export function* madePieces(result: ListResult, head: object, list: string, item
     }
   }
   yield Buffer.from(`${text}]}\n`);
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** As `madePieces`, in YAML: keys sorted, so that the list stands between those of the head. */
+export function* yamlPieces(result: ListResult, head: object, list: string, item: (object: KubernetesObject) => object): Pieces {
+  const { entries, endpoint } = result;
+  const fields = Object.entries(head as Fields);
+  const some = (pick: (key: string) => boolean): string => {
+    const picked = fields.filter(([key]) => pick(key));
+    return picked.length === 0 ? '' : toYaml(Object.fromEntries(picked));
+  };
+  let text = some((key) => key < list) + (entries.length === 0 ? `${list}: []\n` : `${list}:\n`);
+  for (let i = 0; i < entries.length; i++) {
+    text += toYaml([item(endpoint.object(entries[i]!))]);
+    if (i % MADE_ENTRIES === MADE_ENTRIES - 1) {
+      yield Buffer.from(text);
+      text = '';
+    }
+  }
+  yield Buffer.from(text + some((key) => key > list));
+}
+
+/** As `madePieces`, indented for eyes. */
+export function* prettyPieces(
+  result: ListResult,
+  head: object,
+  list: string,
+  item: (object: KubernetesObject) => object,
+): Pieces {
+  const { entries, endpoint } = result;
+  let text = `${JSON.stringify(head, null, 2).slice(0, -2)},\n  "${list}": [`;
+  for (let i = 0; i < entries.length; i++) {
+    const lines = JSON.stringify(item(endpoint.object(entries[i]!)), null, 2);
+    text += `${i > 0 ? ',' : ''}\n    ${lines.replaceAll('\n', '\n    ')}`;
+    if (i % MADE_ENTRIES === MADE_ENTRIES - 1) {
+      yield Buffer.from(text);
+      text = '';
+    }
+  }
+  yield Buffer.from(`${text}${entries.length > 0 ? '\n  ' : ''}]\n}\n`);
 }
 
 /** The protobuf of a list. Its length comes first, so that all items are made before anything is written. */

@@ -45,6 +45,7 @@ export class Metrics {
   readonly #watches = new Map<string, WatchSeries>();
   readonly #watchesOf = new WeakMap<Resource, WatchSeries>();
   readonly #process = new PromRegistry();
+  readonly #others: PromRegistry[] = [];
   readonly #gauges: (() => string)[] = [];
   #terminated = new Map<string, number>();
   #handshakeErrors = 0;
@@ -57,6 +58,11 @@ export class Metrics {
   /** Text lines to add to every scrape. */
   addSource(source: () => string): void {
     this.#gauges.push(source);
+  }
+
+  /** Metrics of what runs in the same process: controllers, scheduler. Their names must be no one else's. */
+  addRegistry(registry: PromRegistry): void {
+    this.#others.push(registry);
   }
 
   observe(exchange: Exchange, code: number, bytes: number, milliseconds: number): void {
@@ -157,7 +163,7 @@ export class Metrics {
         'ALPHA',
       ),
       ...this.#gauges.map((source) => source()),
-      await this.#process.metrics(),
+      ...(await Promise.all([this.#process, ...this.#others].map((registry) => registry.metrics()))),
     ].join('');
   }
 

@@ -4,6 +4,7 @@ import { builtinSchema } from '../../api/schema/builtin.ts';
 import type { Schema } from '../../api/schema/schema.ts';
 import { decodeProtobuf, encodeProtobuf, openProtobuf } from '../../api/wire/protobuf.ts';
 import { ProtobufReader } from '../../api/wire/protobuf-reader.ts';
+import { parseYaml, toYaml } from '../../api/wire/yaml.ts';
 import { schemaOfObject } from '../rest/kind-schema.ts';
 import { TestServer } from '../test-server.ts';
 
@@ -209,6 +210,9 @@ describe('answers', () => {
     expect(table.json.rows).toHaveLength(1_200);
     const binary = await api.get(many, { headers: { accept: protobuf } });
     expect(decoded(builtinSchema('io.k8s.api.core.v1.ConfigMapList'), binary.body).items).toHaveLength(1_200);
+    const yaml = parseYaml((await api.get(many, { headers: { accept: 'application/yaml' } })).body.toString()).value;
+    expect(yaml).toEqual((await api.get(many)).json);
+    expect((await api.get(`${many}?pretty=true`)).json).toEqual((await api.get(many)).json);
     const zipped = await api.get(many, { headers: { 'accept-encoding': 'gzip' } });
     expect(JSON.parse(gunzipSync(zipped.body).toString()).items).toHaveLength(1_200);
   });
@@ -216,6 +220,18 @@ describe('answers', () => {
   it('are indented for eyes', async () => {
     expect((await api.get(`${maps}/a?pretty=true`)).body.toString()).toContain('\n  "kind": "ConfigMap"');
     expect((await api.get(`${maps}/a`, { headers: { 'user-agent': 'curl/8' } })).body.toString()).toContain('\n  ');
+  });
+
+  it('are the same lists in every form', async () => {
+    for (const path of ['/api/v1/namespaces/none/configmaps', `${maps}?limit=1`]) {
+      const list = (await api.get(path)).json;
+      expect(JSON.parse((await api.get(`${path}${path.includes('?') ? '&' : '?'}pretty=1`)).body.toString())).toEqual(list);
+      const pretty = (await api.get(path, { headers: { 'user-agent': 'curl/8' } })).body.toString();
+      // The same indentation, whatever comes first.
+      expect(pretty).toBe(`${JSON.stringify(JSON.parse(pretty), null, 2)}\n`);
+      const yaml = (await api.get(path, { headers: { accept: 'application/yaml' } })).body.toString();
+      expect(yaml).toBe(toYaml(list));
+    }
   });
 
   it('have an audit id, and no body for HEAD', async () => {

@@ -11,7 +11,7 @@ import type { ListResult } from '../rest/read.ts';
 import type { RestResult } from '../rest/scope.ts';
 import { encodeObject } from './encode-object.ts';
 import type { Exchange } from './exchange.ts';
-import { listMetadata, listPieces, madePieces, protobufPieces } from './list-pieces.ts';
+import { listMetadata, listPieces, madePieces, prettyPieces, protobufPieces, yamlPieces } from './list-pieces.ts';
 import { type Encoding, type MediaType, mediaName, type Negotiator, plainOffer } from './negotiation.ts';
 import type { PiecePool } from './piece-pool.ts';
 import { sendPieces } from './stream-pieces.ts';
@@ -80,7 +80,10 @@ function sendList(exchange: Exchange, result: ListResult, media: MediaType, cloc
       const pieces = protobufPieces(result, endpoint.apiVersion, resource.listKind, (entry) => endpoint.message(entry));
       sendPieces(exchange, type, pieces, pool);
     } else if (encoding === 'json' && !wantsPretty(exchange)) sendPieces(exchange, type, listPieces(result, pool), pool);
-    else sendObject(exchange, 200, wholeList(result), encoding);
+    else {
+      const head = { kind: resource.listKind, apiVersion: endpoint.apiVersion, metadata: listMetadata(result) };
+      sendMade(exchange, result, encoding, pool, head, 'items', endpoint.itemHead.length === 0 ? whole : untyped);
+    }
     return;
   }
   if (media.as === 'PartialObjectMetadata') {
@@ -105,12 +108,9 @@ function sendList(exchange: Exchange, result: ListResult, media: MediaType, cloc
   sendMade(exchange, result, encoding, pool, head, 'items', (object) => partialObject(object, version));
 }
 
-/** A list as an object. Items of built-in types do not say what they are. */
-function wholeList(result: ListResult): object {
-  const list = toObject(result) as { readonly items?: readonly KubernetesObject[] };
-  if (result.endpoint.itemHead.length === 0) return list;
-  return { ...list, items: list.items?.map(({ kind: _kind, apiVersion: _apiVersion, ...item }) => item) };
-}
+const whole = (object: KubernetesObject): object => object;
+/** Items of built-in types do not say what they are. */
+const untyped = ({ kind: _kind, apiVersion: _apiVersion, ...object }: KubernetesObject): object => object;
 
 function sendMade(
   exchange: Exchange,
@@ -121,12 +121,8 @@ function sendMade(
   list: string,
   item: (object: KubernetesObject) => object,
 ): void {
-  if (encoding === 'json' && !wantsPretty(exchange)) {
-    sendPieces(exchange, 'application/json', madePieces(result, head, list, item), pool);
-    return;
-  }
-  const { endpoint, entries } = result;
-  sendObject(exchange, 200, { ...head, [list]: entries.map((entry) => item(endpoint.object(entry))) }, encoding);
+  const make = encoding === 'yaml' ? yamlPieces : wantsPretty(exchange) ? prettyPieces : madePieces;
+  sendPieces(exchange, mediaName(encoding), make(result, head, list, item), pool);
 }
 
 function notThatKind(as: string, why: string, type: string): StatusError {
