@@ -1,3 +1,4 @@
+import { Registry } from 'prom-client';
 import { builtinResources } from '../api/groups/index.ts';
 import type { UserInfo } from '../api/request.ts';
 import { defaultAdmission, ensurePriorityClasses } from '../apiserver/admission/index.ts';
@@ -114,8 +115,11 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   await ensureBootstrapPolicy(server.access);
   await ensurePriorityClasses(server.access);
   const clientFor = (user: UserInfo): Client => createClient(inProcessTransport(server, user));
+  // One place to scrape: what upstream spreads over three processes' /metrics stands together in the API server's.
+  const metrics = new Registry();
+  server.metrics.addRegistry(metrics);
   const contextFor = (user: UserInfo, component: string): ControllerContext =>
-    createControllerContext({ client: clientFor(user), clock, random, logger: logger.child({ component }) });
+    createControllerContext({ client: clientFor(user), clock, random, logger: logger.child({ component }), metrics });
   await publishApiServer(clientFor(controllerManager), config, pki);
   const listener = await listen(server, config, pki);
   const loops = contextFor(controllerManager, 'controllers');
