@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isNotFound } from '../api/meta/status.ts';
 import type { ConfigMap, Node, Pod, Secret } from '../api/types/core-v1.ts';
@@ -13,21 +13,18 @@ import {
   secrets,
   services,
 } from '../client/resource-refs.ts';
-import { RuntimeError, runtimeErrorCodes } from '../runtime/contract.ts';
 import { readFilesystemSpace } from '../runtime/stats.ts';
-import { backoffDelay } from '../util/backoff.ts';
-import type { Timer } from '../util/clock.ts';
 import { rejection } from './admission.ts';
-import { goDuration } from './crash-backoff.ts';
 import type { DnsOptions } from './dns.ts';
 import type { DownwardContext } from './downward.ts';
 import { referencedObjects } from './env.ts';
 import { Eviction } from './eviction/eviction.ts';
 import { PressureTracker, pressureRejection } from './eviction/thresholds.ts';
+import { clearForgottenPods } from './forgotten-pods.ts';
 import { defaultImageGcPolicy, ImageGc } from './image-gc.ts';
 import { Images } from './images.ts';
 import { podFromRuntime } from './labels.ts';
-import { rotateLog } from './logs/rotate-log.ts';
+import { rotateLogs } from './logs/rotation.ts';
 import { hostAddress, hostMachine } from './node/machine.ts';
 import { NodeReporter } from './node/node-reporter.ts';
 import { defaultPressureLimits } from './node/node-status.ts';
@@ -40,26 +37,11 @@ import { PodWorker } from './pod-worker.ts';
 import { runProbe } from './probes/run-probe.ts';
 import { resizeObstacle } from './resize.ts';
 import { RuntimeCache } from './runtime-cache.ts';
+import { RuntimeWatch } from './runtime-watch.ts';
 import { StatsSource } from './stats/stats-source.ts';
 import { StatusWriter } from './status-writer.ts';
 import { TokenCache } from './tokens.ts';
 import { hostMounter, plainMounter } from './volumes/mounter.ts';
-import { tearDownPod } from './volumes/pod-volumes.ts';
-
-/** How often the runtime is looked at while something runs there, and while nothing does. Milliseconds. */
-const RELIST_MS = 1000;
-const IDLE_RELIST_MS = 10_000;
-/** With events from the runtime a look is only insurance. Milliseconds. */
-const EVENTED_RELIST_MS = 60_000;
-/** Without a look for so long the node is not ready. Milliseconds. */
-const RELIST_THRESHOLD_MS = 180_000;
-/** A stream of events that has lived this long works. Milliseconds. */
-const EVENTS_TRUSTED_MS = 1000;
-/** Waits before each look for a container whose end was told: containerd tells of it before its CRI has taken note. Milliseconds. */
-const END_LOOKS_MS = [0, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
-const RUNTIME_RETRY = { initial: 100, max: 5000 } as const;
-/** How often logs are looked at for rotation. Milliseconds. */
-const LOG_CHECK_MS = 10_000;
 
 /** The pods of one node, kept as the API says, and the node itself. */
 export class KubeletCore {
@@ -71,6 +53,7 @@ export class KubeletCore {
   readonly #workers = new Map<string, PodWorker>();
   readonly #tokens: TokenCache;
   readonly #images: Images;
+  readonly #watch: RuntimeWatch;
   readonly #pressure: PressureTracker;
   readonly #imageGc: ImageGc;
   readonly #eviction: Eviction;
@@ -80,19 +63,23 @@ export class KubeletCore {
   #podInformer: Informer<Pod> | undefined;
   #nodeInformer: Informer<Node> | undefined;
   #runtimeName = 'containerd';
-  #relistTimer: Timer | undefined;
-  #relisting = false;
-  #evented = false;
-  /** Monotonic time of the last look at everything. */
-  #relistedAt = 0;
-  #relistFailing = false;
-  #relisted = false;
   #port = 10_250;
 
   constructor(options: KubeletOptions) {
     this.options = options;
     this.hostIPs = options.nodeIps ?? [options.nodeIp ?? hostAddress()];
     this.cache = new RuntimeCache(options.runtime, (uid) => this.#observed(uid));
+    this.#watch = new RuntimeWatch({
+      runtime: options.runtime,
+      cache: this.cache,
+      clock: options.clock,
+      logger: options.logger,
+      seen: () => {
+        this.reporter.poke();
+        // What could not be done for want of a runtime can be now.
+        for (const worker of this.#workers.values()) worker.poke();
+      },
+    });
     this.#tokens = new TokenCache(options.client, options.clock);
     this.#images = new Images(options.runtime, options.clock);
     const machine = options.machine ?? hostMachine;
@@ -117,7 +104,7 @@ export class KubeletCore {
       logger: options.logger,
       recorder: options.recorder,
       port: () => this.#port,
-      problems: () => this.#relistProblems(),
+      problems: () => this.#watch.problems(),
     });
     this.stats = new StatsSource({
       nodeName: options.nodeName,
@@ -197,7 +184,7 @@ export class KubeletCore {
     const reporting = this.reporter.run(signal).catch((err: unknown) => {
       if (!signal.aborted) o.logger.error({ err }, 'node reporter ended');
     });
-    await this.#firstLook(signal);
+    this.#runtimeName = await this.#watch.firstLook(signal);
     this.#services = this.#makeServices(
       status,
       { clusterDns: o.clusterDns, clusterDomain: o.clusterDomain, hostResolvConf },
@@ -216,15 +203,24 @@ export class KubeletCore {
     });
     await this.#podInformer.synced(signal);
     this.#adoptOrphans();
-    void this.#followEvents(signal);
-    this.#scheduleRelist(signal, RELIST_MS);
-    await this.#clearForgotten();
-    const loops = [this.#rotateLoop(signal), this.#eviction.run(signal), this.#imageGc.run(signal)];
+    this.#watch.start(signal);
+    await clearForgottenPods({
+      rootDir: o.rootDir,
+      podLogDir: o.podLogDir,
+      mounter: this.#services.mounter,
+      cgroups: this.#services.cgroups,
+      logger: o.logger,
+      isKnown: (uid) => this.#workers.has(uid),
+    });
+    const loops = [
+      rotateLogs(o.runtime, this.cache, o.clock, o.logger, signal),
+      this.#eviction.run(signal),
+      this.#imageGc.run(signal),
+    ];
     await Promise.all([reporting, ...loops, aborted(signal)]);
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop()));
     this.#configMaps.stop();
     this.#secrets.stop();
-    this.#relistTimer?.cancel();
   }
 
   #makeServices(status: StatusWriter, dns: DnsOptions, hostsFile: string): PodServices {
@@ -327,36 +323,6 @@ export class KubeletCore {
     return this.#nodeInformer?.get(this.options.nodeName) ?? this.reporter.node;
   }
 
-  /** Waits for the runtime, and learns what it runs already: nothing is started before. */
-  async #firstLook(signal: AbortSignal): Promise<void> {
-    const { runtime, clock, logger } = this.options;
-    for (let failures = 0; ; ) {
-      try {
-        this.#runtimeName = (await runtime.version(signal)).runtimeName;
-        await this.cache.relist(signal);
-        this.#relisted = true;
-        this.#relistedAt = clock.monotonic();
-        this.reporter.poke();
-        return;
-      } catch (err) {
-        signal.throwIfAborted();
-        failures++;
-        logger.warn({ err }, 'container runtime does not answer yet');
-        await clock.sleep(backoffDelay(RUNTIME_RETRY, failures), signal);
-      }
-    }
-  }
-
-  /** Why what is known of the runtime is too old to be trusted (genericPLEG.Healthy). */
-  #relistProblems(): readonly string[] {
-    if (!this.#relisted) return [];
-    const age = this.options.clock.monotonic() - this.#relistedAt;
-    if (age < RELIST_THRESHOLD_MS) return [];
-    return [
-      `PLEG is not healthy: pleg was last seen active ${goDuration(Math.round(age))} ago; threshold is ${goDuration(RELIST_THRESHOLD_MS)}`,
-    ];
-  }
-
   #seen(pod: Pod): void {
     const services = this.#services;
     if (services === undefined || isMirrorPod(pod)) return;
@@ -437,121 +403,9 @@ export class KubeletCore {
     worker.poke();
   }
 
-  /** Directories of pods that neither the API nor the runtime knows any more: of a machine that was restarted, say. */
-  async #clearForgotten(): Promise<void> {
-    const { rootDir, podLogDir, logger } = this.options;
-    const services = this.#services;
-    if (services === undefined) return;
-    for (const uid of await readdir(join(rootDir, 'pods')).catch(() => [])) {
-      if (this.#workers.has(uid)) continue;
-      try {
-        await tearDownPod(rootDir, uid, services.mounter);
-        await services.cgroups.remove(uid);
-        logger.info({ uid }, 'cleared away the directories of a pod that is forgotten');
-      } catch (err) {
-        logger.warn({ err, uid }, 'the directories of a pod that is forgotten could not be cleared away');
-      }
-    }
-    for (const name of await readdir(podLogDir).catch(() => [])) {
-      const uid = name.slice(name.lastIndexOf('_') + 1);
-      if (!this.#workers.has(uid)) await rm(join(podLogDir, name), { recursive: true, force: true });
-    }
-  }
-
-  #scheduleRelist(signal: AbortSignal, ms: number): void {
-    if (signal.aborted) return;
-    this.#relistTimer = this.options.clock.setTimer(ms, () => void this.#relist(signal));
-  }
-
-  async #relist(signal: AbortSignal): Promise<void> {
-    if (this.#relisting || signal.aborted) return;
-    this.#relisting = true;
-    this.#relistTimer?.cancel();
-    let failed = false;
-    try {
-      await this.cache.relist(signal);
-      this.#relistedAt = this.options.clock.monotonic();
-      if (this.#relistFailing) {
-        this.#relistFailing = false;
-        this.reporter.poke();
-        // What could not be done for want of a runtime can be now.
-        for (const worker of this.#workers.values()) worker.poke();
-      }
-    } catch (err) {
-      failed = true;
-      if (!signal.aborted && !this.#relistFailing) {
-        this.options.logger.warn({ err }, 'could not list what the container runtime runs');
-      }
-      this.#relistFailing = true;
-    } finally {
-      this.#relisting = false;
-    }
-    const quiet = this.cache.alive === 0;
-    this.#scheduleRelist(signal, failed ? RELIST_MS : this.#evented ? EVENTED_RELIST_MS : quiet ? IDLE_RELIST_MS : RELIST_MS);
-  }
-
-  /** Where the runtime tells of changes, they are looked at when told. */
-  async #followEvents(signal: AbortSignal): Promise<void> {
-    const { runtime, clock, logger } = this.options;
-    for (let failures = 0; !signal.aborted; ) {
-      // A stream says nothing when it opens: one that has not failed by now is believed, and the next relist covers what came before.
-      const trust = clock.setTimer(EVENTS_TRUSTED_MS, () => {
-        this.#evented = true;
-      });
-      try {
-        for await (const event of runtime.containerEvents(signal)) {
-          failures = 0;
-          // What this kubelet starts it looks at itself.
-          if (event.type === 'STOPPED') void this.#sawEnd(event.containerId, event.podUid, signal);
-        }
-      } catch (err) {
-        if (signal.aborted) return;
-        if (err instanceof RuntimeError && err.code === runtimeErrorCodes.unimplemented) return;
-        logger.debug({ err }, 'container events ended');
-      } finally {
-        trust.cancel();
-        this.#evented = false;
-      }
-      failures++;
-      await clock.sleep(backoffDelay(RUNTIME_RETRY, failures), signal).catch(() => undefined);
-      void this.#relist(signal);
-    }
-  }
-
-  /** A container or sandbox has ended: looks until the runtime's lists say so too. */
-  async #sawEnd(id: string, podUid: string, signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.options;
-    try {
-      for (const wait of END_LOOKS_MS) {
-        await clock.sleep(wait, signal);
-        const uid = this.cache.ownerOf(id) ?? podUid;
-        if (uid === '') continue;
-        if (this.cache.ownerOf(id) === undefined || this.cache.runs(id)) await this.cache.refresh(uid, signal);
-        if (this.cache.ownerOf(id) !== undefined && !this.cache.runs(id)) return;
-      }
-    } catch (err) {
-      if (!signal.aborted) logger.debug({ err, id }, 'refresh after an event failed');
-    }
-  }
-
-  async #rotateLoop(signal: AbortSignal): Promise<void> {
-    const { clock, runtime, logger } = this.options;
-    while (!signal.aborted) {
-      await clock.sleep(LOG_CHECK_MS, signal).catch(() => undefined);
-      for (const uid of signal.aborted ? [] : this.cache.uids()) {
-        for (const c of this.cache.get(uid).containers) {
-          if (c.state !== 'running' || c.logPath === '') continue;
-          await rotateLog(runtime, c.id, c.logPath, clock.now()).catch((err: unknown) => {
-            logger.warn({ err, container: c.id }, 'failed to rotate log for container');
-          });
-        }
-      }
-    }
-  }
-
   /** Whether the runtime has been seen at least once. */
   get ready(): boolean {
-    return this.#relisted;
+    return this.#watch.ready;
   }
 }
 

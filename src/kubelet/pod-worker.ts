@@ -7,11 +7,13 @@ import type { Timer } from '../util/clock.ts';
 import { nextActions, type PodActions } from './actions.ts';
 import { podLogDirectory, sandboxConfig } from './container-config.ts';
 import { type BackoffEntry, goDuration, nextTry } from './crash-backoff.ts';
+import { removeDead } from './dead-containers.ts';
 import { podDns } from './dns.ts';
 import { nodeHostname, podHostname } from './hosts.ts';
 import { graceForKill, killContainer, killPod } from './kill-pod.ts';
 import { isRunning, latest, type ObservedPod } from './observed.ts';
-import { ownConditions } from './pod-conditions.ts';
+import { concernsKubelet } from './pod-changes.ts';
+import { PodMounts } from './pod-mounts.ts';
 import type { PodServices } from './pod-services.ts';
 import { type AnyContainer, gracePeriodOf, isHostNetwork, isTerminalPhase, podFormat, podUid } from './pod-spec.ts';
 import { ipsInOrder, podStatus, type StartFailure } from './pod-status.ts';
@@ -19,18 +21,14 @@ import { PodProber } from './probes/prober.ts';
 import { Resizer } from './resizer.ts';
 import { errorText, rpcText, StartError } from './runtime-errors.ts';
 import { startContainer } from './start-container.ts';
-import { setUpVolumes, tearDownPod, type VolumePaths } from './volumes/pod-volumes.ts';
+import { tearDownPod } from './volumes/pod-volumes.ts';
 
 /** How a failed sync is tried again. Milliseconds. */
 const RETRY = { initial: 500, max: 60_000 } as const;
-/** How a volume that could not be set up is tried again (nestedpendingoperations). Milliseconds. */
-const VOLUME_RETRY = { initial: 500, max: 122_000 } as const;
 /** When a container that could not be made is tried again (workerBackOffPeriod). Milliseconds. */
 const START_RETRY_MS = 10_000;
 /** How long ErrImagePull is shown before it turns into ImagePullBackOff. Milliseconds. */
 const PULL_FAILED_MS = 2_000;
-/** Dead containers kept of each name, for `logs --previous`. */
-const DEAD_KEPT = 1;
 
 /** Why a pod ends though it could go on. */
 export interface Verdict {
@@ -73,10 +71,7 @@ export class PodWorker {
   #failuresInRow = 0;
   /** After a failure: no look before this. Milliseconds since the epoch. */
   #holdUntil = 0;
-  #volumesStale = true;
-  #volumes: VolumePaths = new Map();
-  #volumeFailures = 0;
-  #volumeRetryAt = 0;
+  readonly #mounts: PodMounts;
   readonly #failures = new Map<string, StartFailure>();
   readonly #crash = new Map<string, BackoffEntry>();
   readonly #retryAt = new Map<string, number>();
@@ -86,6 +81,7 @@ export class PodWorker {
   constructor(services: PodServices, pod: Pod, gone = false) {
     this.uid = podUid(pod);
     this.#services = services;
+    this.#mounts = new PodMounts(services);
     this.#resizer = new Resizer(services, pod);
     this.#wanted = pod;
     this.#pod = this.#resizer.granted(pod);
@@ -117,7 +113,7 @@ export class PodWorker {
       [before.metadata?.labels, before.metadata?.annotations],
       [pod.metadata?.labels, pod.metadata?.annotations],
     );
-    if (shown) this.#volumesStale = true;
+    if (shown) this.#mounts.changed();
     if (this.#ends() && (this.#shrinkGrace() || !ended)) this.#abort();
     // The echo of a status written here changes nothing.
     if (!shown && this.#ends() === ended && !concernsKubelet(before, pod)) return;
@@ -149,8 +145,7 @@ export class PodWorker {
 
   /** Something a volume shows has changed. */
   refreshVolumes(): void {
-    this.#volumesStale = true;
-    this.#volumeRetryAt = 0;
+    this.#mounts.changed();
     // It may be just what a container was waiting for.
     for (const [name, failure] of this.#failures) if (failure.reason === 'CreateContainerConfigError') this.#retryAt.delete(name);
     this.poke();
@@ -295,46 +290,19 @@ export class PodWorker {
       this.#shrinkGrace();
       return this.#terminate(signal);
     }
-    if (!(await this.#mountVolumes())) return;
+    const mounted = await this.#mounts.bringUpToDate(this.#pod, this.#podIPs());
+    if (mounted.retryIn !== undefined) this.#wakeIn(mounted.retryIn);
+    if (!mounted.complete) return;
     signal.throwIfAborted();
     await this.#resize(signal);
     const actions = nextActions(this.#pod, this.#observed, this.#prober);
     await this.#perform(actions, signal);
-    await this.#collectDead();
+    await removeDead(this.#services, this.#observed);
     const renewAt = this.#services.tokenRenewAt(this.uid);
     if (renewAt !== undefined) {
-      if (renewAt <= clock.now()) this.#volumesStale = true;
+      if (renewAt <= clock.now()) this.#mounts.changed();
       this.#wakeIn(Math.max(renewAt - clock.now(), 1000));
     }
-  }
-
-  /** Brings the volumes up to date. False when the pod has to wait for some. */
-  async #mountVolumes(): Promise<boolean> {
-    const services = this.#services;
-    const now = services.clock.now();
-    const renewAt = services.tokenRenewAt(this.uid);
-    if (!this.#volumesStale && (renewAt === undefined || renewAt > now)) return true;
-    if (now < this.#volumeRetryAt) {
-      this.#wakeIn(this.#volumeRetryAt - now);
-      return this.#volumes.size >= (this.#pod.spec?.volumes?.length ?? 0);
-    }
-    this.#volumesStale = false;
-    await services.prepare(this.#pod);
-    const { paths, failures } = await setUpVolumes(this.#pod, services.volumes(this.#pod, this.#podIPs()));
-    // What a volume shows stays as it was when it cannot be brought up to date.
-    this.#volumes = new Map([...this.#volumes, ...paths]);
-    if (failures.length === 0) {
-      this.#volumeFailures = 0;
-      this.#volumeRetryAt = 0;
-      return true;
-    }
-    for (const failure of failures) services.record(this.#pod, 'Warning', 'FailedMount', failure.message);
-    this.#volumeFailures++;
-    this.#volumesStale = true;
-    const wait = backoffDelay(VOLUME_RETRY, this.#volumeFailures);
-    this.#volumeRetryAt = now + wait;
-    this.#wakeIn(wait);
-    return failures.every((f) => this.#volumes.has(f.volume));
   }
 
   async #resize(signal: AbortSignal): Promise<void> {
@@ -465,7 +433,7 @@ export class PodWorker {
         sandboxId,
         sandboxConfig: config,
         podIPs: this.#podIPs(),
-        volumes: this.#volumes,
+        volumes: this.#mounts.paths,
         observed,
         logDir: config.logDirectory,
         signal,
@@ -511,30 +479,6 @@ export class PodWorker {
     );
   }
 
-  /** Keeps one dead container of each name, and no dead sandbox that holds nothing. */
-  async #collectDead(): Promise<void> {
-    const observed = this.#observed;
-    const dead = new Map<string, number>();
-    let removed = false;
-    for (const c of observed.containers) {
-      if (c.state !== 'exited' && c.state !== 'created') continue;
-      const seen = (dead.get(c.name) ?? 0) + 1;
-      dead.set(c.name, seen);
-      const stillborn = c.state === 'created' && c !== latest(observed, c.name);
-      if (stillborn || (c.state === 'exited' && seen > DEAD_KEPT)) {
-        await this.#services.runtime.removeContainer(c.id);
-        if (c.logPath !== '') await rm(c.logPath, { force: true });
-        removed = true;
-      }
-    }
-    for (const [i, s] of observed.sandboxes.entries()) {
-      if (i === 0 || s.ready || observed.containers.some((c) => c.sandboxId === s.id)) continue;
-      await this.#services.runtime.removePodSandbox(s.id);
-      removed = true;
-    }
-    if (removed) await this.#services.cache.refresh(this.uid);
-  }
-
   async #terminate(signal: AbortSignal): Promise<void> {
     const services = this.#services;
     this.#stage = 'terminating';
@@ -578,18 +522,3 @@ export class PodWorker {
     }
   }
 }
-
-/** Whether the API's pod differs in what the kubelet goes by, beyond what the kubelet itself writes there. */
-function concernsKubelet(before: Pod, after: Pod): boolean {
-  const { generation, deletionTimestamp, deletionGracePeriodSeconds } = after.metadata ?? {};
-  return (
-    generation === undefined ||
-    before.metadata?.generation !== generation ||
-    before.metadata?.deletionTimestamp !== deletionTimestamp ||
-    before.metadata?.deletionGracePeriodSeconds !== deletionGracePeriodSeconds ||
-    // Readiness gates are others' conditions.
-    !deepEqual(othersConditions(before), othersConditions(after))
-  );
-}
-
-const othersConditions = (pod: Pod) => (pod.status?.conditions ?? []).filter((c) => !ownConditions.has(c.type));

@@ -56,9 +56,9 @@ export class RuntimeCache {
     return this.#containers.get(id)?.labels[keys.podUid] ?? this.#sandboxes.get(id)?.labels[keys.podUid];
   }
 
-  /** Whether a container or sandbox is known to run. */
-  runs(id: string): boolean {
-    return this.#containers.get(id)?.state === 'running' || this.#sandboxes.get(id)?.ready === true;
+  /** Whether a container or sandbox is known to have ended. One that was only made has not. */
+  hasEnded(id: string): boolean {
+    return this.#containers.get(id)?.state === 'exited' || this.#sandboxes.get(id)?.ready === false;
   }
 
   /** Number of containers and sandboxes that run: what a relist may find changed by itself. */

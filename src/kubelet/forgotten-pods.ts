@@ -1,0 +1,35 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../util/logger.ts';
+import type { PodCgroups } from './pod-services.ts';
+import type { Mounter } from './volumes/mounter.ts';
+import { tearDownPod } from './volumes/pod-volumes.ts';
+
+export interface ForgottenPodsOptions {
+  readonly rootDir: string;
+  readonly podLogDir: string;
+  readonly mounter: Mounter;
+  readonly cgroups: PodCgroups;
+  readonly logger: Logger;
+  /** Whether somebody looks after the pod of that uid. */
+  isKnown(uid: string): boolean;
+}
+
+/** Removes directories, mounts and cgroups of pods that neither the API nor the runtime knows any more: of a machine that was restarted, say. */
+export async function clearForgottenPods(options: ForgottenPodsOptions): Promise<void> {
+  const { rootDir, podLogDir, mounter, cgroups, logger, isKnown } = options;
+  for (const uid of await readdir(join(rootDir, 'pods')).catch(() => [])) {
+    if (isKnown(uid)) continue;
+    try {
+      await tearDownPod(rootDir, uid, mounter);
+      await cgroups.remove(uid);
+      logger.info({ uid }, 'cleared away the directories of a pod that is forgotten');
+    } catch (err) {
+      logger.warn({ err, uid }, 'the directories of a pod that is forgotten could not be cleared away');
+    }
+  }
+  for (const name of await readdir(podLogDir).catch(() => [])) {
+    const uid = name.slice(name.lastIndexOf('_') + 1);
+    if (!isKnown(uid)) await rm(join(podLogDir, name), { recursive: true, force: true });
+  }
+}
