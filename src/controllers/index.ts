@@ -3,6 +3,7 @@
  * (`plan…`, `…Status`) and acts in a thin shell; it can be killed at any instruction and started again.
  */
 import type { Controller } from '../client/controller.ts';
+import { admissionPolicyStatusController } from './admission-policy/controller.ts';
 import { horizontalPodAutoscalerController } from './autoscaling/controller.ts';
 import type { MetricsClient } from './autoscaling/metrics-client.ts';
 import {
@@ -87,5 +88,6 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     podGcController(),
     ttlAfterFinishedController(),
     legacyTokenCleaner(),
+    admissionPolicyStatusController(),
   ];
 }

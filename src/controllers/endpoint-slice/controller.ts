@@ -120,7 +120,7 @@ class SliceShell {
       this.#waiting.add(key);
       return;
     }
-    const selected = podsOfService(service, this.#pods);
+    const selected = this.#queue.compute(key, () => podsOfService(service, this.#pods));
     const plan = this.#queue.compute(key, () =>
       planEndpointSlices({
         service,
@@ -129,7 +129,7 @@ class SliceShell {
         node: (name) => this.#nodes.get(name),
       }),
     );
-    const trigger = this.#times.next(key, service, selected);
+    const trigger = this.#queue.compute(key, () => this.#times.next(key, service, selected));
     try {
       await this.#perform(key, plan, trigger);
       if (plan.problems.length > 0) throw new Error(plan.problems.join(', '));

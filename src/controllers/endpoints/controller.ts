@@ -82,7 +82,7 @@ class EndpointsShell {
       return;
     }
     if (service.spec?.selector === undefined || service.spec.type === 'ExternalName') return;
-    const selected = podsOfService(service, this.#pods);
+    const selected = this.#queue.compute(key, () => podsOfService(service, this.#pods));
     const trigger = this.#times.next(key, service, selected);
     const current = this.#endpoints.get(key);
     const next = this.#queue.compute(key, () => planEndpoints(service, selected, current, trigger));

@@ -47,8 +47,9 @@ export function pacedQueue(queue: WorkQueue, clock: Clock): PacedQueue {
       const now = clock.monotonic();
       const took = now - startedAt;
       if (took >= CHEAP_MS) {
-        const until = now + Math.min(took * REST_FACTOR, MAX_REST_MS);
-        if (until > (restUntil.get(key) ?? 0)) restUntil.set(key, until);
+        // Several computations of one pass add up.
+        const before = Math.max(0, (restUntil.get(key) ?? 0) - startedAt);
+        restUntil.set(key, now + Math.min(before + took * REST_FACTOR, MAX_REST_MS));
       }
       return result;
     },
