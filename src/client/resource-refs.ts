@@ -1,5 +1,9 @@
 import type { KubernetesObject } from '../api/meta/object.ts';
-import type { MutatingWebhookConfiguration, ValidatingWebhookConfiguration } from '../api/types/admissionregistration-v1.ts';
+import type {
+  MutatingWebhookConfiguration,
+  ValidatingAdmissionPolicy,
+  ValidatingWebhookConfiguration,
+} from '../api/types/admissionregistration-v1.ts';
 import type { CustomResourceDefinition } from '../api/types/apiextensions-v1.ts';
 import type { APIService } from '../api/types/apiregistration-v1.ts';
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../api/types/apps-v1.ts';
@@ -152,6 +156,14 @@ export const validatingWebhookConfigurations = ref<ValidatingWebhookConfiguratio
   'ValidatingWebhookConfiguration',
   false,
   'validatingwebhookconfigurations',
+);
+
+export const validatingAdmissionPolicies = ref<ValidatingAdmissionPolicy>(
+  'admissionregistration.k8s.io',
+  'v1',
+  'ValidatingAdmissionPolicy',
+  false,
+  'validatingadmissionpolicies',
 );
 
 export const customResourceDefinitions = ref<CustomResourceDefinition>(

@@ -1,7 +1,7 @@
 import { builtinResources } from '../../api/groups/index.ts';
 import { type KubernetesObject, objectKey, splitKey } from '../../api/meta/object.ts';
 import type { ApiRequest } from '../../api/request.ts';
-import { type ApiServer, type Authorizer, createApiServer, loopbackUser } from '../../apiserver/index.ts';
+import { type ApiServer, type ApiServerOptions, type Authorizer, createApiServer, loopbackUser } from '../../apiserver/index.ts';
 import { accessReviews } from '../../apiserver/reviews/access-reviews.ts';
 import { createClient } from '../../client/client.ts';
 import type { Client, ResourceRef, Transport } from '../../client/contract.ts';
@@ -40,7 +40,8 @@ export interface ServerFixture {
   stop(): Promise<void>;
 }
 
-export async function createServerFixture(): Promise<ServerFixture> {
+/** With a field manager, who manages which field is kept, and there is server-side apply. */
+export async function createServerFixture(options: Pick<ApiServerOptions, 'fieldManager'> = {}): Promise<ServerFixture> {
   const clock = new VirtualClock();
   const random = new SeededRandom(1);
   const store = createMemoryStore({ clock, logger: silentLogger });
@@ -52,6 +53,7 @@ export async function createServerFixture(): Promise<ServerFixture> {
     authenticators: [],
     authorizer,
     admission: [],
+    ...options,
     clock,
     random,
     logger: silentLogger,

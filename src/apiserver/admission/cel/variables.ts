@@ -1,7 +1,8 @@
+import { namespaceType, requestType } from '../../../api/cel/admission-types.ts';
 import { AUTHORIZER, AuthorizerValue, type Check, RESOURCE_CHECK, ResourceCheck } from '../../../api/cel/authorizer-library.ts';
 import type { Bindings, Variables } from '../../../api/cel/compile.ts';
 import { dynamicValue } from '../../../api/cel/json-values.ts';
-import { BOOL, DYN, INT, listOf, mapOf, objectOf, STRING, TIMESTAMP, type Type } from '../../../api/cel/types.ts';
+import { DYN } from '../../../api/cel/types.ts';
 import type { KubernetesObject } from '../../../api/meta/object.ts';
 import type { UserInfo } from '../../../api/request.ts';
 import type { Namespace } from '../../../api/types/core-v1.ts';
@@ -10,61 +11,6 @@ import { convertObject } from '../matching/convert.ts';
 import type { ResourceMatch } from '../matching/resource-match.ts';
 import { isAllowed } from '../permission.ts';
 import { requestOf } from '../request-description.ts';
-
-const object = (name: string, fields: Readonly<Record<string, Type>>): Type =>
-  objectOf(`kubernetes.${name}`, new Map(Object.entries(fields)));
-
-const kindType = object('GroupVersionKind', { group: STRING, version: STRING, kind: STRING });
-const resourceType = object('GroupVersionResource', { group: STRING, version: STRING, resource: STRING });
-const userType = object('UserInfo', {
-  username: STRING,
-  uid: STRING,
-  groups: listOf(STRING),
-  extra: mapOf(STRING, listOf(STRING)),
-});
-const requestType = object('AdmissionRequest', {
-  kind: kindType,
-  resource: resourceType,
-  subResource: STRING,
-  requestKind: kindType,
-  requestResource: resourceType,
-  requestSubResource: STRING,
-  name: STRING,
-  namespace: STRING,
-  operation: STRING,
-  userInfo: userType,
-  dryRun: BOOL,
-  options: DYN,
-});
-const namespaceType = object('Namespace', {
-  metadata: object('NamespaceMetadata', {
-    name: STRING,
-    generateName: STRING,
-    namespace: STRING,
-    labels: mapOf(STRING, STRING),
-    annotations: mapOf(STRING, STRING),
-    UID: STRING,
-    creationTimestamp: TIMESTAMP,
-    deletionGracePeriodSeconds: INT,
-    deletionTimestamp: TIMESTAMP,
-    generation: INT,
-    resourceVersion: STRING,
-    finalizers: listOf(STRING),
-  }),
-  spec: object('NamespaceSpec', { finalizers: listOf(STRING) }),
-  status: object('NamespaceStatus', {
-    conditions: listOf(
-      object('NamespaceCondition', {
-        status: STRING,
-        type: STRING,
-        lastTransitionTime: TIMESTAMP,
-        message: STRING,
-        reason: STRING,
-      }),
-    ),
-    phase: STRING,
-  }),
-});
 
 /** What expressions of admission know, beyond the object, the request and its namespace. */
 export interface VariableOptions {
