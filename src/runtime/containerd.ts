@@ -105,8 +105,12 @@ export async function superviseContainerd(options: ContainerdOptions, signal: Ab
   let lastFailure: string | undefined;
   let state: ContainerdHealth['state'] = 'restarting';
 
+  /** Resolves when the daemon started here ends; never for one that was taken over. */
+  let ended: Promise<void> = new Promise(() => {});
   const start = async (): Promise<void> => {
-    pid = await launch(options, paths, programs);
+    const launched = await launch(options, paths, programs);
+    pid = launched.pid;
+    ended = launched.ended;
     // A channel that has just failed waits before it tries again: take a new one.
     runtime.close();
     await untilListening(paths, pid, clock, signal);
@@ -170,7 +174,8 @@ export async function superviseContainerd(options: ContainerdOptions, signal: Ab
   async function untilFailed(): Promise<string> {
     let unanswered = 0;
     for (;;) {
-      await clock.sleep(CHECK_INTERVAL_MS, watching);
+      await Promise.race([clock.sleep(CHECK_INTERVAL_MS, watching), ended]);
+      watching.throwIfAborted();
       if (pid === undefined || !(await isAlive(pid))) return 'the process ended';
       if (await answers(runtime, watching)) unanswered = 0;
       else if (++unanswered >= MAX_UNANSWERED) return `no answer to ${unanswered} questions in a row`;
@@ -261,8 +266,14 @@ async function isExecutable(path: string): Promise<boolean> {
   );
 }
 
-/** Starts the daemon; gives its process id, which is on record in the pid file before this resolves. */
-async function launch(options: ContainerdOptions, paths: Paths, programs: Programs): Promise<number> {
+interface Launched {
+  readonly pid: number;
+  /** Resolves when the process ends. */
+  readonly ended: Promise<void>;
+}
+
+/** Starts the daemon; its process id is on record in the pid file before this resolves. */
+async function launch(options: ContainerdOptions, paths: Paths, programs: Programs): Promise<Launched> {
   const { dataDir } = options;
   const text = containerdConfig({
     rootDir: join(dataDir, 'root'),
@@ -300,7 +311,11 @@ async function launch(options: ContainerdOptions, paths: Paths, programs: Progra
   // Each step of the command replaces the one before: the process keeps its id.
   child.unref();
   await writeFile(paths.pid, `${child.pid}\n`, { mode: 0o600 });
-  return child.pid!;
+  const ended = new Promise<void>((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) resolve();
+    else child.once('exit', () => resolve());
+  });
+  return { pid: child.pid!, ended };
 }
 
 /** What decides how containerd is started. */
