@@ -126,7 +126,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   // Simulated nodes have no network, and may be more than the pod network has ranges.
   const ranges = { clusterCidrs: [config.clusterCidr], serviceCidrs: [config.serviceCidr] };
   const nodeIpam = config.simulatedNodes > 0 ? {} : { nodeIpam: ranges };
-  runControllers(controllers({ rootCa: pki.ca.cert, signing: pki.ca, ...nodeIpam }), loops, signal);
+  runControllers(controllers({ rootCa: pki.ca.cert, signing: pki.ca, namespaceDeletionGraceMs: 0, ...nodeIpam }), loops, signal);
   // It acts as itself, and looks at the same caches as the controllers: they are in one process.
   const { client, logger: schedulerLogger, recorder } = contextFor(kubeScheduler, 'scheduler');
   runControllers([scheduler()], { ...loops, client, logger: schedulerLogger, recorder }, signal);
