@@ -2,6 +2,7 @@ import { type FieldError, FieldPath, forbidden } from '../meta/field-error.ts';
 import { isQualifiedName, nameIsDNSSubdomain } from '../meta/names.ts';
 import type { Resource } from '../resource.ts';
 import type { Lease } from '../types/coordination-v1.ts';
+import { mapField, withFields } from './core/copy-on-change.ts';
 import { age, column, groupVersion, standardColumns } from './define.ts';
 import { check, nonNegative, positive } from './field-checks.ts';
 
@@ -21,11 +22,24 @@ function validate(object: Lease): readonly FieldError[] {
   return errors;
 }
 
+/** Coordinated leader election is off by default in this release: leases that take part in it already stay. */
+function dropDisabled(object: Lease, old?: Lease): Lease {
+  return mapField(object, 'spec', (s) => {
+    const kept = old?.spec?.strategy === undefined ? withFields(s, { strategy: undefined }) : s;
+    return old?.spec?.preferredHolder === undefined ? withFields(kept, { preferredHolder: undefined }) : kept;
+  });
+}
+
 const lease = define<Lease>({
   kind: 'Lease',
   plural: 'leases',
   namespaced: true,
-  strategy: { allowCreateOnUpdate: true, allowUnconditionalUpdate: false },
+  strategy: {
+    allowCreateOnUpdate: true,
+    allowUnconditionalUpdate: false,
+    prepareForCreate: (object) => dropDisabled(object),
+    prepareForUpdate: dropDisabled,
+  },
   validate,
   validateName: nameIsDNSSubdomain,
   columns: standardColumns(

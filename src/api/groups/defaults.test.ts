@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { deepFreeze } from '../../util/deep-freeze.ts';
-import { created, type Draft, resourceOf, updated } from './resource.fixture.ts';
+import { created, type Draft, resourceOf, updated, updateFaults } from './resource.fixture.ts';
 
 /** What is written, and what there is of it after defaults and preparation, the metadata aside. */
 type Case = readonly [what: string, draft: Draft, made: Draft];
@@ -642,7 +642,27 @@ describe('what this release has switched off', () => {
     expect(spec.volumes[0].projected.sources).toEqual([{}, {}]);
   });
 
-  it('stays where it is in use', () => {
+  it('is not there in a lease, nor in a driver', () => {
+    const lease = created(resourceOf('coordination.k8s.io/v1/leases'), {
+      spec: { strategy: 'OldestEmulationVersion', preferredHolder: 'h' },
+    });
+    expect(lease.spec).toEqual({});
+    const driver = created(resourceOf('storage.k8s.io/v1/csidrivers'), { spec: { preventPodSchedulingIfMissing: true } });
+    expect(driver.spec.preventPodSchedulingIfMissing).toBeUndefined();
+  });
+
+  it('stays where it is in use, and is looked at', () => {
+    const leases = resourceOf('coordination.k8s.io/v1/leases');
+    const lease = deepFreeze({ ...created(leases, {}), spec: { strategy: 'OldestEmulationVersion', preferredHolder: 'h' } });
+    expect(updateFaults(leases, lease, (l) => void delete l.spec.strategy)).toEqual([
+      'spec.preferredHolder: Forbidden: may only be specified when `strategy` is defined',
+    ]);
+    expect(updateFaults(leases, lease, (l) => void (l.spec.strategy = 'a b'))[0]).toMatch(
+      /^spec\.strategy: Invalid value: "a b": name part/,
+    );
+  });
+
+  it('stays in a pod where it is in use', () => {
     const old = deepFreeze({ ...created(pods, asked), spec: asked.spec });
     const { spec } = updated(pods, old, () => {});
     expect(spec.schedulingGroup).toEqual({ podGroupName: 'g' });

@@ -145,19 +145,12 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
   'coordination.k8s.io/v1/leases': [
     [
       'wants sense',
-      { spec: { leaseDurationSeconds: 0, leaseTransitions: -1, strategy: 'a b' } },
+      { spec: { leaseDurationSeconds: 0, leaseTransitions: -1 } },
       undefined,
       [
         'spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0',
         'spec.leaseTransitions: Invalid value: -1: must be greater than or equal to 0',
-        "spec.strategy: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
       ],
-    ],
-    [
-      'holder',
-      { spec: { preferredHolder: 'x' } },
-      undefined,
-      ['spec.preferredHolder: Forbidden: may only be specified when `strategy` is defined'],
     ],
   ],
   'node.k8s.io/v1/runtimeclasses': [

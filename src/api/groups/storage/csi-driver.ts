@@ -2,6 +2,7 @@ import { duplicate, type FieldError, FieldPath, invalid, notSupported, required 
 import { nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { CSIDriver, TokenRequest } from '../../types/storage-v1.ts';
 import { tokenSeconds } from '../authentication.ts';
+import { mapField, withFields } from '../core/copy-on-change.ts';
 import { age, column, deepEqual, groupVersion, standardColumns, withGeneration } from '../define.ts';
 import { immutable } from '../field-checks.ts';
 
@@ -42,6 +43,10 @@ function validate(object: CSIDriver): readonly FieldError[] {
     errors.push(notSupported(spec.child('fsGroupPolicy'), s.fsGroupPolicy, policies));
   }
   errors.push(...tokenFaults(s.tokenRequests ?? []));
+  const inSecrets = s.serviceAccountTokenInSecrets;
+  if (inSecrets !== undefined && (s.tokenRequests ?? []).length === 0) {
+    errors.push(invalid(spec.child('serviceAccountTokenInSecrets'), inSecrets, 'must be unset when tokenRequests is empty'));
+  }
   for (const mode of s.volumeLifecycleModes ?? []) {
     if (mode !== 'Persistent' && mode !== 'Ephemeral') {
       errors.push(notSupported(spec.child('volumeLifecycleModes'), mode, ['Persistent', 'Ephemeral']));
@@ -56,6 +61,12 @@ function validate(object: CSIDriver): readonly FieldError[] {
   return errors;
 }
 
+/** Keeping pods from nodes without their driver is alpha (VolumeLimitScaling). */
+const dropDisabled = (object: CSIDriver, old?: CSIDriver): CSIDriver =>
+  old?.spec?.preventPodSchedulingIfMissing === undefined
+    ? mapField(object, 'spec', (s) => withFields(s, { preventPodSchedulingIfMissing: undefined }))
+    : object;
+
 export const csiDriver = define<CSIDriver>({
   kind: 'CSIDriver',
   plural: 'csidrivers',
@@ -69,9 +80,11 @@ export const csiDriver = define<CSIDriver>({
   },
   strategy: {
     allowUnconditionalUpdate: false,
+    prepareForCreate: (object) => dropDisabled(object),
     prepareForUpdate: (object, old) => {
+      const next = dropDisabled(object, old);
       const before = old.metadata?.generation ?? 0;
-      return deepEqual(object.spec, old.spec) ? object : withGeneration(object, before + 1);
+      return deepEqual(next.spec, old.spec) ? next : withGeneration(next, before + 1);
     },
   },
   validate,
