@@ -23,9 +23,10 @@ export async function impersonate(user: UserInfo, headers: IncomingHttpHeaders, 
   const name = first(headers['impersonate-user']);
   const groups = list(headers['impersonate-group']);
   const uid = first(headers['impersonate-uid']);
-  const extra: Record<string, readonly string[]> = {};
+  // A key may be called as what all objects have.
+  const extra: Record<string, readonly string[]> = Object.create(null) as Record<string, readonly string[]>;
   for (const [header, value] of Object.entries(headers)) {
-    if (header.startsWith(EXTRA_PREFIX)) extra[decodeURIComponent(header.slice(EXTRA_PREFIX.length))] = list(value);
+    if (header.startsWith(EXTRA_PREFIX)) extra[unescapeKey(header.slice(EXTRA_PREFIX.length))] = list(value);
   }
   if (name === '') throw badRequest('requested impersonation without impersonating a user');
   const check = async (resource: string, namespace: string, object: string, subresource = '', apiGroup = ''): Promise<void> => {
@@ -68,3 +69,12 @@ const first = (value: string | readonly string[] | undefined): string => (typeof
 /** Node joins repeated headers with ", ". */
 const list = (value: string | readonly string[] | undefined): readonly string[] =>
   value === undefined ? [] : typeof value === 'string' ? value.split(', ') : value;
+
+/** What is no percent-encoding stays as it is, as upstream has it. */
+function unescapeKey(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return key;
+  }
+}

@@ -2,10 +2,11 @@ import { apiVersionOf } from '../../api/meta/object.ts';
 import { badRequest, unsupportedMediaType } from '../../api/meta/status.ts';
 import { type ApiRequest, type PatchType, patchTypes, type RequestOptions } from '../../api/request.ts';
 import { builtinSchema } from '../../api/schema/builtin.ts';
+import type { DeleteOptions } from '../../api/types/meta-v1.ts';
 import { parseJson } from '../../api/wire/json.ts';
 import { decodeProtobuf, openProtobuf } from '../../api/wire/protobuf.ts';
 import { parseYaml } from '../../api/wire/yaml.ts';
-import type { BodyType } from '../rest/decode-body.ts';
+import { type BodyType, decodeValue } from '../rest/decode-body.ts';
 import { bodyEncoding, bodyType, type Encoding } from './negotiation.ts';
 
 /** A body as the operations take it: a JSON value, whatever it was written in. */
@@ -89,13 +90,12 @@ export function withDeleteOptions(request: ApiRequest, body: Buffer, contentType
     encoding === 'protobuf'
       ? { value: decodeProtobuf(DELETE_OPTIONS.schema, openProtobuf(body)) }
       : readObject(body, encoding, DELETE_OPTIONS, false);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badRequest('DeleteOptions must be an object');
-  const { kind, gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun } = value as Record<
-    string,
-    unknown
-  >;
+  const { kind, gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun } = decodeValue<DeleteOptions>(
+    DELETE_OPTIONS,
+    value,
+  ).object;
   if (kind !== undefined && kind !== '' && kind !== 'DeleteOptions') {
-    throw badRequest(`decoded object cannot be converted to DeleteOptions: ${String(kind)}`);
+    throw badRequest(`decoded object cannot be converted to DeleteOptions: ${kind}`);
   }
   const list = request.options;
   const options: RequestOptions = {
@@ -104,19 +104,11 @@ export function withDeleteOptions(request: ApiRequest, body: Buffer, contentType
     ...(list.resourceVersion === undefined ? {} : { resourceVersion: list.resourceVersion }),
     ...(list.limit === undefined ? {} : { limit: list.limit }),
     ...(list.continue === undefined ? {} : { continue: list.continue }),
-    ...optional('gracePeriodSeconds', gracePeriodSeconds, (v) => typeof v === 'number'),
-    ...optional('propagationPolicy', propagationPolicy, (v) => typeof v === 'string'),
-    ...optional('orphanDependents', orphanDependents, (v) => typeof v === 'boolean'),
-    ...(Array.isArray(dryRun) && dryRun.length > 0 ? { dryRun: dryRun.map(String) } : {}),
-    ...(typeof preconditions === 'object' && preconditions !== null
-      ? { preconditions: preconditions as NonNullable<RequestOptions['preconditions']> }
-      : {}),
+    ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+    ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
+    ...(orphanDependents === undefined ? {} : { orphanDependents }),
+    ...(preconditions === undefined ? {} : { preconditions }),
+    ...(dryRun === undefined || dryRun.length === 0 ? {} : { dryRun }),
   };
   return { ...request, options };
-}
-
-function optional(name: string, value: unknown, fits: (value: unknown) => boolean): Record<string, unknown> {
-  if (value === undefined || value === null) return {};
-  if (!fits(value)) throw badRequest(`DeleteOptions.${name}: wrong type`);
-  return { [name]: value };
 }

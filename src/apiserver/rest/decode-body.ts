@@ -38,14 +38,14 @@ export function decodeAs<T extends KubernetesObject>(scope: BodyReader, type: Bo
       `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonType(body)} into Go value of type struct`,
     );
   }
-  const { kind = '', apiVersion = '' } = body as { kind?: unknown; apiVersion?: unknown };
+  const [kind, apiVersion] = [typeField(body, 'kind'), typeField(body, 'apiVersion')];
   const expected = apiVersionOf(type);
   if (apiVersion !== '' && apiVersion !== expected) {
-    throw badRequest(`the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected})`);
+    throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${expected})`);
   }
   if (kind !== '' && kind !== type.kind) {
     throw badRequest(
-      `${String(kind)} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: no kind ${JSON.stringify(kind)} matches the request`,
+      `${kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: no kind ${JSON.stringify(kind)} matches the request`,
     );
   }
   const { object, unknownFields } = decodeValue<T>(type, body);
@@ -55,6 +55,15 @@ export function decodeAs<T extends KubernetesObject>(scope: BodyReader, type: Bo
   return object.kind === type.kind && object.apiVersion === expected
     ? object
     : { ...object, kind: type.kind, apiVersion: expected };
+}
+
+/** What a body says of its own type; '' when it says nothing. */
+function typeField(body: object, name: 'kind' | 'apiVersion'): string {
+  const value = (body as Record<string, unknown>)[name] ?? '';
+  if (typeof value === 'string') return value;
+  throw badRequest(
+    `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonType(value)} into Go struct field .${name} of type string`,
+  );
 }
 
 /** A JSON value as an object of `type`: built-in types as Go decodes them, custom ones pruned. */
