@@ -176,6 +176,15 @@ describe.skipIf(missing !== undefined)(
       await node.cleared(name);
     });
 
+    it('leaves the process alone while a crashing init container is held back', async () => {
+      const name = await node.create({ initContainers: [busybox('one', 'exit 1')], containers: [busybox('app', FOREVER)] });
+      await node.until(name, (p) => p.status?.initContainerStatuses?.[0]?.state?.waiting?.reason === 'CrashLoopBackOff');
+      await node.delete(name);
+      await node.cleared(name);
+      // A worker that span through the back-off would have let nothing else run until it had started the container again.
+      expect(eventLine(await node.event(name, 'Started'))).toContain('Normal Started x2');
+    });
+
     it('runs init containers one after the other, then the others', async () => {
       const name = await node.create({
         volumes: [{ name: 'v', emptyDir: {} }],

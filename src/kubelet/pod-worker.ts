@@ -344,10 +344,13 @@ export class PodWorker {
     if (actions.createSandbox) sandboxId = await this.#createSandbox(config, signal);
     if (sandboxId === undefined) return;
     for (const i of actions.startEphemeral) await this.#start(spec?.ephemeralContainers?.[i], sandboxId, config, signal);
-    for (const i of actions.startInit) await this.#start(spec?.initContainers?.[i], sandboxId, config, signal);
+    let started = false;
+    for (const i of actions.startInit) {
+      if (await this.#start(spec?.initContainers?.[i], sandboxId, config, signal)) started = true;
+    }
     for (const i of actions.start) await this.#start(spec?.containers[i], sandboxId, config, signal);
-    // A restarted or first container may be what another was waiting for.
-    if (actions.startInit.length > 0) this.poke();
+    // A restarted or first container may be what another was waiting for. One held back is not: looking again at once would never end.
+    if (started) this.poke();
   }
 
   async #configOf(attempt: number): Promise<PodSandboxConfig> {
@@ -387,13 +390,14 @@ export class PodWorker {
     }
   }
 
+  /** Starts a container, unless it is held back or fails to start; says whether it was started. */
   async #start(
     container: AnyContainer | undefined,
     sandboxId: string,
     config: PodSandboxConfig,
     signal: AbortSignal,
-  ): Promise<void> {
-    if (container === undefined) return;
+  ): Promise<boolean> {
+    if (container === undefined) return false;
     const services = this.#services;
     const { name } = container;
     const now = services.clock.now();
@@ -401,8 +405,9 @@ export class PodWorker {
     const notBefore = this.#retryAt.get(name) ?? 0;
     if (now < notBefore) {
       this.#wakeIn(notBefore - now);
-      return;
+      return false;
     }
+    let started = false;
     const before = latest(observed, name);
     if (before?.state === 'exited') {
       const { wait, entry } = nextTry(this.#crash.get(name), before.finishedAt, now);
@@ -423,7 +428,7 @@ export class PodWorker {
         this.#wakeIn(wait);
         this.#retryAt.set(name, now + wait);
         this.#report();
-        return;
+        return false;
       }
     }
     try {
@@ -442,6 +447,7 @@ export class PodWorker {
       this.#resizer.started(id, container.resources);
       this.#failures.delete(name);
       this.#retryAt.delete(name);
+      started = true;
     } catch (err) {
       if (signal.aborted) throw err;
       const failure =
@@ -462,6 +468,7 @@ export class PodWorker {
     }
     await services.cache.refresh(this.uid, signal);
     this.#report();
+    return started;
   }
 
   #tellMissingPullSecrets(): void {
