@@ -1,6 +1,4 @@
-import { Gauge, Registry } from 'prom-client';
 import { KubeletCore } from './kubelet.ts';
-import { isRunning } from './observed.ts';
 import type { KubeletOptions } from './options.ts';
 import { reviewAccess, reviewTokens } from './server/auth.ts';
 import { KubeletServer } from './server/server.ts';
@@ -38,7 +36,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       if (options.server === undefined) return core.run(signal);
       const server = new KubeletServer(options.server, {
         nodeName: options.nodeName,
-        runtime: options.runtime,
+        runtime: core.options.runtime,
         clock: options.clock,
         logger: options.logger,
         logRoot: '/var/log',
@@ -47,9 +45,10 @@ export function createKubelet(options: KubeletOptions): Kubelet {
         pods: () => core.pods(),
         pod: (namespace, name) => core.pod(namespace, name),
         observed: (uid) => core.cache.get(uid),
-        observedPods: () => core.cache.uids().map((uid) => core.cache.get(uid)),
+        observedPods: () => core.observedPods(),
         stats: () => core.stats.snapshot(),
-        metrics: () => metrics(core).metrics(),
+        metrics: () => core.metrics.text(core.observedPods()),
+        probeMetrics: () => core.metrics.probesText(),
         configz: () => configz(options),
         healthy: () => (core.ready ? undefined : 'container runtime has not been seen yet'),
       });
@@ -63,40 +62,6 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       }
     },
   };
-}
-
-/** The kubelet's own metrics, made at each scrape: they are counts of what there is. */
-function metrics(core: KubeletCore): Registry {
-  const registry = new Registry();
-  const pods = core.cache.uids().map((uid) => core.cache.get(uid));
-  const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers: [registry] });
-  gauge('kubelet_running_pods', '[ALPHA] Number of pods that have a running pod sandbox').set(
-    pods.filter((p) => p.sandboxes.some((s) => s.ready)).length,
-  );
-  const containers = new Gauge({
-    name: 'kubelet_running_containers',
-    help: '[ALPHA] Number of containers currently running',
-    labelNames: ['container_state'],
-    registers: [registry],
-  });
-  for (const state of ['created', 'exited', 'running', 'unknown'] as const) {
-    containers.set(
-      { container_state: state },
-      pods.reduce((n, p) => n + p.containers.filter((c) => c.state === state).length, 0),
-    );
-  }
-  gauge(
-    'kubelet_active_pods',
-    '[ALPHA] The number of pods the kubelet considers active and which are being considered when admitting new pods.',
-  ).set(pods.filter((p) => p.containers.some(isRunning)).length);
-  const name = new Gauge({
-    name: 'kubelet_node_name',
-    help: "[ALPHA] The node's name. The count is always 1.",
-    labelNames: ['node'],
-    registers: [registry],
-  });
-  name.set({ node: core.options.nodeName }, 1);
-  return registry;
 }
 
 /** What /configz shows: the settings by their names in KubeletConfiguration. */

@@ -144,7 +144,11 @@ describe.skipIf(missing !== undefined)(`the kubelet's server${missing === undefi
     );
     expect(resource.body).toContain('# TYPE node_cpu_usage_seconds_total counter');
     expect((await get('/metrics/cadvisor')).body).toContain('container_cpu_usage_seconds_total{');
-    expect((await get('/metrics')).body).toMatch(/kubelet_running_pods 1\n/);
+    const metrics = (await get('/metrics')).body;
+    expect(metrics).toMatch(/kubelet_running_pods 1\n/);
+    expect(metrics).toMatch(/kubelet_runtime_operations_total{operation_type="run_podsandbox"} 1\n/);
+    expect(metrics).toMatch(/kubelet_started_containers_total{container_type="container"} 2\n/);
+    expect(metrics).toMatch(/kubelet_pod_start_duration_seconds_count 1\n/);
     expect((await get('/metrics/probes')).code).toBe(200);
     expect((await get('/nothing')).code).toBe(404);
   });

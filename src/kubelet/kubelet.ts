@@ -25,6 +25,7 @@ import { defaultImageGcPolicy, ImageGc } from './image-gc.ts';
 import { Images } from './images.ts';
 import { podFromRuntime } from './labels.ts';
 import { rotateLogs } from './logs/rotation.ts';
+import { KubeletMetrics } from './metrics.ts';
 import { hostAddress, hostMachine } from './node/machine.ts';
 import { NodeReporter } from './node/node-reporter.ts';
 import { defaultPressureLimits } from './node/node-status.ts';
@@ -32,7 +33,16 @@ import { ObjectCache } from './object-cache.ts';
 import type { ObservedPod } from './observed.ts';
 import type { KubeletOptions } from './options.ts';
 import { noCgroups, type PodServices } from './pod-services.ts';
-import { containerFieldPath, isMirrorPod, isTerminalPhase, podFormat, podName, podNamespace, podUid } from './pod-spec.ts';
+import {
+  allContainers,
+  containerFieldPath,
+  isMirrorPod,
+  isTerminalPhase,
+  podFormat,
+  podName,
+  podNamespace,
+  podUid,
+} from './pod-spec.ts';
 import { PodWorker } from './pod-worker.ts';
 import { runProbe } from './probes/run-probe.ts';
 import { resizeObstacle } from './resize.ts';
@@ -46,6 +56,7 @@ import { hostMounter, plainMounter } from './volumes/mounter.ts';
 /** The pods of one node, kept as the API says, and the node itself. */
 export class KubeletCore {
   readonly options: KubeletOptions;
+  readonly metrics: KubeletMetrics;
   readonly cache: RuntimeCache;
   readonly reporter: NodeReporter;
   readonly hostIPs: readonly string[];
@@ -65,7 +76,9 @@ export class KubeletCore {
   #runtimeName = 'containerd';
   #port = 10_250;
 
-  constructor(options: KubeletOptions) {
+  constructor(given: KubeletOptions) {
+    this.metrics = new KubeletMetrics(given.nodeName);
+    const options = { ...given, runtime: this.metrics.timed(given.runtime, given.clock) };
     this.options = options;
     this.hostIPs = options.nodeIps ?? [options.nodeIp ?? hostAddress()];
     this.cache = new RuntimeCache(options.runtime, (uid) => this.#observed(uid));
@@ -114,7 +127,7 @@ export class KubeletCore {
       runtime: options.runtime,
       clock: options.clock,
       pods: () => this.pods(),
-      observedPods: () => this.#observedPods(),
+      observedPods: () => this.observedPods(),
     });
     this.#imageGc = new ImageGc({
       runtime: options.runtime,
@@ -122,7 +135,7 @@ export class KubeletCore {
       logger: options.logger,
       policy: options.imageGcPolicy ?? defaultImageGcPolicy,
       space: readFilesystemSpace,
-      pods: () => this.#observedPods(),
+      pods: () => this.observedPods(),
       record: (reason, message) => this.reporter.warn(reason, message),
     });
     this.#eviction = new Eviction({
@@ -134,7 +147,10 @@ export class KubeletCore {
       logger: options.logger,
       stats: (age) => this.stats.snapshot(age),
       activePods: () => [...this.#workers.values()].filter((w) => w.stage === 'running').map((w) => w.pod),
-      evict: (pod, reason, message) => this.evict(podUid(pod), reason, message),
+      evict: (pod, reason, message, signal) => {
+        this.metrics.evictions.inc({ eviction_signal: signal });
+        this.evict(podUid(pod), reason, message);
+      },
       reclaimDisk: async () => void (await this.#imageGc.removeUnused()),
       record: (pod, reason, message) => {
         if (pod === undefined) this.reporter.warn(reason, message);
@@ -144,7 +160,8 @@ export class KubeletCore {
     });
   }
 
-  #observedPods(): readonly ObservedPod[] {
+  /** Every pod the runtime has. */
+  observedPods(): readonly ObservedPod[] {
     return this.cache.uids().map((uid) => this.cache.get(uid));
   }
 
@@ -236,6 +253,7 @@ export class KubeletCore {
     let stamps = 0;
     return {
       runtime: o.runtime,
+      metrics: this.metrics,
       cache: this.cache,
       images: this.#images,
       clock: o.clock,
@@ -371,7 +389,12 @@ export class KubeletCore {
   }
 
   #released(uid: string): void {
-    void this.#workers.get(uid)?.stop();
+    const worker = this.#workers.get(uid);
+    void worker?.stop();
+    if (worker !== undefined) {
+      const names = allContainers(worker.pod).map((c) => c.name);
+      this.metrics.forgetPod(podNamespace(worker.pod), podName(worker.pod), uid, names);
+    }
     this.#workers.delete(uid);
     this.#services?.status.forget(uid);
     this.#configMaps?.release(uid);

@@ -6,6 +6,7 @@ import type { Random } from '../util/random.ts';
 import type { DnsOptions } from './dns.ts';
 import type { EnvironmentSources } from './env.ts';
 import type { Images } from './images.ts';
+import type { KubeletMetrics } from './metrics.ts';
 import type { ProbeOutcome, ProbeTarget } from './probes/run-probe.ts';
 import type { ResizePending } from './resize.ts';
 import type { RuntimeCache } from './runtime-cache.ts';
@@ -27,6 +28,7 @@ export const noCgroups: PodCgroups = { ensure: async () => '', remove: async () 
 /** What a pod worker needs of its node. One for all workers. */
 export interface PodServices {
   readonly runtime: ContainerRuntime;
+  readonly metrics: KubeletMetrics;
   readonly cache: RuntimeCache;
   readonly images: Images;
   readonly clock: Clock;

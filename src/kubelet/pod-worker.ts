@@ -15,7 +15,16 @@ import { isRunning, latest, type ObservedPod } from './observed.ts';
 import { concernsKubelet } from './pod-changes.ts';
 import { PodMounts } from './pod-mounts.ts';
 import type { PodServices } from './pod-services.ts';
-import { type AnyContainer, gracePeriodOf, isHostNetwork, isTerminalPhase, podFormat, podUid } from './pod-spec.ts';
+import {
+  type AnyContainer,
+  gracePeriodOf,
+  isHostNetwork,
+  isTerminalPhase,
+  podFormat,
+  podName,
+  podNamespace,
+  podUid,
+} from './pod-spec.ts';
 import { ipsInOrder, podStatus, type StartFailure } from './pod-status.ts';
 import { PodProber } from './probes/prober.ts';
 import { Resizer } from './resizer.ts';
@@ -39,6 +48,9 @@ export interface Verdict {
   /** The node pushes the pod out: the pod is told so by its condition DisruptionTarget. */
   readonly disrupts?: boolean;
 }
+
+/** Probes as metrics name them. */
+const probeTypes = { liveness: 'Liveness', readiness: 'Readiness', startup: 'Startup' } as const;
 
 type Stage = 'running' | 'terminating' | 'terminated' | 'released';
 
@@ -69,6 +81,9 @@ export class PodWorker {
   #timer: Timer | undefined;
   #wakeAt = Number.POSITIVE_INFINITY;
   #failuresInRow = 0;
+  /** Monotonic time. */
+  readonly #firstSeen: number;
+  #ran = false;
   /** After a failure: no look before this. Milliseconds since the epoch. */
   #holdUntil = 0;
   readonly #mounts: PodMounts;
@@ -81,6 +96,7 @@ export class PodWorker {
   constructor(services: PodServices, pod: Pod, gone = false) {
     this.uid = podUid(pod);
     this.#services = services;
+    this.#firstSeen = services.clock.monotonic();
     this.#mounts = new PodMounts(services);
     this.#resizer = new Resizer(services, pod);
     this.#wanted = pod;
@@ -91,6 +107,15 @@ export class PodWorker {
       run: (probe, target, signal) => services.probe(probe, target, signal),
       event: (container, reason, message) => services.record(this.#pod, 'Warning', reason, message, container),
       changed: () => this.poke(),
+      counted: (kind, container, result) =>
+        services.metrics.probes.inc({
+          container,
+          namespace: podNamespace(this.#pod),
+          pod: podName(this.#pod),
+          pod_uid: this.uid,
+          probe_type: probeTypes[kind],
+          result,
+        }),
     });
     if (this.#ends()) this.#shrinkGrace();
   }
@@ -261,6 +286,12 @@ export class PodWorker {
       ...(this.#verdict === undefined ? {} : { verdict: this.#verdict }),
     });
     if (!this.#gone) services.status.set(this.#pod, status);
+    if (!this.#ran && status.phase === 'Running') {
+      this.#ran = true;
+      // One that ran before this kubelet did was not started by it.
+      if (this.#pod.status?.phase !== 'Running')
+        services.metrics.podStart.observe((services.clock.monotonic() - this.#firstSeen) / 1000);
+    }
     return status;
   }
 
@@ -377,6 +408,7 @@ export class PodWorker {
     await chmod(config.logDirectory, 0o755);
     try {
       const id = await services.runtime.runPodSandbox(config, await services.runtimeHandler(this.#pod), signal);
+      services.metrics.startedPods.inc();
       // What could not start in the old one is not held back by that.
       this.#retryAt.clear();
       await services.cache.refresh(this.uid, signal);

@@ -10,7 +10,7 @@ import { hostNetworkHosts, managedHosts, podHostname } from './hosts.ts';
 import { killContainer } from './kill-pod.ts';
 import { isRunning, latest, type ObservedPod } from './observed.ts';
 import type { PodServices } from './pod-services.ts';
-import { type AnyContainer, gracePeriodOf, isHostNetwork, podUid } from './pod-spec.ts';
+import { type AnyContainer, findContainer, gracePeriodOf, isHostNetwork, podUid } from './pod-spec.ts';
 import { errorText, StartError } from './runtime-errors.ts';
 import { verifyRunAsNonRoot } from './security.ts';
 import { containerMounts } from './volumes/container-mounts.ts';
@@ -126,6 +126,7 @@ export async function startContainer(
     throw failed(err, 'RunContainerError');
   }
   record('Normal', 'Started', 'Container started');
+  services.metrics.startedContainers.inc({ container_type: containerType(pod, container.name) });
 
   const hook = container.lifecycle?.postStart;
   if (hook !== undefined) {
@@ -141,6 +142,12 @@ export async function startContainer(
     }
   }
   return id;
+}
+
+/** As metrics name it. */
+function containerType(pod: Pod, name: string): string {
+  const kind = findContainer(pod, name)?.kind;
+  return kind === 'init' ? 'init_container' : kind === 'ephemeral' ? 'ephemeral_container' : 'container';
 }
 
 /** The restart count of a container whose earlier incarnations the runtime has forgotten: one more than its newest log. */

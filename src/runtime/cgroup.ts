@@ -78,9 +78,9 @@ const v1Controllers = [
 const v2Controllers = ['cpu', 'cpuset', 'memory', 'pids', 'io', 'hugetlb'];
 /** Deepest tree removed: kubepods/qos/pod/container and some inside it. */
 const MAX_DEPTH = 16;
-/** A cgroup whose last process has just ended may be busy for a moment: tries, and the wait between them in milliseconds. */
-const REMOVE_TRIES = 5;
-const REMOVE_WAIT_MS = 10;
+/** A cgroup whose last process has just ended may be busy for a moment: tries, and the first wait between them, which doubles. Milliseconds. */
+const REMOVE_TRIES = 9;
+const REMOVE_WAIT_MS = 4;
 
 /** The cgroup path of a pod, below `root` (`/kubepods`, or another for several nodes on one machine). */
 export function podCgroupPath(root: string, qos: CgroupQos, podUid: string): string {
@@ -340,7 +340,7 @@ async function removeTree(directory: string, depth: number): Promise<void> {
       if (isGone(err)) return;
       if ((err as NodeJS.ErrnoException).code !== 'EBUSY' || tries >= REMOVE_TRIES) throw err;
       // The kernel is waited for: that is the host's time in any case.
-      await systemClock.sleep(REMOVE_WAIT_MS);
+      await systemClock.sleep(REMOVE_WAIT_MS * 2 ** (tries - 1));
     }
   }
 }

@@ -14,6 +14,12 @@ const MONITORING_MS = 10_000;
 /** How old the sizes of limited volumes may get. Milliseconds. */
 const VOLUME_AGE_MS = 30_000;
 const REASON = 'Evicted';
+const signals: Readonly<Record<ThresholdMet['resource'], string>> = {
+  memory: 'memory.available',
+  'ephemeral-storage': 'nodefs.available',
+  inodes: 'nodefs.inodesFree',
+  pids: 'pid.available',
+};
 
 export interface EvictionOptions {
   readonly rootDir: string;
@@ -25,8 +31,8 @@ export interface EvictionOptions {
   stats(maxDiskAge?: number): Promise<StatsSnapshot>;
   /** Pods that run. */
   activePods(): readonly Pod[];
-  /** Ends a pod as Failed, at once. */
-  evict(pod: Pod, reason: string, message: string): void;
+  /** Ends a pod as Failed, at once. `signal`: what for, as metrics name it. */
+  evict(pod: Pod, reason: string, message: string, signal: string): void;
   /** Frees disk space that no pod needs. */
   reclaimDisk(): Promise<void>;
   /** A Warning event on a pod, or on the node when there is none. */
@@ -82,7 +88,7 @@ export class Eviction {
     for (const pod of pods) {
       const use = uses.get(podUid(pod));
       const message = use === undefined ? undefined : localStorageExcess(pod, use);
-      if (message !== undefined && this.#evict(pod, message)) any = true;
+      if (message !== undefined && this.#evict(pod, message, 'localstorage.limit')) any = true;
     }
     return any;
   }
@@ -95,19 +101,19 @@ export class Eviction {
     }
     const uses = podUses(await this.#options.stats());
     for (const pod of ranked(pods, uses, met.resource)) {
-      if (this.#evict(pod, evictionMessage(pod, uses.get(podUid(pod)), met))) return;
+      if (this.#evict(pod, evictionMessage(pod, uses.get(podUid(pod)), met), signals[met.resource])) return;
     }
     logger.info({ resource: met.resource }, 'unable to evict any pods from the node');
   }
 
-  #evict(pod: Pod, message: string): boolean {
+  #evict(pod: Pod, message: string, signal: string): boolean {
     const { logger, evict, record } = this.#options;
     if (isCritical(pod)) {
       logger.error({ pod: podFormat(pod) }, 'eviction manager: cannot evict a critical pod');
       return false;
     }
     record(pod, REASON, message);
-    evict(pod, REASON, message);
+    evict(pod, REASON, message, signal);
     return true;
   }
 }

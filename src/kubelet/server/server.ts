@@ -53,6 +53,8 @@ export interface ServerContext {
   stats(): Promise<StatsSnapshot>;
   /** The text of /metrics. */
   metrics(): Promise<string>;
+  /** The text of /metrics/probes. */
+  probeMetrics(): Promise<string>;
   /** The body of /configz. */
   configz(): object;
   healthy(): string | undefined;
@@ -203,7 +205,7 @@ export class KubeletServer {
         if (parts[1] === undefined) return text(await context.metrics(), prometheus);
         if (parts[1] === 'resource') return text(resourceMetrics(await context.stats()), prometheus);
         if (parts[1] === 'cadvisor') return text(cadvisorMetrics(await context.stats()), prometheus);
-        if (parts[1] === 'probes') return text('', prometheus);
+        if (parts[1] === 'probes') return text(await context.probeMetrics(), prometheus);
         break;
       case 'stats':
         if (parts[1] === 'summary') return json(summary(await context.stats(), this.#rates));
