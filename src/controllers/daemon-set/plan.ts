@@ -217,9 +217,7 @@ class Planner {
       } else if (this.#isAvailable(old!)) candidates.push(old!);
       else this.#delete.add(old!);
     }
-    // Those just chosen are missing already.
-    const room = Math.max(0, maxUnavailable - unavailable);
-    for (const pod of candidates.slice(0, Math.max(0, room - this.#delete.size))) this.#delete.add(pod);
+    for (const pod of candidates.slice(0, Math.max(0, maxUnavailable - unavailable))) this.#delete.add(pod);
   }
 
   /** With surge: a second pod on as many nodes as may have two; the old one goes when the new one is available. */
