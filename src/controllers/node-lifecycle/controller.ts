@@ -168,7 +168,9 @@ class NodeLifecycle {
       });
     }
     await inParallel(writes);
-    await inParallel(verdicts.map((verdict) => () => this.#follow(verdict)));
+    // Nearly all nodes are well and have been: nothing is made for them.
+    const concerned = verdicts.filter((verdict) => !this.#isWell(verdict));
+    await inParallel(concerned.map((verdict) => () => this.#follow(verdict)));
     await this.#judgeZones(verdicts);
     this.#armTainting();
   }
@@ -198,6 +200,17 @@ class NodeLifecycle {
   #nodeEvent(name: string, uid: string, reason: string, message: string): void {
     const reference = { apiVersion: 'v1', kind: 'Node', name, uid, namespace: '' };
     this.#recorder.event(reference as KubernetesObject, 'Normal', reason, message);
+  }
+
+  /** A node about which nothing need be done. */
+  #isWell({ node, observed, current }: Verdict): boolean {
+    if (observed !== 'True' || current !== 'True' || hasNoExecute(node, NOT_READY) || hasNoExecute(node, UNREACHABLE)) {
+      return false;
+    }
+    const name = node.metadata!.name!;
+    if (this.#known.get(name)?.retry === true) return false;
+    for (const { queue } of this.#zones.values()) queue.remove(name);
+    return true;
   }
 
   /** Taints and pods of one node. */
