@@ -88,6 +88,11 @@ withDataDirectory(program.command('run', { hidden: true }))
   .description('run the cluster in the foreground; what up starts in the background')
   .action(async (options) => (await import('./commands/run.ts')).run(options));
 
+program
+  .command('warm', { hidden: true })
+  .description('compile what a start needs; the build runs this')
+  .action(async () => (await import('./commands/warm.ts')).warm());
+
 // The clock's timers do not keep a process alive; a command that waits on nothing else must still come to its end.
 const alive = setInterval(() => {}, 2 ** 31 - 1);
 try {

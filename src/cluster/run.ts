@@ -4,7 +4,7 @@ import type { ControllerContext } from '../client/controller.ts';
 import { serializeKubeconfig } from '../client/kubeconfig.ts';
 import { nodes } from '../client/resource-refs.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
-import { createLogger } from '../util/logger.ts';
+import { createLogger, type LogLevel } from '../util/logger.ts';
 import { systemRandom } from '../util/random.ts';
 import { type ClusterConfig, kubernetesServiceIp, saveConfig } from './config.ts';
 import { type ComponentStatus, serveControl } from './control.ts';
@@ -35,9 +35,10 @@ export async function runCluster(
   report: ReportStep,
   ready: () => void,
   signal: AbortSignal,
+  logLevel: LogLevel = 'info',
 ): Promise<void> {
   const clock = systemClock;
-  const logger = createLogger({ level: 'info' });
+  const logger = createLogger({ level: logLevel });
   const watch = stopwatch(clock, report);
   const stop = new AbortController();
   const running = AbortSignal.any([signal, stop.signal]);
