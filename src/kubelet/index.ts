@@ -4,9 +4,9 @@ import { reviewAccess, reviewTokens } from './server/auth.ts';
 import { KubeletServer } from './server/server.ts';
 
 export { type CgroupLayout, treeCgroups } from './cgroups.ts';
+export type { PressureLimits } from './eviction/thresholds.ts';
 export type { ImageGcPolicy } from './image-gc.ts';
 export type { Machine, MachineFacts, MachineUse } from './node/machine.ts';
-export type { PressureLimits } from './node/node-status.ts';
 export type { KubeletOptions } from './options.ts';
 export { noCgroups, type PodCgroups } from './pod-services.ts';
 export { type NodeAuthorizer, reviewAccess, reviewTokens, type TokenAuthenticator } from './server/auth.ts';

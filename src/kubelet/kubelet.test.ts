@@ -1,7 +1,12 @@
+import { readdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { patchTypes } from '../api/request.ts';
 import { pods } from '../client/resource-refs.ts';
 import { BUSYBOX_IMAGE, whyNoContainers } from '../runtime/test-support.ts';
+import { systemClock } from '../util/clock.ts';
+import { readLog } from './logs/read-log.ts';
+import { rotateLog } from './logs/rotate-log.ts';
 import {
   busybox,
   containerId,
@@ -253,6 +258,41 @@ describe.skipIf(missing !== undefined)(
       });
       const both = await Promise.all([node.ended(file), node.ended(log)]);
       expect(both.map((p) => statusOf(p)!.state!.terminated!.message)).toEqual(['from file\n', 'from log\n']);
+    });
+
+    it('goes on writing when its log is rotated, and readers follow', async () => {
+      const name = await node.run('i=0; while true; do i=$((i+1)); echo line $i; sleep 0.02; done');
+      const pod = await node.running(name);
+      const [container] = await node.runtime.listContainers({ labelSelector: { 'io.kubernetes.pod.name': name } });
+      const { logPath } = await node.runtime.containerStatus(container!.id);
+      const stop = new AbortController();
+      const lines = readLog({
+        path: logPath,
+        options: { follow: true, timestamps: false },
+        clock: systemClock,
+        running: () => true,
+        signal: stop.signal,
+      });
+      let got = '';
+      let rotations = 0;
+      for await (const { data } of lines) {
+        got += data.toString();
+        const seen = got.split('\n').length;
+        if (seen > 5 && rotations < 1)
+          rotations += Number(await rotateLog(node.runtime, container!.id, logPath, systemClock.now(), { size: 10, files: 3 }));
+        if (seen > 30) break;
+      }
+      stop.abort();
+      // Every line once, in order, across the rotation.
+      const numbers = got
+        .trimEnd()
+        .split('\n')
+        .map((line) => Number(line.slice(5)));
+      expect(numbers).toEqual(numbers.map((_, i) => i + 1));
+      expect((await readdir(dirname(logPath))).filter((f) => f.startsWith('0.log.'))).toHaveLength(1);
+      expect(statusOf(pod)!.restartCount).toBe(0);
+      await node.delete(name);
+      await node.cleared(name);
     });
 
     it('ends a pod at its deadline', async () => {

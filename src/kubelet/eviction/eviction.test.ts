@@ -4,11 +4,10 @@ import { VirtualClock } from '../../util/clock.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import { silentLogger } from '../../util/logger.ts';
 import { hostMachine, type MachineUse } from '../node/machine.ts';
-import { defaultPressureLimits } from '../node/node-status.ts';
 import type { StatsSnapshot } from '../stats/summary.ts';
 import { Eviction } from './eviction.ts';
 import { binaryText, evictionMessage, localStorageExcess, type PodUse, ranked } from './ranking.ts';
-import { PressureTracker, pressureRejection, thresholdsMet } from './thresholds.ts';
+import { defaultPressureLimits, PressureTracker, pressureRejection, thresholdsMet } from './thresholds.ts';
 
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;

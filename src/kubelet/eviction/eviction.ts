@@ -2,11 +2,11 @@ import type { Pod } from '../../api/types/core-v1.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { Machine } from '../node/machine.ts';
-import type { PressureLimits } from '../node/node-status.ts';
 import { isCritical, podFormat, podUid } from '../pod-spec.ts';
 import { errorText } from '../runtime-errors.ts';
 import type { StatsSnapshot } from '../stats/summary.ts';
 import { evictionMessage, limitsLocalStorage, localStorageExcess, podUses, ranked } from './ranking.ts';
+import type { PressureLimits } from './thresholds.ts';
 import { type Pressure, type PressureTracker, type ThresholdMet, thresholdsMet } from './thresholds.ts';
 
 /** How often the machine is looked at (evictionMonitoringPeriod). Milliseconds. */

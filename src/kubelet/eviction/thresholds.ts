@@ -1,9 +1,25 @@
 import type { Pod, Taint } from '../../api/types/core-v1.ts';
 import { type Rejection, tolerates } from '../admission.ts';
 import type { MachineUse } from '../node/machine.ts';
-import type { PressureLimits } from '../node/node-status.ts';
 import { isCritical } from '../pod-spec.ts';
 import { podQos } from '../qos.ts';
+
+/** From when on the node is under pressure (the defaults of evictionHard). */
+export interface PressureLimits {
+  /** Bytes that must stay available. */
+  readonly memoryAvailable: number;
+  /** Parts of the whole that must stay available. */
+  readonly diskAvailable: number;
+  readonly inodesFree: number;
+  readonly pidsAvailable: number;
+}
+
+export const defaultPressureLimits: PressureLimits = {
+  memoryAvailable: 100 * 2 ** 20,
+  diskAvailable: 0.1,
+  inodesFree: 0.05,
+  pidsAvailable: 0,
+};
 
 /** What the node is short of. */
 export interface Pressure {

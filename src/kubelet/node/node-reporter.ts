@@ -10,9 +10,9 @@ import type { ContainerRuntime } from '../../runtime/contract.ts';
 import { backoffDelay } from '../../util/backoff.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
-import type { PressureTracker } from '../eviction/thresholds.ts';
+import type { PressureLimits, PressureTracker } from '../eviction/thresholds.ts';
 import type { Machine, MachineFacts } from './machine.ts';
-import { initialNode, nodeStatus, type PressureLimits, statusChanged, transitionEvents } from './node-status.ts';
+import { initialNode, nodeStatus, statusChanged, transitionEvents } from './node-status.ts';
 import { RuntimeHealth } from './runtime-health.ts';
 
 /** How often the status is made (nodeStatusUpdateFrequency), and the longest it goes unwritten (nodeStatusReportFrequency). Milliseconds. */

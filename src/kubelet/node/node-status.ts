@@ -1,7 +1,7 @@
 import { formatTime } from '../../api/meta/time.ts';
 import type { ContainerImage, Node, NodeCondition, NodeStatus, ResourceList } from '../../api/types/core-v1.ts';
 import type { Image } from '../../runtime/contract.ts';
-import type { Pressure } from '../eviction/thresholds.ts';
+import type { Pressure, PressureLimits } from '../eviction/thresholds.ts';
 import type { MachineFacts, MachineUse } from './machine.ts';
 
 /** The version this kubelet says it is. */
@@ -10,23 +10,6 @@ export const KUBELET_VERSION = 'v1.36.0';
 const MAX_IMAGES = 50;
 /** Names given of one image. */
 const MAX_NAMES = 5;
-
-/** From when on the node is under pressure (the defaults of evictionHard). */
-export interface PressureLimits {
-  /** Bytes that must stay available. */
-  readonly memoryAvailable: number;
-  /** Parts of the whole that must stay available. */
-  readonly diskAvailable: number;
-  readonly inodesFree: number;
-  readonly pidsAvailable: number;
-}
-
-export const defaultPressureLimits: PressureLimits = {
-  memoryAvailable: 100 * 2 ** 20,
-  diskAvailable: 0.1,
-  inodesFree: 0.05,
-  pidsAvailable: 0,
-};
 
 export interface NodeStatusInput {
   readonly nodeName: string;
