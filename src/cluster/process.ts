@@ -20,7 +20,7 @@ export const serverFlags: readonly string[] = ['--min-semi-space-size=16', '--ma
 /** A log larger than this, in bytes, is put aside at start (one older file is kept). */
 const MAX_LOG_BYTES = 50 * 1024 * 1024;
 /** How often an ending process is looked at, in milliseconds. */
-const POLL_MS = 50;
+const POLL_MS = 20;
 
 /** The pid of the k8ts that runs on this data directory; undefined when none does. A stale file, or a reused pid, is nobody. */
 export async function runningPid(layout: Layout): Promise<number | undefined> {
@@ -28,8 +28,7 @@ export async function runningPid(layout: Layout): Promise<number | undefined> {
   const [pidText = '', startTime = ''] = text.trim().split(' ');
   const pid = Number(pidText);
   if (!Number.isInteger(pid) || pid <= 0 || !isAlive(pid)) return undefined;
-  const now = processState(pid);
-  return now.startTime === startTime && !now.ended ? pid : undefined;
+  return processState(pid).startTime === startTime ? pid : undefined;
 }
 
 /** Says that this process runs the data directory. */
@@ -43,11 +42,11 @@ export async function removePidFile(layout: Layout): Promise<void> {
   await rm(layout.pidFile, { force: true });
 }
 
-/** Signal 0 asks only whether the process is there. */
+/** Signal 0 asks only whether the process is there. One that has ended and whose parent takes its time to note it is not. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !processState(pid).ended;
   } catch (err) {
     return (err as NodeJS.ErrnoException).code === 'EPERM';
   }
