@@ -53,6 +53,7 @@ class QueuedRecorder implements EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #correlator: EventCorrelator;
   readonly #queue: Event[] = [];
+  #overflowing = false;
   readonly #lost: Counter<'component'> | undefined;
   #draining = false;
   /** Set apart events of one object made in the same millisecond. */
@@ -81,9 +82,13 @@ class QueuedRecorder implements EventRecorder {
     annotations?: Readonly<Record<string, string>>,
   ): void {
     if (this.#queue.length >= MAX_QUEUED) {
-      this.#lose(undefined, 'event queue is full');
+      // Told once, not for each of the thousands that a large cluster may bring at a time.
+      if (!this.#overflowing) this.#options.logger.warn({ component: this.#options.component }, 'event queue is full');
+      this.#overflowing = true;
+      this.#lost?.inc({ component: this.#options.component });
       return;
     }
+    this.#overflowing = false;
     // A caller may hand over a reference in place of an object (a container's fieldPath): it has no metadata.
     const involved = object.metadata === undefined ? (object as ObjectReference) : objectReference(object);
     const { clock, component, host = '' } = this.#options;
