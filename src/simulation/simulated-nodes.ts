@@ -161,7 +161,11 @@ class SimulatedNodes {
       .map((n) => n.metadata?.name ?? '')
       .filter((name) => name.startsWith(this.#prefix) && this.#index(name) === undefined);
     for (const name of surplus) await this.#context.client.resource(nodes).delete(name, '');
-    for (let i = 0; i < this.#options.count && !signal.aborted; i++) await this.#registerNode(i);
+    let next = 0;
+    const register = async (): Promise<void> => {
+      while (next < this.#options.count && !signal.aborted) await this.#registerNode(next++);
+    };
+    await Promise.all(Array.from({ length: WORKERS }, register));
   }
 
   async #registerNode(index: number): Promise<void> {

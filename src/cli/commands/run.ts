@@ -27,8 +27,6 @@ export async function run(options: { readonly dataDir?: string }): Promise<void>
     process.exitCode = 1;
   }
   if (process.connected) process.disconnect?.();
-  // Everything is closed. A plain exit would have Node write its compile cache anew, which takes longer than all of the closing.
-  if (process.exitCode === undefined) process.kill(process.pid, 'SIGKILL');
   // Native handles of a failed start must not keep a dead process.
   process.exit();
 }
