@@ -17,7 +17,10 @@ import { ACCUMULATOR } from './macros.ts';
 import { isOptional, type Type } from './types.ts';
 import { textLength } from './values.ts';
 
-/** The way to a declared value: a variable, then fields, `@items`, `@values` and `@keys`. */
+/**
+ * The way to a declared value: a variable, then fields, `@items`, `@values` and `@keys`. Parts of what has no way, as a call's result, have
+ * one that begins with their own name, and upstream's estimator, which skips the first step of any, takes them for as large as `self`.
+ */
 type Path = readonly string[];
 
 /** The size of a list's items, or of a map's keys and values, where the expression itself tells. */
@@ -85,6 +88,10 @@ class Estimator {
     }
   }
 
+  #pathOf(expr: Expr): Path {
+    return this.#paths.get(expr) ?? [];
+  }
+
   #type(expr: Expr): Type {
     return this.#checked.types.get(expr)!;
   }
@@ -115,8 +122,7 @@ class Estimator {
     const operand = this.cost(expr.operand);
     if (expr.test) return operand;
     const { kind } = this.#type(expr.operand);
-    const path = this.#paths.get(expr.operand);
-    if (path !== undefined) this.#paths.set(expr, [...path, expr.field]);
+    this.#paths.set(expr, [...this.#pathOf(expr.operand), expr.field]);
     return kind === 'map' || kind === 'object' || kind === 'param' ? addRange(operand, one) : operand;
   }
 
@@ -142,8 +148,7 @@ class Estimator {
       if (overload === 'index_list' || overload === 'index_map') {
         const entries = this.#entrySize(parts[0]!);
         if (entries !== undefined) size = entries.value;
-        const path = this.#paths.get(parts[0]!);
-        if (path !== undefined) this.#paths.set(expr, [...path, overload === 'index_list' ? '@items' : '@values']);
+        this.#paths.set(expr, [...this.#pathOf(parts[0]!), overload === 'index_list' ? '@items' : '@values']);
       }
       size ??= this.#sizeOf(expr);
     }
@@ -243,10 +248,10 @@ class Estimator {
 
   #pushIterated(expr: Expr & { kind: 'comprehension' }): void {
     const entries = this.#entrySize(expr.range);
-    const path = this.#paths.get(expr.range);
+    const path = this.#pathOf(expr.range);
     const isList = this.#type(expr.range).kind === 'list';
     const local = (step: string, size: Range | undefined): Local => ({
-      path: path === undefined ? undefined : [...path, step],
+      path: [...path, step],
       size,
       entries: undefined,
     });
@@ -295,7 +300,7 @@ class Estimator {
   }
 
   #declaredSize(path: Path): Range | undefined {
-    let type = this.#declared.get(path[0]!);
+    let type = this.#declared.get(path[0]!) ?? this.#declared.get('self');
     for (const step of path.slice(1)) {
       if (type === undefined) return undefined;
       if (step === '@items' || step === '@values') type = type.elements;
