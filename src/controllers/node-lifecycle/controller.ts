@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import { isConflict, isNotFound } from '../../api/meta/status.ts';
 import { formatTime } from '../../api/meta/time.ts';
@@ -29,6 +30,8 @@ const WORKERS = 8;
 const MONITOR_PERIOD_MS = 5_000;
 /** Nodes written to at a time. */
 const CONCURRENCY = 30;
+/** Nodes looked at before the loop may do something else. */
+const CHUNK = 500;
 const LEASE_NAMESPACE = 'kube-node-lease';
 const EXCLUDED = 'node.kubernetes.io/exclude-disruption';
 
@@ -145,9 +148,12 @@ class NodeLifecycle {
     const verdicts: Verdict[] = [];
     const writes: (() => Promise<void>)[] = [];
     const { clock } = this.#context;
+    let looked = 0;
     for (const node of list) {
+      if (++looked % CHUNK === 0) await turn();
       const name = node.metadata!.name!;
-      const known = this.#known.get(name)!;
+      const known = this.#known.get(name);
+      if (known === undefined) continue;
       const lease = this.#leases.get(`${LEASE_NAMESPACE}/${name}`);
       const check = checkHealth(node, lease, known.memory, this.#limits, clock.now());
       if (check.conditions === undefined) {
