@@ -7,6 +7,8 @@ const CHEAP_MS = 0.1;
 const REST_FACTOR = 4;
 /** … but no longer than this. */
 const MAX_REST_MS = 250;
+/** More keys than this are not remembered without looking which have rested. */
+const MAX_RESTING = 10_000;
 
 /** A work queue that lets keys rest whose computing is dear. */
 export interface PacedQueue extends WorkQueue {
@@ -50,6 +52,7 @@ export function pacedQueue(queue: WorkQueue, clock: Clock): PacedQueue {
         // Several computations of one pass add up.
         const before = Math.max(0, (restUntil.get(key) ?? 0) - startedAt);
         restUntil.set(key, now + Math.min(before + took * REST_FACTOR, MAX_REST_MS));
+        if (restUntil.size > MAX_RESTING) for (const [other, until] of restUntil) if (until <= now) restUntil.delete(other);
       }
       return result;
     },
