@@ -162,3 +162,26 @@ spec:
     );
   });
 });
+
+describe('what would take long', () => {
+  it.each([
+    ['deep flow', '['.repeat(1_000_000), 'exceeded max depth'],
+    ['nested maps', `a: ${'{a: '.repeat(2_000)}`, 'exceeded max depth'],
+    ['line breaks', `a:${'\n'.repeat(1_000_000)}b`, 'the document is too large'],
+    ['wrong escapes', `"${'\\x'.repeat(500_000)}"`, 'found unknown escape character'],
+    [
+      'aliases of a long text',
+      `a: &a ${'x'.repeat(1_000_000)}\nb: [${Array(1000).fill('*a').join(',')}]`,
+      'document contains excessive aliasing',
+    ],
+  ])('is refused before: %s', (_, text, message) => {
+    expect(() => parseYaml(text)).toThrow(`yaml: ${message}`);
+  });
+
+  it('is not what definitions have', () => {
+    const line = '              description: "a \\u00e4 \\x41 \\\\ text with \\"quotes\\""\n';
+    expect(parseYaml(`a:\n${Array.from({ length: 20_000 }, (_, i) => `  k${i}:\n${line}`).join('')}`).duplicateFields).toEqual(
+      [],
+    );
+  });
+});

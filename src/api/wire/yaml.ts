@@ -4,6 +4,7 @@ import {
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Node,
   parseAllDocuments,
@@ -18,6 +19,13 @@ export { toYaml } from './yaml-writer.ts';
 
 /** More values than this from aliases, and the document is taken for an attack. */
 const MAX_ALIASED_NODES = 100_000;
+/** As many characters may come from aliases; a body may have as many itself. */
+const MAX_ALIASED_CHARACTERS = 3 * 1024 * 1024;
+/**
+ * Longer texts are refused. Each lexeme (a word, a mark, a space, a line break) costs a few microseconds, and nothing else happens meanwhile;
+ * a definition of a megabyte has about 200,000.
+ */
+export const MAX_YAML_LEXEMES = 300_000;
 
 /**
  * Reads one YAML document as sigs.k8s.io/yaml does: YAML 1.1 words and numbers, keys made strings, merge keys. A key given twice
@@ -26,6 +34,7 @@ const MAX_ALIASED_NODES = 100_000;
  */
 export function parseYaml(text: string): Parsed {
   return guarded(() => {
+    checkLexemes(text);
     const lines = new LineCounter();
     const document = parseDocument(text, { ...options, lineCounter: lines });
     return convert(document, lines);
@@ -35,6 +44,7 @@ export function parseYaml(text: string): Parsed {
 /** Reads a stream of documents, as in a manifest file; empty ones are left out. */
 export function parseYamlStream(text: string): readonly Parsed[] {
   return guarded(() => {
+    checkLexemes(text);
     const lines = new LineCounter();
     const documents = parseAllDocuments(text, { ...options, lineCounter: lines });
     if (!Array.isArray(documents)) return [];
@@ -64,6 +74,37 @@ function guarded<T>(parse: () => T): T {
 
 class YamlProblem extends Error {}
 
+/** Looks over a text before the parser, which takes ten times as long, to refuse what would take it too long. */
+function checkLexemes(text: string): void {
+  let count = 0;
+  let depth = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    if (++count > MAX_YAML_LEXEMES) throw new YamlProblem('the document is too large');
+    switch (lexeme[0]) {
+      case '[':
+      case '{':
+        if (++depth > MAX_JSON_DEPTH) throw new YamlProblem('exceeded max depth');
+        break;
+      case ']':
+      case '}':
+        depth--;
+        break;
+      case '"':
+        checkEscapes(lexeme);
+    }
+  }
+}
+
+const goodEscape = /\\(?:[0abtnvfre "/\\N_LP\t\r\n]|x[\da-f]{2}|u[\da-f]{4}|U[\da-f]{8})/iy;
+
+/** The parser makes an error of every wrong escape; one is enough. */
+function checkEscapes(lexeme: string): void {
+  for (let at = lexeme.indexOf('\\'); at >= 0; at = lexeme.indexOf('\\', goodEscape.lastIndex)) {
+    goodEscape.lastIndex = at;
+    if (!goodEscape.test(lexeme)) throw new YamlProblem('found unknown escape character');
+  }
+}
+
 type AnyDocument = Pick<ReturnType<typeof parseDocument>, 'contents' | 'errors'>;
 
 function convert(document: AnyDocument, lines: LineCounter): Parsed {
@@ -84,6 +125,7 @@ class Converter {
   readonly #lines: LineCounter;
   readonly #anchors = new Map<string, Node>();
   #aliased = 0;
+  #aliasedCharacters = 0;
   #insideAlias = 0;
 
   constructor(lines: LineCounter) {
@@ -98,9 +140,17 @@ class Converter {
     }
     if (isAlias(node)) return this.#alias(node, depth);
     if ('anchor' in node && typeof node.anchor === 'string') this.#anchors.set(node.anchor, node);
-    if (isScalar(node)) return scalarValue(node);
+    if (isScalar(node)) return this.#scalar(node);
     if (isSeq(node)) return node.items.map((item) => this.value(item as Node, depth + 1));
     return isMap(node) ? this.#map(node.items as readonly Pair[], depth) : null;
+  }
+
+  #scalar(node: Scalar): unknown {
+    if (this.#insideAlias > 0) {
+      this.#aliasedCharacters += node.source?.length ?? 0;
+      if (this.#aliasedCharacters > MAX_ALIASED_CHARACTERS) throw new YamlProblem('document contains excessive aliasing');
+    }
+    return scalarValue(node);
   }
 
   #alias(alias: Alias, depth: number): unknown {
@@ -118,7 +168,8 @@ class Converter {
     for (const { key, value } of pairs) {
       if (isMergeKey(key)) {
         const from = this.value(value, depth + 1);
-        merged.push(...(Array.isArray(from) ? from : [from]));
+        if (Array.isArray(from)) for (const source of from) merged.push(source);
+        else merged.push(from);
         continue;
       }
       const name = this.#key(key, depth);

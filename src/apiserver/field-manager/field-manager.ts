@@ -200,7 +200,12 @@ class Manager implements ServerFieldManager {
       throw err;
     }
     if (managed.size > 0 || change.live === undefined) return managed;
-    return this.#updated({ ...change, manager: BEFORE_FIRST_APPLY }, undefined, bare(before), nobody);
+    try {
+      return this.#updated({ ...change, manager: BEFORE_FIRST_APPLY }, undefined, bare(before), nobody);
+    } catch (err) {
+      // A list of the live object has items without their keys.
+      throw typedFailure(err, `failed to create typed live object (${nameText(before)})`);
+    }
   }
 
   #merge(change: ApplyChange, live: ResourceObject, managed: Managed): ApplyResult {
@@ -298,9 +303,9 @@ function checkApplied(resource: Resource, object: KubernetesObject): void {
 
 /** Go's text of a GroupVersionKind. */
 function kindText(object: KubernetesObject): string {
-  const { apiVersion = '', kind = '' } = isMap(object) ? (object as KubernetesObject) : {};
-  const version = String(apiVersion);
-  return `${version.includes('/') ? version : `/${version}`}, Kind=${String(kind)}`;
+  const { apiVersion, kind }: { readonly apiVersion?: unknown; readonly kind?: unknown } = isMap(object) ? object : {};
+  const version = typeof apiVersion === 'string' ? apiVersion : '';
+  return `${version.includes('/') ? version : `/${version}`}, Kind=${typeof kind === 'string' ? kind : ''}`;
 }
 
 /** The 500 that upstream gives for a configuration that is not of its type. */
