@@ -19,6 +19,8 @@ export type MaybePromise<T> = T | Promise<T>;
 /** What a connection and its headers prove. Header names are lower case, as Node gives them. */
 export interface Credentials {
   readonly headers: IncomingHttpHeaders;
+  /** Names and values in turn, as they came: repeated headers can be told apart. */
+  readonly rawHeaders?: readonly string[];
   /** The verified client certificate chain's leaf; undefined when the client showed none, or one that our CA did not sign. */
   readonly certificate?: ClientCertificate;
   readonly remoteAddress: string;
@@ -35,6 +37,8 @@ export interface ClientCertificate {
   readonly raw: Uint8Array;
   /** End of validity, milliseconds since the epoch. */
   readonly notAfter: number;
+  /** The front proxy's authority signed it, not the cluster's: it says who may speak for others, and nothing else. */
+  readonly frontProxy?: boolean;
 }
 
 export interface AuthenticatedUser {

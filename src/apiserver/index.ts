@@ -11,6 +11,7 @@ import { podEviction } from './rest/pod-eviction.ts';
 import { type ApiServer, type ApiServerOptions, createCore } from './server.ts';
 import { ServiceGuard } from './services/service-guard.ts';
 
+export { addAggregation, type FrontProxyClient } from './aggregation/aggregator.ts';
 export type * from './contract.ts';
 export { loopbackUser } from './contract.ts';
 export type { Exchange } from './http/exchange.ts';

@@ -9,6 +9,7 @@ import { openCollection } from '../store/memory-collection.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Random } from '../util/random.ts';
+import type { AggregatedApis } from './aggregation/contract.ts';
 import type {
   AdmissionPlugin,
   ApiAccess,
@@ -79,6 +80,8 @@ export class ApiServer implements RequestHandler {
   readonly logger: Logger;
   /** What handlers of streams ask before they connect. */
   readonly connectGate: ConnectGate;
+  /** Group versions that other servers serve; undefined while there can be none. */
+  aggregated: AggregatedApis | undefined;
   readonly #authorizer: Authorizer;
   readonly #random: Random;
   readonly #dispatcher: Dispatcher;
@@ -129,6 +132,7 @@ export class ApiServer implements RequestHandler {
       dispatcher: this.#dispatcher,
       routes: this.routes,
       connect: this.#connect,
+      aggregated: () => this.aggregated,
       authenticators: options.authenticators,
       authorizer,
       audit: options.audit,
@@ -171,6 +175,8 @@ export class ApiServer implements RequestHandler {
   async handle(request: ApiRequest, user: UserInfo): Promise<ApiResponse> {
     const waiting = authorize(this.#authorizer, attributesOf(request, user));
     if (waiting !== undefined) await waiting;
+    const elsewhere = this.aggregated?.handle(request, user);
+    if (elsewhere !== undefined) return elsewhere;
     const warnings: string[] = [];
     const outcome = this.#dispatcher.dispatch(request, user, managerOfUser(user), warnings);
     const done = outcome instanceof Promise ? await outcome : outcome;
@@ -205,6 +211,8 @@ export class ApiServer implements RequestHandler {
       path: plain,
     });
     if (waiting !== undefined) await waiting;
+    const elsewhere = this.aggregated?.raw(path, user);
+    if (elsewhere !== undefined) return elsewhere;
     const handler = this.routes.find(plain);
     if (handler === undefined) throw genericNotFound();
     const answer = await handler({ method: 'GET', path: plain, query, headers: { accept: 'application/json' }, user });

@@ -5,10 +5,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { KubernetesObject, WatchEvent } from '../api/meta/object.ts';
 import { customError, StatusError } from '../api/meta/status.ts';
 import type { ApiRequest, ApiResponse, Verb } from '../api/request.ts';
+import { deleteBody, requestUrl } from '../api/request-url.ts';
 import type { Status } from '../api/types/meta-v1.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
 import type { Transport } from './contract.ts';
-import { deleteBody, requestUrl } from './http-url.ts';
 import { jsonLines } from './json-lines.ts';
 
 /** Tries of a request that the server puts off with Retry-After (client-go's maxRetries). */

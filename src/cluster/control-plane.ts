@@ -3,6 +3,7 @@ import { builtinResources } from '../api/groups/index.ts';
 import type { UserInfo } from '../api/request.ts';
 import { defaultAdmission, ensurePriorityClasses } from '../apiserver/admission/index.ts';
 import { anonymousAuthenticator } from '../apiserver/authn/anonymous.ts';
+import { requestHeaderAuthenticator } from '../apiserver/authn/request-header.ts';
 import { jsonWebKeySet, openIdConfiguration, serviceAccountKeys } from '../apiserver/authn/service-account-keys.ts';
 import { serviceAccountAuthenticator } from '../apiserver/authn/service-account-token.ts';
 import { x509Authenticator } from '../apiserver/authn/x509.ts';
@@ -11,7 +12,14 @@ import { mastersAuthorizer, unionAuthorizer } from '../apiserver/authz/chain.ts'
 import { nodeAuthorizer } from '../apiserver/authz/node.ts';
 import { rbacAuthorizer } from '../apiserver/authz/rbac.ts';
 import { fieldManager } from '../apiserver/field-manager/index.ts';
-import { type ApiServer, addKubeletProxy, createApiServer, type Listener, loopbackUser } from '../apiserver/index.ts';
+import {
+  type ApiServer,
+  addAggregation,
+  addKubeletProxy,
+  createApiServer,
+  type Listener,
+  loopbackUser,
+} from '../apiserver/index.ts';
 import { accessReviews } from '../apiserver/reviews/access-reviews.ts';
 import { tokenRequestHandler } from '../apiserver/reviews/token-request.ts';
 import { authenticationReviews } from '../apiserver/reviews/token-reviews.ts';
@@ -39,6 +47,8 @@ import { KUBERNETES_VERSION } from './version.ts';
 
 /** The issuer of service account tokens, as kubeadm has it. */
 const TOKEN_ISSUER = 'https://kubernetes.default.svc.cluster.local';
+/** Who may speak for others, as kubeadm names it; `pki.frontProxyClient` is that. */
+const FRONT_PROXY_NAME = 'front-proxy-client';
 
 export interface ControlPlaneOptions {
   readonly store: Store;
@@ -91,7 +101,12 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     resources: builtinResources,
     virtualResources: [...accessReviews(authorizer), ...authenticationReviews(tokens)],
     subresourceHandlers: [tokenRequestHandler(keys)],
-    authenticators: [x509Authenticator(clock), tokens, anonymousAuthenticator],
+    authenticators: [
+      requestHeaderAuthenticator({ clock, allowedNames: [FRONT_PROXY_NAME] }),
+      x509Authenticator(clock),
+      tokens,
+      anonymousAuthenticator,
+    ],
     authorizer,
     admission: defaultAdmission({ authorizer }),
     fieldManager: fields,
@@ -103,6 +118,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     version: { gitVersion: `${KUBERNETES_VERSION}+k8ts` },
   });
   for (const part of [tokens, rbac, nodes, fields]) part.initialize(server.access);
+  addAggregation(server, pki.frontProxyClient);
   addKubeletProxy(server, { ca: pki.ca.cert, ...pki.apiserverKubeletClient });
   const url = `https://${config.nodeIp}:${config.port}`;
   const json = (body: unknown): { code: number; contentType: string; body: Buffer } => ({
@@ -135,7 +151,11 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
 
 async function listen(server: ApiServer, config: ClusterConfig, pki: ClusterPki): Promise<Listener> {
   try {
-    return await server.listen({ port: config.port, host: config.bindAddress, tls: { ...pki.apiserver, clientCa: pki.ca.cert } });
+    return await server.listen({
+      port: config.port,
+      host: config.bindAddress,
+      tls: { ...pki.apiserver, clientCa: pki.ca.cert, frontProxyCa: pki.frontProxyCa.cert },
+    });
   } catch (err) {
     if ((err as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw err;
     throw new UserError(`Port ${config.port} is in use by another program. Stop that one, or choose another port with --port.`);
@@ -153,6 +173,6 @@ async function health(server: ApiServer, config: ClusterConfig): Promise<readonl
   };
   return Promise.all([
     check('apiserver', '/livez/ping', `https://${config.bindAddress}:${config.port}`),
-    check('store', '/readyz/etcd', 'embedded'),
+    check('store', '/readyz/etcd', config.etcd === undefined ? 'embedded' : `etcd at ${config.etcd.servers.join(', ')}`),
   ]);
 }

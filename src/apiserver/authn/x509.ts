@@ -18,7 +18,7 @@ export function x509Authenticator(clock: Clock): Authenticator {
   return {
     name: 'x509',
     authenticate({ certificate }) {
-      if (certificate === undefined || certificate.commonName === '') return undefined;
+      if (certificate === undefined || certificate.commonName === '' || certificate.frontProxy === true) return undefined;
       if (certificate.notAfter < clock.now()) throw unauthorized();
       let known = users.get(certificate);
       if (known === undefined) {

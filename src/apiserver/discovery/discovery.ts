@@ -26,7 +26,8 @@ export function addDiscovery(server: ApiServer, addresses: readonly ServerAddres
     documents = undefined;
     answers.clear();
   });
-  const current = (): DiscoveryDocuments => (documents ??= new DiscoveryDocuments(server.registry, addresses));
+  const current = (): DiscoveryDocuments =>
+    (documents ??= new DiscoveryDocuments(server.registry, addresses, server.aggregated?.discovery()));
   const answer = (key: string, media: MediaType, make: () => object | undefined): RouteAnswer => {
     const full = `${key} ${media.encoding} ${media.version}`;
     let known = answers.get(full);

@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import { apiVersionOf } from '../../api/meta/object.ts';
 import type { Verb } from '../../api/request.ts';
 import type { Resource, Subresource } from '../../api/resource.ts';
+import type { RemoteVersion } from '../aggregation/contract.ts';
+import { builtinPriority } from '../aggregation/priorities.ts';
 import type { VirtualResource } from '../contract.ts';
 import type { Registry } from '../rest/registry.ts';
 
 /** One type as discovery shows it: stored or virtual. */
-interface Shown {
+export interface Shown {
   readonly group: string;
   readonly version: string;
   readonly plural: string;
@@ -20,7 +22,7 @@ interface Shown {
   readonly storageHash: string;
 }
 
-interface ShownSubresource {
+export interface ShownSubresource {
   readonly name: string;
   readonly verbs: readonly string[];
   readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
@@ -29,7 +31,17 @@ interface ShownSubresource {
 /** A group with its versions, best first. */
 interface Group {
   readonly name: string;
-  readonly versions: readonly { readonly version: string; readonly types: readonly Shown[] }[];
+  readonly priority: number;
+  readonly versions: readonly GroupVersion[];
+}
+
+interface GroupVersion {
+  readonly version: string;
+  readonly priority: number;
+  readonly types: readonly Shown[];
+  /** Another server serves it, and did not answer lately. */
+  readonly stale: boolean;
+  readonly remote: boolean;
 }
 
 /** Where clients of the legacy documents are told to go. */
@@ -45,8 +57,8 @@ export class DiscoveryDocuments {
   readonly #groups: readonly Group[];
   readonly #addresses: readonly ServerAddress[];
 
-  constructor(registry: Registry, addresses: readonly ServerAddress[]) {
-    this.#groups = collect(registry);
+  constructor(registry: Registry, addresses: readonly ServerAddress[], remote: readonly RemoteVersion[] = []) {
+    this.#groups = collect(registry, remote);
     this.#addresses = addresses;
   }
 
@@ -143,48 +155,65 @@ function aggregatedGroup(group: Group): object {
     metadata: { name: group.name },
     versions: group.versions.map((v) => ({
       version: v.version,
-      freshness: 'Current',
-      resources: v.types.map((t) => ({
-        resource: t.plural,
-        responseKind: { group: t.group, version: t.version, kind: t.kind },
-        scope: t.namespaced ? 'Namespaced' : 'Cluster',
-        singularResource: t.singular,
-        verbs: sorted(t.verbs),
-        ...(t.shortNames.length === 0 ? {} : { shortNames: t.shortNames }),
-        ...(t.categories.length === 0 ? {} : { categories: t.categories }),
-        ...(t.subresources.length === 0
-          ? {}
-          : {
-              subresources: t.subresources.map((s) => ({
-                subresource: s.name,
-                responseKind: s.kind,
-                verbs: sorted(s.verbs),
-              })),
-            }),
-      })),
+      freshness: v.stale ? 'Stale' : 'Current',
+      ...(v.types.length === 0
+        ? {}
+        : {
+            resources: v.types.map((t) => ({
+              resource: t.plural,
+              responseKind: { group: t.group, version: t.version, kind: t.kind },
+              scope: t.namespaced ? 'Namespaced' : 'Cluster',
+              singularResource: t.singular,
+              verbs: sorted(t.verbs),
+              ...(t.shortNames.length === 0 ? {} : { shortNames: t.shortNames }),
+              ...(t.categories.length === 0 ? {} : { categories: t.categories }),
+              ...(t.subresources.length === 0
+                ? {}
+                : {
+                    subresources: t.subresources.map((s) => ({
+                      subresource: s.name,
+                      responseKind: s.kind,
+                      verbs: sorted(s.verbs),
+                    })),
+                  }),
+            })),
+          }),
     })),
   };
 }
 
-function collect(registry: Registry): readonly Group[] {
-  const groups = new Map<string, Map<string, Shown[]>>();
-  const add = (type: Shown): void => {
-    let versions = groups.get(type.group);
-    if (versions === undefined) groups.set(type.group, (versions = new Map()));
-    const types = versions.get(type.version);
-    if (types === undefined) versions.set(type.version, [type]);
-    else types.push(type);
+function collect(registry: Registry, remote: readonly RemoteVersion[]): readonly Group[] {
+  const groups = new Map<string, { priority: number; versions: Map<string, GroupVersion & { types: Shown[] }> }>();
+  const at = (group: string, version: string): GroupVersion & { types: Shown[] } => {
+    const priority = builtinPriority(group, version);
+    let known = groups.get(group);
+    if (known === undefined) groups.set(group, (known = { priority: priority.group, versions: new Map() }));
+    let found = known.versions.get(version);
+    if (found === undefined) {
+      found = { version, priority: priority.version, types: [], stale: false, remote: false };
+      known.versions.set(version, found);
+    }
+    return found;
   };
-  for (const resource of registry.resources()) add(fromResource(resource));
-  for (const virtual of registry.virtuals()) add(fromVirtual(virtual));
+  for (const resource of registry.resources()) at(resource.group, resource.version).types.push(fromResource(resource));
+  for (const virtual of registry.virtuals()) at(virtual.group, virtual.version).types.push(fromVirtual(virtual));
+  for (const { group, version, priority, types, stale } of remote) {
+    at(group, version);
+    const known = groups.get(group)!;
+    // A group that is only elsewhere stands where its owner wants it.
+    const local = [...known.versions.values()].some((v) => !v.remote && v.types.length > 0);
+    if (!local) known.priority = Math.max(known.versions.size > 1 ? known.priority : 0, priority.group);
+    known.versions.set(version, { version, priority: priority.version, types: [...types], stale, remote: true });
+  }
   return [...groups]
-    .map(([name, versions]) => ({
+    .map(([name, { priority, versions }]) => ({
       name,
-      versions: [...versions]
-        .map(([version, types]) => ({ version, types: types.sort((a, b) => (a.plural < b.plural ? -1 : 1)) }))
-        .sort((a, b) => compareVersions(a.version, b.version)),
+      priority,
+      versions: [...versions.values()]
+        .map((v) => ({ ...v, types: v.types.sort((a, b) => (a.plural < b.plural ? -1 : 1)) }))
+        .sort((a, b) => b.priority - a.priority || compareVersions(a.version, b.version)),
     }))
-    .sort((a, b) => groupRank(a.name) - groupRank(b.name) || (a.name < b.name ? -1 : 1));
+    .sort((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1));
 }
 
 function fromResource(resource: Resource): Shown {
@@ -225,36 +254,6 @@ function fromVirtual(virtual: VirtualResource): Shown {
     subresources: [],
     storageHash: '',
   };
-}
-
-/** Groups in the order kube-apiserver prefers them; it decides what `kubectl get events` means. */
-const rankedGroups = [
-  '',
-  'apiregistration.k8s.io',
-  'apps',
-  'events.k8s.io',
-  'authentication.k8s.io',
-  'authorization.k8s.io',
-  'autoscaling',
-  'batch',
-  'certificates.k8s.io',
-  'networking.k8s.io',
-  'policy',
-  'rbac.authorization.k8s.io',
-  'storage.k8s.io',
-  'admissionregistration.k8s.io',
-  'apiextensions.k8s.io',
-  'scheduling.k8s.io',
-  'coordination.k8s.io',
-  'node.k8s.io',
-  'discovery.k8s.io',
-  'resource.k8s.io',
-  'flowcontrol.apiserver.k8s.io',
-];
-
-function groupRank(name: string): number {
-  const rank = rankedGroups.indexOf(name);
-  return rank < 0 ? rankedGroups.length : rank;
 }
 
 /** Kubernetes version order, best first: v2, v1, v1beta2, v1beta1, v1alpha1, then anything else by name (CRD documentation, "version priority"). */

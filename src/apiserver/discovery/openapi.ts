@@ -12,6 +12,7 @@ import {
 } from '../../api/schema/openapi.ts';
 import type { ObjectSchema } from '../../api/schema/schema.ts';
 import { encodeOpenApiV2 } from '../../api/wire/openapi-v2-protobuf.ts';
+import type { OpenApiV2Part } from '../aggregation/contract.ts';
 import type { VirtualResource } from '../contract.ts';
 import { jsonAnswer, type RouteAnswer, type RouteRequest } from '../http/routes.ts';
 import { builtinTypeName } from '../rest/kind-schema.ts';
@@ -55,7 +56,10 @@ export function addOpenApi(server: ApiServer, gitVersion: string, descriptions?:
     const wantsProtobuf = (request.headers.accept ?? '').includes('com.github.proto-openapi.spec.v2');
     if (!wantsProtobuf) refuseOtherThanJson(request);
     const answer = cached(wantsProtobuf ? 'v2 protobuf' : 'v2', () => {
-      const document = v2Document(servedBy(server), gitVersion, descriptions?.());
+      const document = withRemotes(
+        v2Document(servedBy(server), gitVersion, descriptions?.()),
+        server.aggregated?.openApiV2() ?? [],
+      );
       return wantsProtobuf
         ? tagged(Buffer.from(encodeOpenApiV2(document)), V2_PROTOBUF)
         : tagged(Buffer.from(JSON.stringify(document)), 'application/json');
@@ -80,12 +84,15 @@ export function addOpenApi(server: ApiServer, gitVersion: string, descriptions?:
   };
   server.addRoute('/openapi/v3', () =>
     cached('v3', () => {
-      const paths = [...hashes()].map(([path, hash]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }]);
+      const all = [...hashes(), ...(server.aggregated?.openApiV3() ?? [])];
+      const paths = all.map(([path, hash]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }]);
       return jsonAnswer(200, { paths: Object.fromEntries(paths) });
     }),
   );
   server.addRoutePrefix('/openapi/v3/', (request) => {
     const path = request.path.slice('/openapi/v3/'.length);
+    const elsewhere = server.aggregated?.openApiV3Document(path, request);
+    if (elsewhere !== undefined) return elsewhere;
     const served = servedBy(server).find((s) => pathOf(s) === path);
     if (served === undefined) throw genericNotFound();
     const hash = hashes().get(path)!;
@@ -251,6 +258,14 @@ function v2Document(all: readonly Served[], gitVersion: string, descriptions: De
     },
     security: [{ BearerToken: [] }],
   };
+}
+
+/** What is ours goes before what others call by the same name. */
+function withRemotes(document: Json, remotes: readonly OpenApiV2Part[]): Json {
+  if (remotes.length === 0) return document;
+  const merge = (field: 'paths' | 'definitions'): object =>
+    Object.assign({}, ...remotes.map((remote) => remote[field]), document[field] as object);
+  return { ...document, paths: merge('paths'), definitions: merge('definitions') };
 }
 
 function v2Operation(o: Operation): Json {

@@ -74,6 +74,10 @@ export class Exchange {
     return this.req.headers;
   }
 
+  get rawHeaders(): readonly string[] {
+    return this.req.rawHeaders;
+  }
+
   get userAgent(): string {
     return this.req.headers['user-agent'] ?? '';
   }

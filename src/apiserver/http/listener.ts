@@ -1,4 +1,4 @@
-import type { X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import {
   createServer as createHttp2Server,
@@ -20,6 +20,8 @@ export interface TlsOptions {
   readonly key: string | Buffer;
   /** Certificates signed by this are taken as client certificates. */
   readonly clientCa?: string | Buffer;
+  /** Those signed by this are taken as an authenticating proxy's. */
+  readonly frontProxyCa?: string | Buffer;
 }
 
 export interface ListenOptions {
@@ -59,6 +61,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 180_000;
 export function listen(options: ListenOptions, pipeline: Pipeline, clock: Clock): Promise<Listener> {
   const connections = new Set<Socket>();
   const certificates = new WeakMap<object, Peer>();
+  let frontProxy = fingerprintOf(options.tls.frontProxyCa);
 
   const headersTimeout = options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
   const http1 = createServer(
@@ -71,12 +74,12 @@ export function listen(options: ListenOptions, pipeline: Pipeline, clock: Clock)
       noDelay: true,
     },
     (req: IncomingMessage, res: ServerResponse) => {
-      const peer = peerOf(certificates, req.socket as TLSSocket);
+      const peer = peerOf(certificates, req.socket as TLSSocket, frontProxy);
       pipeline.handle(req, res, peer.certificate, peer.address);
     },
   );
   http1.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const peer = peerOf(certificates, req.socket as TLSSocket);
+    const peer = peerOf(certificates, req.socket as TLSSocket, frontProxy);
     pipeline.handleUpgrade(req, socket, head, peer.certificate, peer.address);
   });
 
@@ -95,7 +98,7 @@ export function listen(options: ListenOptions, pipeline: Pipeline, clock: Clock)
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
     session.on('error', () => session.destroy());
-    certificates.set(session, peerFrom(session.socket as TLSSocket));
+    certificates.set(session, peerFrom(session.socket as TLSSocket, frontProxy));
     closeWhenIdle(session);
   });
 
@@ -127,7 +130,10 @@ export function listen(options: ListenOptions, pipeline: Pipeline, clock: Clock)
       tls.off('error', reject);
       resolve({
         address: tls.address() as AddressInfo,
-        setTls: (next) => tls.setSecureContext(credentials(next)),
+        setTls: (next) => {
+          frontProxy = fingerprintOf(next.frontProxyCa);
+          tls.setSecureContext(credentials(next));
+        },
         close: (graceMs) => close(tls, http1, http2, sessions, connections, clock, graceMs),
       });
     });
@@ -146,9 +152,17 @@ function closeWhenIdle(session: ServerHttp2Session): void {
   });
 }
 
-function credentials(tls: TlsOptions): { cert: string | Buffer; key: string | Buffer; ca?: string | Buffer } {
-  return { cert: tls.cert, key: tls.key, ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa }) };
+function credentials({ cert, key, clientCa, frontProxyCa }: TlsOptions): {
+  cert: string | Buffer;
+  key: string | Buffer;
+  ca?: (string | Buffer)[];
+} {
+  const ca = [clientCa, frontProxyCa].filter((one) => one !== undefined);
+  return { cert, key, ...(ca.length === 0 ? {} : { ca }) };
 }
+
+const fingerprintOf = (authority: string | Buffer | undefined): string | undefined =>
+  authority === undefined ? undefined : new X509Certificate(authority).fingerprint256;
 
 interface Peer {
   readonly certificate: ClientCertificate | undefined;
@@ -161,20 +175,35 @@ const anonymous: Peer = { certificate: undefined, address: '' };
 const IDLE_SWEEP_MS = 50;
 
 /** Who is at the other end of a connection, read once. */
-function peerOf(known: WeakMap<object, Peer>, socket: TLSSocket): Peer {
+function peerOf(known: WeakMap<object, Peer>, socket: TLSSocket, frontProxy: string | undefined): Peer {
   let peer = known.get(socket);
   if (peer === undefined) {
-    peer = peerFrom(socket);
+    peer = peerFrom(socket, frontProxy);
     known.set(socket, peer);
   }
   return peer;
 }
 
-function peerFrom(socket: TLSSocket): Peer {
+function peerFrom(socket: TLSSocket, frontProxy: string | undefined): Peer {
   const address = socket.remoteAddress ?? '';
   if (!socket.authorized) return { certificate: undefined, address };
   const certificate = socket.getPeerX509Certificate();
-  return { certificate: certificate === undefined ? undefined : readCertificate(certificate), address };
+  if (certificate === undefined) return { certificate: undefined, address };
+  const read = readCertificate(certificate);
+  const isProxy = frontProxy !== undefined && rootOf(socket) === frontProxy;
+  return { certificate: isProxy ? { ...read, frontProxy: true } : read, address };
+}
+
+/** The fingerprint of the authority at the end of a verified chain. */
+function rootOf(socket: TLSSocket): string {
+  let at = socket.getPeerCertificate(true);
+  while (
+    at.issuerCertificate !== undefined &&
+    at.issuerCertificate !== at &&
+    at.issuerCertificate.fingerprint256 !== at.fingerprint256
+  )
+    at = at.issuerCertificate as typeof at;
+  return at.fingerprint256;
 }
 
 /** A certificate as authenticators see it. */

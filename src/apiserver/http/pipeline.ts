@@ -5,6 +5,7 @@ import type { ApiRequest, UserInfo, Verb } from '../../api/request.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { Random } from '../../util/random.ts';
+import type { AggregatedApis } from '../aggregation/contract.ts';
 import { asksToImpersonate, impersonate } from '../authz/impersonation.ts';
 import type { AuditSink, Authenticator, Authorizer, ClientCertificate, RequestAttributes } from '../contract.ts';
 import type { ConnectHandlers } from '../proxy/connect.ts';
@@ -40,6 +41,8 @@ export interface PipelineParts {
   readonly dispatcher: Dispatcher;
   readonly routes: Routes;
   readonly connect: ConnectHandlers;
+  /** Group versions that other servers serve. */
+  readonly aggregated: () => AggregatedApis | undefined;
   readonly authenticators: readonly Authenticator[];
   readonly authorizer: Authorizer;
   readonly audit: AuditSink | undefined;
@@ -208,7 +211,9 @@ export class Pipeline {
 
   #authorized(exchange: Exchange): void {
     try {
-      if (!exchange.info.isResourceRequest) this.#route(exchange);
+      const elsewhere = this.#parts.aggregated()?.serve(exchange);
+      if (elsewhere !== undefined) elsewhere.catch((err: unknown) => this.#fail(exchange, err));
+      else if (!exchange.info.isResourceRequest) this.#route(exchange);
       else this.#resource(exchange);
     } catch (err) {
       this.#fail(exchange, err);

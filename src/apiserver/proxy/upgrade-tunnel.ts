@@ -115,7 +115,14 @@ export function requestHead(exchange: Exchange, target: string, host: string, ex
  * Repeats an upgrade request at a backend and, when that agrees, carries bytes between the two until either ends. An answer of 400 and
  * above goes to the client as it is. Resolves at the end; rejects with a StatusError while the client can still be told.
  */
-export async function tunnel(exchange: Exchange, backend: Backend, target: string, host: string, clock: Clock): Promise<void> {
+export async function tunnel(
+  exchange: Exchange,
+  backend: Backend,
+  target: string,
+  host: string,
+  clock: Clock,
+  extra: readonly string[] = [],
+): Promise<void> {
   const { upgrade } = exchange;
   if (upgrade === undefined) throw new Error('not an upgrade');
   const { socket, head } = upgrade;
@@ -131,7 +138,7 @@ export async function tunnel(exchange: Exchange, backend: Backend, target: strin
   }
   let answer: UpgradeAnswer;
   try {
-    far.write(requestHead(exchange, target, host));
+    far.write(requestHead(exchange, target, host, extra), 'latin1');
     if (head.length > 0) far.write(head);
     answer = await readAnswer(far, clock);
   } catch (err) {

@@ -176,6 +176,11 @@ export class Registry {
     stored.close();
   }
 
+  /** What is served together with others' has changed: documents are made anew. */
+  touch(): void {
+    this.#changed();
+  }
+
   #changed(): void {
     this.#generation++;
     this.#views.clear();

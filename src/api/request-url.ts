@@ -1,4 +1,4 @@
-import type { ApiRequest, RequestOptions } from '../api/request.ts';
+import type { ApiRequest, RequestOptions } from './request.ts';
 
 /** Options that travel in the query of every verb; those of a delete travel in its body. */
 const queryNames = [
