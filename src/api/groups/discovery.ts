@@ -122,6 +122,7 @@ const endpointSlice = define<EndpointSlice>({
     ...immutable('addressType', object.addressType ?? '', old.addressType ?? ''),
   ],
   validateName: nameIsDNSSubdomain,
+  warnings: (object) => (object.addressType === 'FQDN' ? ['addressType: FQDN endpoints are deprecated'] : []),
   columns: standardColumns(
     column(
       'AddressType',

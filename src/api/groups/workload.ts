@@ -1,7 +1,7 @@
 import { type FieldError, forbidden, invalid, notSupported } from '../meta/field-error.ts';
 import { selectorFromObject } from '../meta/label-selector.ts';
 import { validateLabelSelector } from '../meta/label-selector-validation.ts';
-import { isValidPercent } from '../meta/names.ts';
+import { isDNS1123Label, isValidPercent } from '../meta/names.ts';
 import type { KubernetesObject } from '../meta/object.ts';
 import type { Strategy, Subresource } from '../resource.ts';
 import type { PodTemplateSpec } from '../types/core-v1.ts';
@@ -189,4 +189,14 @@ export function templateWarnings(
 ): readonly string[] {
   if (old !== undefined && (template === old || semanticEqual('io.k8s.api.core.v1.PodTemplateSpec', template, old))) return [];
   return podTemplateWarnings(template, at);
+}
+
+/** A warning about the name of a new object whose pods' names begin with it. */
+export function podNameWarnings(name: string): readonly string[] {
+  const messages = isDNS1123Label(name);
+  return messages.length === 0
+    ? []
+    : [
+        `metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: [${messages.join(' ')}]`,
+      ];
 }

@@ -9,6 +9,7 @@ import { age, ageColumn, column, groupVersion, nameColumn } from '../define.ts';
 import { immutable, nonNegative } from '../field-checks.ts';
 import {
   isZeroOf,
+  podNameWarnings,
   replicaScale,
   selects,
   templateWarnings,
@@ -159,5 +160,8 @@ export const deployment = define<Deployment>({
     ...containerCells(object.spec?.template?.spec?.containers),
     selectorCell(object.spec?.selector, ''),
   ],
-  warnings: (object, old) => templateWarnings(object.spec?.template, old?.spec?.template),
+  warnings: (object, old) => [
+    ...(old === undefined ? podNameWarnings(object.metadata?.name ?? '') : []),
+    ...templateWarnings(object.spec?.template, old?.spec?.template),
+  ],
 });

@@ -12,6 +12,7 @@ import { age, ageColumn, column, groupVersion, nameColumn } from '../define.ts';
 import { immutable, nonNegative } from '../field-checks.ts';
 import {
   isEmptySelector,
+  podNameWarnings,
   replicaScale,
   templateWarnings,
   validateCounts,
@@ -121,5 +122,8 @@ export const replicaSet = define<ReplicaSet>({
     ...containerCells(object.spec?.template?.spec?.containers),
     selectorCell(object.spec?.selector),
   ],
-  warnings: (object, old) => templateWarnings(object.spec?.template, old?.spec?.template),
+  warnings: (object, old) => [
+    ...(old === undefined ? podNameWarnings(object.metadata?.name ?? '') : []),
+    ...templateWarnings(object.spec?.template, old?.spec?.template),
+  ],
 });

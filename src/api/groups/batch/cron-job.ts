@@ -8,8 +8,9 @@ import { containerCells, containersColumn, imagesColumn, selectorCell, selectorC
 import { age, ageColumn, column, groupVersion, nameColumn, withGeneration } from '../define.ts';
 import { nonNegative, oneOf } from '../field-checks.ts';
 import { semanticEqual } from '../semantic-equal.ts';
+import { podNameWarnings } from '../workload.ts';
 import { parseCronSchedule, ScheduleError } from './cron-schedule.ts';
-import { jobSelectorDescription, jobSpecWarnings, podNameWarnings } from './job.ts';
+import { jobSelectorDescription, jobSpecWarnings } from './job.ts';
 import { noSpec as noJobSpec, validateJobSpec } from './job-validation.ts';
 import { timeZoneFault } from './time-zone.ts';
 

@@ -1,11 +1,11 @@
-import { isDNS1123Label, nameIsDNSSubdomain } from '../../meta/names.ts';
+import { nameIsDNSSubdomain } from '../../meta/names.ts';
 import { parseTime } from '../../meta/time.ts';
 import type { Job, JobSpec, PodFailurePolicyRule } from '../../types/batch-v1.ts';
 import { mapField, mapListField, withFields, withMissing } from '../core/copy-on-change.ts';
 import { defaultPodTemplate } from '../core/pod-defaults.ts';
 import { containerCells, containersColumn, imagesColumn, selectorCell, selectorColumn } from '../core/template-cells.ts';
 import { age, ageColumn, column, groupVersion, humanDuration, nameColumn } from '../define.ts';
-import { templateWarnings, workloadStrategy } from '../workload.ts';
+import { podNameWarnings, templateWarnings, workloadStrategy } from '../workload.ts';
 import { controllerUidLabel, jobNameLabel, legacyControllerUidLabel, legacyJobNameLabel } from './job-labels.ts';
 import { hasCondition, validateJobStatusUpdate } from './job-status-validation.ts';
 import { validateJobUpdate } from './job-update.ts';
@@ -71,16 +71,6 @@ export function jobSpecWarnings(spec: JobSpec, old: JobSpec | undefined, at: str
       : []),
     ...templateWarnings(template, old?.template, `${at}.template`),
   ];
-}
-
-/** A warning about a new job's or CronJob's name: that of its pods begins with it. */
-export function podNameWarnings(name: string): readonly string[] {
-  const messages = isDNS1123Label(name);
-  return messages.length === 0
-    ? []
-    : [
-        `metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: [${messages.join(' ')}]`,
-      ];
 }
 
 function statusCell(job: Job): string {

@@ -142,6 +142,10 @@ export const node = define<Node>({
   validateUpdate,
   validateStatusUpdate: validateUpdate,
   validateName: nameIsDNSSubdomain,
+  warnings: ({ spec }) => [
+    ...(spec?.configSource === undefined ? [] : ['spec.configSource: the feature is removed']),
+    ...(spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),
+  ],
   columns: [
     ...standardColumns(column('Status', 'string', 'The status of the node'), column('Roles', 'string', 'The roles of the node')),
     column('Version', 'string', 'Kubelet Version reported by the node.'),

@@ -5,6 +5,7 @@ import { canonicalQuantity, compareQuantities, Quantity } from '../../meta/quant
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../../types/core-v1.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { check, immutable } from '../field-checks.ts';
+import { claimWarnings } from '../object-warnings.ts';
 import { semanticEqual } from '../semantic-equal.ts';
 import { accessModeFaults, formatAccessModes } from './access-modes.ts';
 import { withFields } from './copy-on-change.ts';
@@ -218,6 +219,7 @@ export const persistentVolumeClaim = define<PersistentVolumeClaim>({
   validateUpdate,
   validateStatusUpdate: validateStatus,
   validateName: nameIsDNSSubdomain,
+  warnings: claimWarnings,
   columns: [
     ...standardColumns(
       column('Status', 'string', 'phase represents the current phase of PersistentVolumeClaim.'),

@@ -10,6 +10,7 @@ import type {
 } from '../../types/core-v1.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { check, checkRequired, immutable } from '../field-checks.ts';
+import { persistentVolumeWarnings } from '../object-warnings.ts';
 import { semanticEqual } from '../semantic-equal.ts';
 import { accessModeFaults, formatAccessModes } from './access-modes.ts';
 import { withFields, withMissing } from './copy-on-change.ts';
@@ -224,6 +225,7 @@ export const persistentVolume = define<PersistentVolume>({
   validate: (object) => validateSpec(object.spec ?? {}),
   validateUpdate,
   validateName: nameIsDNSSubdomain,
+  warnings: persistentVolumeWarnings,
   columns: [
     ...standardColumns(
       column(

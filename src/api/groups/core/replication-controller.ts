@@ -5,6 +5,7 @@ import type { ReplicationController, ReplicationControllerSpec } from '../../typ
 import { age, ageColumn, column, groupVersion, nameColumn } from '../define.ts';
 import { formatLabels, nonNegative } from '../field-checks.ts';
 import {
+  podNameWarnings,
   replicaScale,
   templateWarnings,
   validateCounts,
@@ -102,5 +103,8 @@ export const replicationController = define<ReplicationController>({
     formatLabels(object.spec?.selector),
   ],
   fieldSelectors: { 'status.replicas': (object) => String(object.status?.replicas ?? 0) },
-  warnings: (object, old) => templateWarnings(object.spec?.template, old?.spec?.template),
+  warnings: (object, old) => [
+    ...(old === undefined ? podNameWarnings(object.metadata?.name ?? '') : []),
+    ...templateWarnings(object.spec?.template, old?.spec?.template),
+  ],
 });

@@ -3,6 +3,7 @@ import type { ServiceAccount } from '../../types/core-v1.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
 
 const define = groupVersion('', 'v1');
+const mountableAnnotation = 'kubernetes.io/enforce-mountable-secrets';
 
 /** References to secrets keep nothing but their name. */
 function bareReferences(object: ServiceAccount): ServiceAccount {
@@ -21,6 +22,13 @@ export const serviceAccount = define<ServiceAccount>({
   strategy: { prepareForCreate: bareReferences, prepareForUpdate: bareReferences },
   validate: () => [],
   validateName: nameIsDNSSubdomain,
+  warnings: (object, old) =>
+    object.metadata?.annotations?.[mountableAnnotation] !== undefined &&
+    old?.metadata?.annotations?.[mountableAnnotation] === undefined
+      ? [
+          `metadata.annotations[${mountableAnnotation}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`,
+        ]
+      : [],
   columns: standardColumns(
     column(
       'Secrets',

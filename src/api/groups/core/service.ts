@@ -2,6 +2,7 @@ import { nameIsDNSLabel } from '../../meta/names.ts';
 import type { LoadBalancerIngress, Service, ServicePort, ServiceSpec } from '../../types/core-v1.ts';
 import { age, allVerbs, column, groupVersion, standardColumns } from '../define.ts';
 import { formatLabels } from '../field-checks.ts';
+import { serviceWarnings } from '../object-warnings.ts';
 import { externallyAccessible, prepareServiceUpdate, withClusterIPs } from './service-update.ts';
 import { validateLoadBalancerStatus, validateService, validateServiceUpdate } from './service-validation.ts';
 
@@ -106,6 +107,7 @@ export const service = define<Service>({
   validateUpdate: validateServiceUpdate,
   validateStatusUpdate: (object, old) => validateLoadBalancerStatus(object, old),
   validateName: nameIsDNSLabel,
+  warnings: serviceWarnings,
   columns: [
     ...standardColumns(
       column(

@@ -158,6 +158,12 @@ export const ingress = define<Ingress>({
   validateUpdate: validateSpec,
   validateStatusUpdate: validateStatus,
   validateName: nameIsDNSSubdomain,
+  warnings: (object, old) =>
+    old === undefined &&
+    object.metadata?.annotations?.[classAnnotation] !== undefined &&
+    object.spec?.ingressClassName === undefined
+      ? [`annotation "${classAnnotation}" is deprecated, please use 'spec.ingressClassName' instead`]
+      : [],
   columns: standardColumns(
     column('Class', 'string', 'The name of the IngressClass resource that should be used for additional configuration'),
     column('Hosts', 'string', 'Hosts that incoming requests are matched against before the ingress rule'),
