@@ -79,6 +79,34 @@ describe('admission on the node', () => {
       'PodOSNotSupported',
       "Failed to admit pod as the OS field doesn't match node OS",
     ],
+    [
+      'safe kernel parameters',
+      pod({
+        securityContext: {
+          sysctls: [
+            { name: 'kernel.shm_rmid_forced', value: '1' },
+            { name: 'net/ipv4/tcp_syncookies', value: '1' },
+          ],
+        },
+      }),
+      [],
+      undefined,
+      '',
+    ],
+    [
+      'an unsafe kernel parameter',
+      pod({ securityContext: { sysctls: [{ name: 'kernel.msgmax', value: '8192' }] } }),
+      [],
+      'SysctlForbidden',
+      'forbidden sysctl: "kernel.msgmax" not allowlisted',
+    ],
+    [
+      "a kernel parameter of the node's network",
+      pod({ hostNetwork: true, securityContext: { sysctls: [{ name: 'net.ipv4.tcp_syncookies', value: '1' }] } }),
+      [],
+      'SysctlForbidden',
+      'forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host Net enabled',
+    ],
   ])('%s', (_name, p, others, reason, message) => {
     const found = rejection(p, node, others);
     expect(found?.reason).toBe(reason);

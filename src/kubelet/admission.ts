@@ -1,6 +1,7 @@
 import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration } from '../api/types/core-v1.ts';
 import { podResource } from './pod-spec.ts';
 import { quantityMilli, quantityValue } from './quantity.ts';
+import { forbiddenSysctl } from './sysctl.ts';
 
 /** Why a node turns a pod down: the pod fails with this reason. */
 export interface Rejection {
@@ -16,6 +17,8 @@ export function rejection(pod: Pod, node: Node, others: readonly Pod[]): Rejecti
   if (pod.spec?.os !== undefined && pod.spec.os.name !== 'linux') {
     return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
   }
+  const sysctl = forbiddenSysctl(pod);
+  if (sysctl !== undefined) return { reason: 'SysctlForbidden', message: sysctl };
   return misfit(pod, node, others) ?? predicate(pod, node, others);
 }
 
