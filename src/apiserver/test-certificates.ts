@@ -8,7 +8,7 @@ export interface TestPair {
 
 export interface TestPki {
   readonly ca: string;
-  /** Serves localhost and 127.0.0.1. */
+  /** Serves localhost, 127.0.0.1, and the further names given. */
   readonly server: TestPair;
   /** Client of the name and organizations given. */
   client(commonName: string, organizations?: readonly string[]): Promise<TestPair>;
@@ -18,8 +18,8 @@ const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as con
 const FROM = new Date('2026-01-01T00:00:00Z');
 const TO = new Date('2036-01-01T00:00:00Z');
 
-/** An authority for a test, and what it signs. */
-export async function createTestPki(): Promise<TestPki> {
+/** An authority for a test, and what it signs. Two in one test need two names. */
+export async function createTestPki(name = 'test-ca', serverNames: readonly string[] = []): Promise<TestPki> {
   await import('reflect-metadata');
   const x509 = await import('@peculiar/x509');
   x509.cryptoProvider.set(webcrypto as unknown as Crypto);
@@ -27,7 +27,7 @@ export async function createTestPki(): Promise<TestPki> {
   const keys = await pair();
   const validity = { notBefore: FROM, notAfter: TO, signingAlgorithm: algorithm };
   const authority = await x509.X509CertificateGenerator.createSelfSigned({
-    ...{ name: 'CN=test-ca', keys, serialNumber: '01', ...validity },
+    ...{ name: `CN=${name}`, keys, serialNumber: '01', ...validity },
     extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
   });
   let serial = 2;
@@ -48,7 +48,7 @@ export async function createTestPki(): Promise<TestPki> {
   };
   return {
     ca: authority.toString('pem'),
-    server: await issue('CN=server', ['localhost', '127.0.0.1']),
+    server: await issue('CN=server', ['localhost', '127.0.0.1', ...serverNames]),
     client: (commonName, organizations = []) =>
       issue([...organizations.map((o) => `O=${o}`), `CN=${commonName}`].join(','), ['client.test']),
   };
