@@ -25,6 +25,7 @@ export async function openStore(options: StorageOptions): Promise<Store> {
   const { etcd, layout, clock, logger } = options;
   try {
     if (etcd !== undefined) return await openEtcd(etcd, options);
+    await finishReplacement(layout);
     return await openEmbeddedStore({ path: layout.store, clock, logger });
   } catch (err) {
     throw toUserError(err);
@@ -80,6 +81,12 @@ export function etcdEndpoints(servers: readonly string[]): { readonly endpoints:
   return { endpoints: urls.map((url) => `${url.hostname}:${url.port || (secure ? '443' : '80')}`), secure };
 }
 
+/**
+ * A restored cluster goes on so many revisions later (etcd's own advice, --bump-revision): no client has seen any of them, so none can take
+ * what comes for what it knows from before.
+ */
+const RESTORE_SKIP = 1_000_000_000;
+
 /** What a snapshot came to. */
 export interface SnapshotInfo {
   readonly revision: number;
@@ -124,6 +131,7 @@ export async function forgetHistory(store: Store): Promise<number> {
  */
 export async function restoreEmbedded(options: StorageOptions, file: string): Promise<string | undefined> {
   const { layout, clock } = options;
+  await finishReplacement(layout);
   if (!existsSync(file)) throw new UserError(`There is no file ${file}.`);
   const kept = existsSync(layout.store)
     ? `${layout.store}.before-restore-${new Date(clock.now()).toISOString().replaceAll(/[:.]/g, '-')}`
@@ -131,7 +139,7 @@ export async function restoreEmbedded(options: StorageOptions, file: string): Pr
   // Nobody may use it now: it is locked until it has another name.
   const current = kept === undefined ? undefined : await openEmbedded(options, layout.store, true);
   try {
-    await replaceStore(options, createReadStream(file), kept);
+    await replaceStore(options, createReadStream(file), kept, RESTORE_SKIP);
   } finally {
     await current?.close();
   }
@@ -142,13 +150,14 @@ export async function restoreEmbedded(options: StorageOptions, file: string): Pr
 export async function rewriteEmbedded(options: StorageOptions): Promise<{ readonly before: number; readonly after: number }> {
   const { layout } = options;
   const data = join(layout.store, 'data.mdb');
+  await finishReplacement(layout);
   const current = await openEmbedded(options, layout.store);
   const before = (await stat(data)).size;
   const old = `${layout.store}.old`;
   try {
     await forgetHistory(current);
     await rm(old, { recursive: true, force: true });
-    await replaceStore(options, current.snapshot(), old);
+    await replaceStore(options, current.snapshot(), old, 0);
   } finally {
     await current.close();
   }
@@ -156,14 +165,23 @@ export async function rewriteEmbedded(options: StorageOptions): Promise<{ readon
   return { before, after: (await stat(data)).size };
 }
 
-async function replaceStore(options: StorageOptions, source: AsyncIterable<Uint8Array>, kept: string | undefined): Promise<void> {
+/** A whole new store, before it takes the old one's place. */
+const readyStore = (layout: Layout): string => `${layout.store}.ready`;
+
+async function replaceStore(
+  options: StorageOptions,
+  source: AsyncIterable<Uint8Array>,
+  kept: string | undefined,
+  skip: number,
+): Promise<void> {
   const { layout } = options;
   const fresh = `${layout.store}.new`;
+  const ready = readyStore(layout);
   try {
-    await rm(fresh, { recursive: true, force: true });
+    for (const left of [fresh, ready]) await rm(left, { recursive: true, force: true });
     const store = await openEmbedded(options, fresh);
     try {
-      await store.restore(source);
+      await store.restore(source, skip);
     } finally {
       await store.close();
     }
@@ -171,8 +189,15 @@ async function replaceStore(options: StorageOptions, source: AsyncIterable<Uint8
     await rm(fresh, { recursive: true, force: true });
     throw toUserError(err);
   }
+  await rename(fresh, ready);
   if (kept !== undefined) await rename(layout.store, kept);
-  await rename(fresh, layout.store);
+  await finishReplacement(layout);
+}
+
+/** The last step of a replacement; also of one that was cut off before it, when the old store has gone and the new one is whole. */
+async function finishReplacement(layout: Layout): Promise<void> {
+  if (existsSync(layout.store) || !existsSync(readyStore(layout))) return;
+  await rename(readyStore(layout), layout.store);
   await syncDirectory(dirname(layout.store));
 }
 

@@ -342,6 +342,19 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
       await copy.close();
     });
 
+    it('goes on at a distance from the snapshot when asked to', async () => {
+      if (fixture.empty === undefined) return;
+      const last = await put('/a/1', 'x');
+      const whole = Buffer.concat(await Array.fromAsync(store.snapshot()));
+      const copy = await fixture.empty();
+      await copy.restore(pieces(whole, 100), 1_000);
+      expect([copy.revision, copy.compactedRevision]).toEqual([last + 1_000, last + 1_000]);
+      expect((await copy.get('/a/1'))?.modRevision).toBe(last);
+      expect((await copy.commit([{ type: 'put', key: '/a/1', value: bytes('y') }])).revision).toBe(last + 1_001);
+      expect((await copy.check()).faults).toEqual([]);
+      await copy.close();
+    });
+
     it('tells what it holds, and that it is whole', async () => {
       await put('/a/1', 'x');
       await put('/a/1', 'xyz');

@@ -36,8 +36,11 @@ export interface Store {
   snapshot(): AsyncIterable<Uint8Array>;
   /** Reads everything and tells what it found. The store may be in use meanwhile. */
   check(): Promise<StoreCheck>;
-  /** Rejects when the stream is damaged or this store is not empty. Nothing else may use the store meanwhile. */
-  restore(source: AsyncIterable<Uint8Array>): Promise<void>;
+  /**
+   * Rejects when the stream is damaged or this store is not empty. Nothing else may use the store meanwhile. The store goes on `skip` revisions
+   * after the snapshot's: clients that saw later ones must not take new ones for those.
+   */
+  restore(source: AsyncIterable<Uint8Array>, skip?: number): Promise<void>;
   /** Finishes what was accepted and lets go of the files. Later calls reject. */
   close(): Promise<void>;
 }

@@ -500,12 +500,12 @@ export class LogStore implements Store {
     });
   }
 
-  async restore(source: AsyncIterable<Uint8Array>): Promise<void> {
+  async restore(source: AsyncIterable<Uint8Array>, skip = 0): Promise<void> {
     this.#assertOpen();
     if (this.#lastRevision > 1 || this.#engine.heads('', '\x7f', 1).length > 0) {
       throw new StoreUnavailableError('a snapshot can only be restored into an empty store; choose a new directory');
     }
-    await readSnapshot(this.#engine, source);
+    await readSnapshot(this.#engine, source, skip);
     this.#meta = this.#engine.meta();
     this.#lastRevision = this.#meta.revision;
     this.#armExpiry(this.#engine.nextExpiry());

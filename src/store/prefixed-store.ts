@@ -87,8 +87,8 @@ class PrefixedStore implements Store {
     return this.#store.check();
   }
 
-  restore(source: AsyncIterable<Uint8Array>): Promise<void> {
-    return this.#store.restore(source);
+  restore(source: AsyncIterable<Uint8Array>, skip?: number): Promise<void> {
+    return this.#store.restore(source, skip);
   }
 
   close(): Promise<void> {

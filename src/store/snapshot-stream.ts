@@ -43,8 +43,8 @@ export async function* writeSnapshot(engine: Engine, revision: number): AsyncGen
   yield Buffer.concat([end, hash.digest()]);
 }
 
-/** Puts a snapshot into an empty engine, in one step: all of it, checked to its end, or nothing. */
-export async function readSnapshot(engine: Engine, source: AsyncIterable<Uint8Array>): Promise<void> {
+/** Puts a snapshot into an empty engine, in one step: all of it, checked to its end, or nothing. The newest revision is `skip` after its own. */
+export async function readSnapshot(engine: Engine, source: AsyncIterable<Uint8Array>, skip: number): Promise<void> {
   const hash = createHash('sha256');
   const input = new Reader(source);
   const head = await input.take(MAGIC.length + 8);
@@ -66,7 +66,8 @@ export async function readSnapshot(engine: Engine, source: AsyncIterable<Uint8Ar
     records.push(decodeRecord(slot, rest.subarray(FRAME_BYTES - 4)));
   }
   if (!(await input.take(DIGEST_BYTES)).equals(hash.digest())) throw damaged('its checksum does not match');
-  const meta = { revision, compactedRevision: revision, historyRecords: 0, historyBytes: 0 };
+  const newest = revision + skip;
+  const meta = { revision: newest, compactedRevision: newest, historyRecords: 0, historyBytes: 0 };
   await engine.apply({ meta, records, endedExpiries: [], droppedSlots: [] });
 }
 
