@@ -97,7 +97,8 @@ process.env.PATH = `${dirname(node)}:${process.env.PATH}`;
 const checks = {
   types: () => tool('types', 'typescript/bin/tsc', ['-p', '.']),
   lint: () => tool('lint', '@biomejs/biome/bin/biome', ['check', '--error-on-warnings', '.']),
-  boundaries: () => tool('boundaries', 'dependency-cruiser/bin/dependency-cruise.mjs', ['src']),
+  boundaries: () =>
+    tool('boundaries', 'dependency-cruiser/bin/dependency-cruise.mjs', ['--config', '.dependency-cruiser.cjs', 'src/**/*.ts']),
   unit: () => suite('unit'),
   cluster: () => suite('cluster', '--config', 'vitest.cluster.config.ts'),
 };

@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { QueueName } from './queue.ts';
+
+/** The parts of the scheduling queue, as metrics name them. */
+export type QueueName = 'active' | 'backoff' | 'unschedulable' | 'gated';
 
 /** How a try to schedule a pod ended. */
 export type AttemptResult = 'scheduled' | 'unschedulable' | 'error';

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../util/clock.ts';
 import { Heap } from '../util/heap.ts';
 import { type ClusterEvent, type Hint, mayHelp } from './cluster-event.ts';
-import type { SchedulerMetrics } from './metrics.ts';
+import type { QueueName, SchedulerMetrics } from './metrics.ts';
 import { tally } from './node-info.ts';
 import { claimNames, type PodInfo } from './pod-info.ts';
 
@@ -18,7 +18,6 @@ const FLUSH_EVERY_MS = 30_000;
  */
 const MAX_EARLY_BACKOFF = 100;
 
-export type QueueName = 'active' | 'backoff' | 'unschedulable' | 'gated';
 type Place = QueueName | 'in flight';
 
 /** A pod that waits for a node, with its history. */

@@ -11,7 +11,7 @@ import { backoffDelay } from '../../util/backoff.ts';
 import type { Timer } from '../../util/clock.ts';
 import { endpointResolver } from '../admission/webhook/service-resolver.ts';
 import { loopbackUser, type ResourceView } from '../contract.ts';
-import type { Shown } from '../discovery/documents.ts';
+import type { Shown } from '../discovery/shown.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RouteAnswer, RouteRequest } from '../http/routes.ts';
 import type { ApiServer } from '../server.ts';

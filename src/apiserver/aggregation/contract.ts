@@ -1,5 +1,5 @@
 import type { ApiRequest, ApiResponse, UserInfo } from '../../api/request.ts';
-import type { Shown } from '../discovery/documents.ts';
+import type { Shown } from '../discovery/shown.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RouteAnswer, RouteRequest } from '../http/routes.ts';
 import type { ApiPriority } from './priorities.ts';

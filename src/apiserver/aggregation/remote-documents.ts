@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Verb } from '../../api/request.ts';
-import type { Shown } from '../discovery/documents.ts';
+import type { Shown } from '../discovery/shown.ts';
 import type { OpenApiV2Part } from './contract.ts';
 
 /** One entry of an APIResourceList. */

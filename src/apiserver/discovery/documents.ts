@@ -1,32 +1,11 @@
 import { createHash } from 'node:crypto';
 import { apiVersionOf } from '../../api/meta/object.ts';
-import type { Verb } from '../../api/request.ts';
 import type { Resource, Subresource } from '../../api/resource.ts';
 import type { RemoteVersion } from '../aggregation/contract.ts';
 import { builtinPriority } from '../aggregation/priorities.ts';
 import type { VirtualResource } from '../contract.ts';
 import type { Registry } from '../rest/registry.ts';
-
-/** One type as discovery shows it: stored or virtual. */
-export interface Shown {
-  readonly group: string;
-  readonly version: string;
-  readonly plural: string;
-  readonly singular: string;
-  readonly kind: string;
-  readonly namespaced: boolean;
-  readonly verbs: readonly Verb[];
-  readonly shortNames: readonly string[];
-  readonly categories: readonly string[];
-  readonly subresources: readonly ShownSubresource[];
-  readonly storageHash: string;
-}
-
-export interface ShownSubresource {
-  readonly name: string;
-  readonly verbs: readonly string[];
-  readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
-}
+import type { Shown, ShownSubresource } from './shown.ts';
 
 /** A group with its versions, best first. */
 interface Group {

@@ -13,7 +13,7 @@ import type {
 } from '../../types/core-v1.ts';
 import type { ObjectMeta } from '../../types/meta-v1.ts';
 import { appArmorPrefix, seccompContainerPrefix, seccompPodAnnotation } from './pod-validation/annotations.ts';
-import { containersWithPaths } from './pod-validation/security.ts';
+import { containersWithPaths } from './pod-validation/containers-with-paths.ts';
 
 /** Warnings about pods that are valid, but hardly what was meant (pkg/api/pod/warnings.go). */
 

@@ -1,8 +1,8 @@
 import { forbidden, invalid } from '../../../meta/field-error.ts';
 import type { Pod, PodSpec, SeccompProfile } from '../../../types/core-v1.ts';
+import { containersWithPaths } from './containers-with-paths.ts';
 import type { Errors, PodValidationOptions } from './options.ts';
 import { validateDescendingPath } from './paths.ts';
-import { containersWithPaths } from './security.ts';
 
 /** Annotations that mean something on a pod, most of them from before there was a field. */
 

@@ -9,10 +9,10 @@ import type {
   VolumeProjection,
 } from '../../../types/core-v1.ts';
 import { validateFieldRef, validateResourceFieldRef, volumeFieldPaths } from './downward.ts';
+import { validateKeyToPath } from './key-to-path.ts';
 import { validateSelector } from './labels.ts';
 import { type Errors, type PodValidationOptions, report } from './options.ts';
 import { validateFileMode, validateNonReservedPath } from './paths.ts';
-import { validateKeyToPath } from './volumes.ts';
 
 /** Seconds a service account token must at least, and may at most, be asked for. */
 const minTokenSeconds = 600;

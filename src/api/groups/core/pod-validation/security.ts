@@ -1,13 +1,6 @@
 import { duplicate, forbidden, invalid, notSupported, required, tooLong } from '../../../meta/field-error.ts';
-import type {
-  AppArmorProfile,
-  Container,
-  EphemeralContainer,
-  PodSecurityContext,
-  PodSpec,
-  SeccompProfile,
-  SecurityContext,
-} from '../../../types/core-v1.ts';
+import type { AppArmorProfile, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext } from '../../../types/core-v1.ts';
+import { containersWithPaths } from './containers-with-paths.ts';
 import { type Errors, type PodValidationOptions, report } from './options.ts';
 import { validateDescendingPath } from './paths.ts';
 import { validateWindowsOptions } from './windows.ts';
@@ -199,18 +192,5 @@ export function validateHostUsers(spec: PodSpec, at: string, errors: Errors): vo
   if (spec.hostIPC === true) errors.push(forbidden(`${at}.HostIPC`, detail));
   for (const [container, here] of containersWithPaths(spec, at)) {
     if (container.volumeDevices?.length) errors.push(forbidden(`${here}.volumeDevices`, detail));
-  }
-}
-
-/** Init containers, containers and ephemeral containers, each with its path; upstream's VisitContainersWithPath. */
-export function* containersWithPaths(
-  spec: PodSpec,
-  at: string,
-): Generator<readonly [container: Container | EphemeralContainer, at: string]> {
-  for (const list of ['initContainers', 'containers', 'ephemeralContainers'] as const) {
-    const containers = spec[list] ?? [];
-    for (let i = 0; i < containers.length; i++) {
-      yield [containers[i] as Container | EphemeralContainer, `${at === '' ? '' : `${at}.`}${list}[${i}]`];
-    }
   }
 }

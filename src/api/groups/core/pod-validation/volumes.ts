@@ -3,9 +3,10 @@ import { isDNS1123Label, nameIsDNSSubdomain } from '../../../meta/names.ts';
 import { Quantity } from '../../../meta/quantity.ts';
 import type { EphemeralVolumeSource, HostPathVolumeSource, KeyToPath, Volume } from '../../../types/core-v1.ts';
 import type { ObjectMeta } from '../../../types/meta-v1.ts';
+import { validateKeyToPath } from './key-to-path.ts';
 import { validateLegacyVolume } from './legacy-volumes.ts';
 import { type Errors, type PodValidationOptions, report } from './options.ts';
-import { validateFileMode, validateNoBacksteps, validateNonReservedPath } from './paths.ts';
+import { validateFileMode, validateNoBacksteps } from './paths.ts';
 import { validateDownwardFile, validateProjected } from './projected.ts';
 import { validateClaimTemplate } from './volume-claim-template.ts';
 
@@ -188,13 +189,6 @@ function validateFiles(
   validateFileMode(source.defaultMode, `${at}.defaultMode`, errors);
   const items = source.items ?? [];
   for (let i = 0; i < items.length; i++) validateKeyToPath(items[i] as KeyToPath, `${at}.items[${i}]`, errors);
-}
-
-export function validateKeyToPath(item: KeyToPath, at: string, errors: Errors): void {
-  if (!item.key) errors.push(required(`${at}.key`));
-  if (!item.path) errors.push(required(`${at}.path`));
-  validateNonReservedPath(item.path ?? '', `${at}.path`, errors);
-  validateFileMode(item.mode, `${at}.mode`, errors);
 }
 
 /** The name of a CSI driver: a DNS name in any case, of at most 63 characters. */

@@ -1,8 +1,8 @@
 import { forbidden, invalid, notSupported, required } from '../../../meta/field-error.ts';
 import { isDNS1123Subdomain } from '../../../meta/names.ts';
 import type { PodSpec, WindowsSecurityContextOptions } from '../../../types/core-v1.ts';
+import { containersWithPaths } from './containers-with-paths.ts';
 import { type Errors, report } from './options.ts';
-import { containersWithPaths } from './security.ts';
 
 /** The operating system of a pod, and what only one of them knows. */
 
