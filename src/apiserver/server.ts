@@ -186,6 +186,11 @@ export class ApiServer implements RequestHandler {
   async *watch(request: ApiRequest, user: UserInfo): AsyncIterable<WatchEvent> {
     const waiting = authorize(this.#authorizer, attributesOf({ ...request, verb: 'watch' }, user));
     if (waiting !== undefined) await waiting;
+    const elsewhere = this.aggregated?.watch(request, user);
+    if (elsewhere !== undefined) {
+      yield* elsewhere;
+      return;
+    }
     const endpoint = this.registry.find(request.group, request.version, request.resource);
     if (endpoint === undefined) throw genericNotFound();
     if (!endpoint.resource.verbs.includes('watch')) throw methodNotAllowed();

@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { isConflict, isExpired, StatusError, staleConflict } from '../api/meta/status.ts';
 import { patchTypes } from '../api/request.ts';
+import { jsonLines } from '../util/json-lines.ts';
 import { createClient } from './client.ts';
 import { type HttpTransport, httpTransport } from './http.ts';
-import { jsonLines } from './json-lines.ts';
 import { deployments, nodes, pods } from './resource-refs.ts';
 
 interface Seen {

@@ -8,8 +8,8 @@ import type { ApiRequest, ApiResponse, Verb } from '../api/request.ts';
 import { deleteBody, requestUrl } from '../api/request-url.ts';
 import type { Status } from '../api/types/meta-v1.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
+import { jsonLines } from '../util/json-lines.ts';
 import type { Transport } from './contract.ts';
-import { jsonLines } from './json-lines.ts';
 
 /** Tries of a request that the server puts off with Retry-After (client-go's maxRetries). */
 const MAX_RETRIES = 10;

@@ -98,7 +98,13 @@ class Extension {
     else if (path === '/openapi/v2') {
       json(200, { paths: { [`${base}/greetings`]: {}, '/apis/': {} }, definitions: { 'com.example.Greeting': {} } });
     } else if (path === `${base}/moved`) res.writeHead(302, { location: 'https://elsewhere/' }).end();
-    else if (req.method === 'POST') {
+    else if (new URL(req.url ?? '', 'https://x').searchParams.get('watch') === 'true') {
+      res.writeHead(200, { 'content-type': 'application/json' });
+      const event = (type: string, name: string): void =>
+        void res.write(`${JSON.stringify({ type, object: { metadata: { name } } })}\n`);
+      event('ADDED', 'one');
+      event('MODIFIED', 'one');
+    } else if (req.method === 'POST') {
       req.setEncoding('utf8');
       let text = '';
       req.on('data', (chunk: string) => (text += chunk));
@@ -344,6 +350,13 @@ describe('requests for another server', () => {
     const missing = server.server.handle({ ...request, verb: 'get', name: 'none' }, user);
     await expect(missing).rejects.toMatchObject({ code: 404, reason: 'NotFound' });
     expect(await server.server.raw('/apis/hello.example.com/v1', user)).toMatchObject({ kind: 'APIResourceList' });
+    const stop = new AbortController();
+    const types: string[] = [];
+    for await (const { type } of server.server.watch({ ...request, verb: 'watch', name: '', signal: stop.signal }, user)) {
+      types.push(type);
+      if (types.length === 2) stop.abort();
+    }
+    expect(types).toEqual(['ADDED', 'MODIFIED']);
   });
 
   it('end when the certificate is not the service’s', async () => {

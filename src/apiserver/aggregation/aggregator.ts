@@ -1,5 +1,5 @@
 import { Agent } from 'node:https';
-import type { KubernetesObject, Status } from '../../api/meta/object.ts';
+import type { KubernetesObject, Status, WatchEvent } from '../../api/meta/object.ts';
 import { internalStatus, isConflict, isNotFound, StatusError, serviceUnavailable } from '../../api/meta/status.ts';
 import { formatTime } from '../../api/meta/time.ts';
 import type { ApiRequest, ApiResponse, UserInfo } from '../../api/request.ts';
@@ -9,6 +9,7 @@ import type { Service } from '../../api/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/types/discovery-v1.ts';
 import { backoffDelay } from '../../util/backoff.ts';
 import type { Timer } from '../../util/clock.ts';
+import { jsonLines } from '../../util/json-lines.ts';
 import { endpointResolver } from '../admission/webhook/service-resolver.ts';
 import { loopbackUser, type ResourceView } from '../contract.ts';
 import type { Shown } from '../discovery/shown.ts';
@@ -41,6 +42,8 @@ const RECHECK_MS = 30_000;
 const retry = { initial: 500, max: RECHECK_MS, jitter: 0.1 };
 /** What a request of this process may take, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 60_000;
+/** The longest event of a watch, in bytes. */
+const MAX_EVENT_BYTES = 64 * 1024 * 1024;
 /** Whom availability is checked as. */
 const aggregatorUser: UserInfo = { name: 'system:kube-aggregator', groups: ['system:masters'] };
 const SERVICE_LABEL = 'kubernetes.io/service-name';
@@ -392,6 +395,35 @@ class Aggregator implements AggregatedApis {
     return { code, object: object as KubernetesObject, warnings: [] };
   }
 
+  watch(request: ApiRequest, user: UserInfo): AsyncIterable<WatchEvent> | undefined {
+    const remote = this.#remotes.get(`${request.group}/${request.version}`);
+    return remote === undefined ? undefined : this.#events(remote, request, user);
+  }
+
+  async *#events(remote: Remote, request: ApiRequest, user: UserInfo): AsyncGenerator<WatchEvent> {
+    const path = requestUrl({ ...request, verb: 'watch' });
+    if (!remote.available) throw unavailable();
+    const answer = await remote.api.stream(path, user, { accept: 'application/json' }, REQUEST_TIMEOUT_MS).catch(unreachable);
+    const { shutdown } = this.#server;
+    const end = (): void => void answer.destroy();
+    const signal = request.signal === undefined ? shutdown : AbortSignal.any([request.signal, shutdown]);
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      const code = answer.statusCode ?? 0;
+      for await (const line of jsonLines(answer, MAX_EVENT_BYTES)) {
+        if (code !== 200) throw statusOf(remote, code, line);
+        const event = line as WatchEvent;
+        if (event.type === 'ERROR') throw statusOf(remote, 500, event.object);
+        yield event;
+      }
+    } catch (err) {
+      if (!signal.aborted) throw err;
+    } finally {
+      signal.removeEventListener('abort', end);
+      answer.destroy();
+    }
+  }
+
   /** The object of an answer, or its Status thrown. */
   async #object(
     remote: Remote,
@@ -401,12 +433,10 @@ class Aggregator implements AggregatedApis {
     headers: Record<string, string>,
     body?: string,
   ): Promise<{ readonly code: number; readonly object: unknown }> {
-    if (!remote.available) throw serviceUnavailable('the server is currently unable to handle the request');
+    if (!remote.available) throw unavailable();
     const answer = await remote.api
       .request(method, path, user, { headers, timeoutMs: REQUEST_TIMEOUT_MS, ...(body === undefined ? {} : { body }) })
-      .catch((err: unknown) => {
-        throw serviceUnavailable(`error trying to reach service: ${(err as Error).message}`);
-      });
+      .catch(unreachable);
     const text = answer.body.toString();
     let object: unknown = text;
     try {
@@ -415,8 +445,7 @@ class Aggregator implements AggregatedApis {
       throw internalStatus(`the answer of ${remote.api.name} is no JSON`);
     }
     if (answer.code >= 200 && answer.code < 300) return { code: answer.code, object };
-    if ((object as Status).kind === 'Status') throw new StatusError({ ...(object as Status), code: answer.code });
-    throw serviceUnavailable(`${remote.api.name} answered with ${answer.code}: ${text.slice(0, 200)}`);
+    throw statusOf(remote, answer.code, object);
   }
 
   raw(path: string, user: UserInfo): Promise<unknown> | undefined {
@@ -456,4 +485,17 @@ class Aggregator implements AggregatedApis {
       ({ code, object }) => ({ code, contentType: 'application/json', body: Buffer.from(JSON.stringify(object)) }),
     );
   }
+}
+
+const unavailable = (): StatusError => serviceUnavailable('the server is currently unable to handle the request');
+
+function unreachable(err: unknown): never {
+  throw serviceUnavailable(`error trying to reach service: ${(err as Error).message}`);
+}
+
+/** What a server's refusal is to callers in this process: its own Status where it told one. */
+function statusOf(remote: Remote, code: number, told: unknown): StatusError {
+  const status = told as Partial<Status> | undefined;
+  if (status?.kind === 'Status') return new StatusError({ ...(status as Status), code: status.code ?? code });
+  return serviceUnavailable(`${remote.api.name} answered with ${code}: ${JSON.stringify(told).slice(0, 200)}`);
 }

@@ -1,3 +1,4 @@
+import type { WatchEvent } from '../../api/meta/object.ts';
 import type { ApiRequest, ApiResponse, UserInfo } from '../../api/request.ts';
 import type { Shown } from '../discovery/shown.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -30,6 +31,8 @@ export interface AggregatedApis {
   serve(exchange: Exchange): Promise<void> | undefined;
   /** A request of this process. */
   handle(request: ApiRequest, user: UserInfo): Promise<ApiResponse> | undefined;
+  /** A watch of this process; ends with its signal. */
+  watch(request: ApiRequest, user: UserInfo): AsyncIterable<WatchEvent> | undefined;
   /** GET of a path with its query: JSON where it is, else text. */
   raw(path: string, user: UserInfo): Promise<unknown> | undefined;
   discovery(): readonly RemoteVersion[];

@@ -92,6 +92,22 @@ export class RemoteApi {
     return { code: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(parts) };
   }
 
+  /** Asks for a stream, as `user`. Resolves with the head of the answer; `timeoutMs` is for that alone. */
+  stream(path: string, user: UserInfo, headers: OutgoingHttpHeaders, timeoutMs: number): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const { host, port } = this.endpoint();
+      const options = { agent: this.agent, host, port, path, headers: { ...headers, ...userHeaders(user) } };
+      const asking = httpsRequest(options, (answer) => {
+        timer.cancel();
+        resolve(answer);
+      });
+      const timer = this.#clock.setTimer(timeoutMs, () => asking.destroy(new Error('context deadline exceeded')));
+      asking.on('error', reject);
+      asking.once('close', () => timer.cancel());
+      asking.end();
+    });
+  }
+
   #open(
     method: string,
     path: string,
