@@ -267,6 +267,11 @@ describe('availability', () => {
     expect(failed.message).toBe(`failing or missing response from ${url}: bad status from ${url}: 500`);
     extension.well = true;
     expect(await becomes(name, 'Passed')).toMatchObject({ status: 'True', message: 'all checks passed' });
+    const metrics = (await server.get('/metrics')).body.toString();
+    expect(metrics).toContain('aggregator_unavailable_apiservice{name="v1.hello.example.com"} 0\n');
+    expect(metrics).toContain(
+      'aggregator_unavailable_apiservice_total{name="v1.hello.example.com",reason="ServiceNotFound"} 1\n',
+    );
   });
 
   it('is a 503 in plain text where it is not given', async () => {

@@ -25,6 +25,7 @@ import {
   passedAvailability,
   withAvailability,
 } from './availability.ts';
+import { AvailabilityMetrics } from './availability-metrics.ts';
 import type { AggregatedApis, OpenApiV2Part, RemoteVersion } from './contract.ts';
 import { proxyTo } from './proxy.ts';
 import { GROUP, PLURAL, Registration } from './registration.ts';
@@ -90,6 +91,7 @@ class Aggregator implements AggregatedApis {
   readonly #client: FrontProxyClient;
   readonly #registration: Registration;
   readonly #checkAgent: Agent;
+  readonly #metrics = new AvailabilityMetrics();
   /** By `group/version`. */
   readonly #remotes = new Map<string, Remote>();
   readonly #working = new Set<string>();
@@ -126,6 +128,7 @@ class Aggregator implements AggregatedApis {
       this.#register();
     });
     this.#register();
+    this.#server.metrics.addSource(() => this.#metrics.text());
     shutdown.addEventListener('abort', () => this.#close(), { once: true });
   }
 
@@ -181,7 +184,10 @@ class Aggregator implements AggregatedApis {
     const name = object.metadata?.name ?? '';
     const api = this.#view.get('', name);
     this.#route(api ?? object, api !== undefined);
-    if (api === undefined) return;
+    if (api === undefined) {
+      this.#metrics.forget(name);
+      return;
+    }
     if (this.#working.has(name)) this.#again.add(name);
     else void this.#work(name);
   }
@@ -338,8 +344,13 @@ class Aggregator implements AggregatedApis {
   }
 
   async #writeStatus(api: APIService, availability: Availability): Promise<void> {
+    const available = availability.status === 'True';
+    this.#metrics.set(api.metadata?.name ?? '', available);
     const body = withAvailability(api, availability, formatTime(this.#server.clock.now()));
     if (body === api) return;
+    if (!available && (isAvailable(api) || api.status?.conditions === undefined)) {
+      this.#metrics.lost(api.metadata?.name ?? '', availability.reason);
+    }
     try {
       await this.#server.handle(
         {
