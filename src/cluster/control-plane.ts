@@ -121,13 +121,13 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   addAggregation(server, pki.frontProxyClient);
   addKubeletProxy(server, { ca: pki.ca.cert, ...pki.apiserverKubeletClient });
   const url = `https://${config.nodeIp}:${config.port}`;
-  const json = (body: unknown): { code: number; contentType: string; body: Buffer } => ({
+  const json = (body: unknown, contentType = 'application/json'): { code: number; contentType: string; body: Buffer } => ({
     code: 200,
-    contentType: 'application/json',
+    contentType,
     body: Buffer.from(JSON.stringify(body)),
   });
   server.addRoute('/.well-known/openid-configuration', () => json(openIdConfiguration(keys, url)));
-  server.addRoute('/openid/v1/jwks', async () => json(await jsonWebKeySet(keys)));
+  server.addRoute('/openid/v1/jwks', async () => json(await jsonWebKeySet(keys), 'application/jwk-set+json'));
   await ensureBootstrapPolicy(server.access);
   await ensurePriorityClasses(server.access);
   const clientFor = (user: UserInfo): Client => createClient(inProcessTransport(server, user));

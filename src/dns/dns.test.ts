@@ -23,6 +23,9 @@ const allServices = deepFreeze([
   service('db', { clusterIP: 'None', clusterIPs: ['None'], ports: [{ name: 'http', port: 80 }] }),
   service('none', { clusterIP: 'None', clusterIPs: ['None'] }),
   service('out', { type: 'ExternalName', externalName: 'example.org' }),
+  service('alias', { type: 'ExternalName', externalName: 'web.default.svc.cluster.local' }),
+  service('round', { type: 'ExternalName', externalName: 'round.default.svc.cluster.local' }),
+  service('lost', { type: 'ExternalName', externalName: 'fails.example' }),
 ]);
 const allSlices = deepFreeze([
   slice('db', [
@@ -139,6 +142,17 @@ describe('the server', () => {
     expect(missing).toMatchObject({ rcode: 'NXDOMAIN', authorities: [{ type: 'SOA', name: 'cluster.local' }] });
     expect((await overUdp(question('example.org'))).answers).toMatchObject([{ data: '192.0.2.1' }]);
     expect(await overUdp(question('fails.example'))).toMatchObject({ rcode: 'SERVFAIL' });
+  });
+
+  it('gives the addresses behind an alias with it, be it one of the cluster or not', async () => {
+    const answers = async (name: string) =>
+      (await overUdp(question(`${name}.default.svc.cluster.local`))).answers?.map(
+        (a) => `${a.type} ${'data' in a ? a.data : ''}`,
+      );
+    expect(await answers('alias')).toEqual(['CNAME web.default.svc.cluster.local', 'A 10.96.0.20']);
+    expect(await answers('out')).toEqual(['CNAME example.org', 'A 192.0.2.1']);
+    expect(await answers('lost')).toEqual(['CNAME fails.example']);
+    expect((await answers('round'))?.length).toBeLessThan(12);
   });
 
   it('answers several questions over one TCP connection, and survives garbage', async () => {

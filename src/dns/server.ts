@@ -25,6 +25,8 @@ const MAX_TCP_CONNECTIONS = 256;
 const TCP_IDLE_MS = 10_000;
 /** Queries under way to upstream servers at a time; more are answered SERVFAIL. */
 const MAX_FORWARDED = 1_024;
+/** Aliases of aliases that are followed. */
+const MAX_ALIASES = 8;
 
 export interface DnsServerOptions {
   readonly view: ClusterView;
@@ -158,9 +160,12 @@ class ClusterDnsServer implements DnsServer {
       case 'no-such-name':
         return this.#reply(query, responseCodes.noSuchName, { authorities: [this.#soa()] });
       case 'answer': {
-        const { records } = found;
+        const records = found.records as unknown as NonNullable<Packet['answers']>;
+        const alias = records[0]?.type === 'CNAME' && (question.type === 'A' || question.type === 'AAAA') ? records[0].data : '';
         const parts =
-          records.length === 0 ? { authorities: [this.#soa()] } : { answers: records as unknown as Packet['answers'] };
+          records.length === 0
+            ? { authorities: [this.#soa()] }
+            : { answers: alias === '' ? records : [...records, ...(await this.#behind(alias, question.type as 'A' | 'AAAA'))] };
         return this.#reply(
           query,
           responseCodes.noError,
@@ -171,6 +176,20 @@ class ClusterDnsServer implements DnsServer {
       default:
         return found satisfies never;
     }
+  }
+
+  /** What an alias stands for: resolvers of containers expect the addresses in the same answer. What cannot be had is left out. */
+  async #behind(target: string, type: 'A' | 'AAAA', depth = 1): Promise<NonNullable<Packet['answers']>> {
+    const found = resolve(this.#options.view, this.#options.zone, { name: target, type });
+    if (found.kind === 'answer') {
+      const records = found.records as unknown as NonNullable<Packet['answers']>;
+      const next = records[0];
+      if (next?.type !== 'CNAME' || depth === MAX_ALIASES) return records;
+      return [...records, ...(await this.#behind(next.data, type, depth + 1))];
+    }
+    if (found.kind === 'no-such-name') return [];
+    const query = encode({ type: 'query', flags: RECURSION_DESIRED, questions: [{ name: target, type }] });
+    return decode(await this.#forward(query, decode(query), false)).answers ?? [];
   }
 
   async #forward(message: Buffer, query: DecodedPacket, tcp: boolean): Promise<Buffer> {
