@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
-import { badRequest, requestEntityTooLarge, timeoutError } from '../../api/meta/status.ts';
+import { badRequest, customError, requestEntityTooLarge, timeoutError } from '../../api/meta/status.ts';
 import type { Clock } from '../../util/clock.ts';
 
 /** Upstream's MaxRequestBodyBytes. */
@@ -10,12 +10,17 @@ const BODY_TIMEOUT_MS = 60_000;
 
 const nothing = Buffer.alloc(0);
 
-/** Calls back with the whole body, or with a 413, 408-like or 400 error. Once. */
+/** Calls back with the whole body, or with a 413, 415, 408-like or 400 error. Once. What is packed is never unpacked: a few bytes may hold gigabytes. */
 export function readBody(
   req: IncomingMessage | Http2ServerRequest,
   clock: Clock,
   done: (err: Error | undefined, body: Buffer) => void,
 ): void {
+  const packed = req.headers['content-encoding'];
+  if (packed !== undefined && packed !== '' && packed !== 'identity') {
+    done(packedBody(packed), nothing);
+    return;
+  }
   const declared = req.headers['content-length'];
   if (declared !== undefined) {
     if (Number(declared) > MAX_BODY_BYTES) {
@@ -60,3 +65,9 @@ export function readBody(
 }
 
 const tooLarge = (): Error => requestEntityTooLarge(`limit is ${MAX_BODY_BYTES}`);
+const packedBody = (encoding: string): Error =>
+  customError(
+    415,
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown encoding - accepted encodings include: identity, got ${encoding}`,
+  );

@@ -117,6 +117,8 @@ export class Exchange {
       return;
     }
     if (res.headersSent || res.destroyed) {
+      // Something went wrong in the middle of an answer, or its client takes too long to read it: it must not look complete.
+      if (!res.writableEnded) res.destroy();
       this.done(code, 0);
       return;
     }

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { constants, X509Certificate } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import {
   createServer as createHttp2Server,
@@ -12,6 +12,7 @@ import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { ClientCertificate } from '../contract.ts';
+import { HANDSHAKE_TIMEOUT_MS, limitConnections } from './connection-limits.ts';
 import type { Pipeline } from './pipeline.ts';
 
 /** What a listener presents and whom it trusts; all PEM. */
@@ -29,12 +30,16 @@ export interface ListenOptions {
   readonly port: number;
   readonly host?: string;
   readonly tls: TlsOptions;
+  /** Most connections at a time. */
+  readonly maxConnections?: number;
   /** How long a client may take for the head of a request; 32 s unless said. */
   readonly headersTimeoutMs?: number;
 }
 
 export interface Listener {
   readonly address: AddressInfo;
+  /** How many connections there are, handshake done. */
+  connections(): number;
   /** Takes new certificates for new connections. */
   setTls(tls: TlsOptions): void;
   /** Stops accepting, lets running requests finish for at most `graceMs`, then cuts what is left. */
@@ -108,6 +113,7 @@ export function listen(options: ListenOptions, pipeline: Pipeline, clock: Clock)
     requestCert: true,
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     noDelay: true,
     // A peer that vanished is found out: a watch might wait for it for half an hour.
     keepAlive: true,
@@ -119,6 +125,7 @@ export function listen(options: ListenOptions, pipeline: Pipeline, clock: Clock)
     socket.on('error', () => socket.destroy());
     (socket.alpnProtocol === 'h2' ? http2 : http1).emit('connection', socket);
   });
+  limitConnections(tls, connections, clock, options.maxConnections);
   tls.on('tlsClientError', (_err, socket) => {
     pipeline.handshakeFailed();
     socket.destroy();
@@ -130,6 +137,7 @@ export function listen(options: ListenOptions, pipeline: Pipeline, clock: Clock)
       tls.off('error', reject);
       resolve({
         address: tls.address() as AddressInfo,
+        connections: () => connections.size,
         setTls: (next) => {
           frontProxy = fingerprintOf(next.frontProxyCa);
           tls.setSecureContext(credentials(next));
@@ -156,9 +164,11 @@ function credentials({ cert, key, clientCa, frontProxyCa }: TlsOptions): {
   cert: string | Buffer;
   key: string | Buffer;
   ca?: (string | Buffer)[];
+  secureOptions: number;
 } {
   const ca = [clientCa, frontProxyCa].filter((one) => one !== undefined);
-  return { cert, key, ...(ca.length === 0 ? {} : { ca }) };
+  // Each renegotiation costs the server more than the client.
+  return { cert, key, secureOptions: constants.SSL_OP_NO_RENEGOTIATION, ...(ca.length === 0 ? {} : { ca }) };
 }
 
 const fingerprintOf = (authority: string | Buffer | undefined): string | undefined =>

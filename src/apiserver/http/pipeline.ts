@@ -17,6 +17,7 @@ import { methodNotAllowed } from '../rest/scope.ts';
 import { prepareWatch } from '../rest/watch.ts';
 import { authenticate, authorize } from './authorize.ts';
 import { readBody } from './body.ts';
+import { leaveBody } from './connection-limits.ts';
 import { Deadlines } from './deadlines.ts';
 import { deprecationWarning } from './deprecation.ts';
 import { Exchange, type Incoming, type Outgoing } from './exchange.ts';
@@ -122,6 +123,7 @@ export class Pipeline {
       this.#deadlines.end(exchange);
     }
     exchange.endLongRunning?.();
+    if (exchange.upgrade === undefined) leaveBody(exchange.req, clock);
     metrics.observe(exchange, code, bytes, clock.monotonic() - exchange.startedAt);
     if (exchange.attributes !== undefined) this.#audit(exchange, exchange.attributes, 'ResponseComplete', code);
   };
