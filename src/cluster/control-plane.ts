@@ -37,7 +37,7 @@ import type { Store } from '../store/contract.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Random } from '../util/random.ts';
-import type { ClusterConfig } from './config.ts';
+import { type ClusterConfig, runs } from './config.ts';
 import type { ComponentStatus } from './control.ts';
 import { loadDescriptions } from './descriptions.ts';
 import { publishApiServer } from './kubernetes-service.ts';
@@ -81,7 +81,7 @@ export const controllerManager: UserInfo = {
 const kubeScheduler: UserInfo = { name: 'system:kube-scheduler', groups: ['system:authenticated'] };
 
 /**
- * Starts API server, controllers and scheduler in this process. Resolves when the API answers over HTTPS with its bootstrap policy in place.
+ * Starts API server, controllers and scheduler in this process; the latter two unless they are disabled. Resolves when the API answers over HTTPS with its bootstrap policy in place.
  * Throws `UserError` when the port is taken.
  */
 export async function startControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<ControlPlane> {
@@ -142,11 +142,34 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   // Simulated nodes have no network, and may be more than the pod network has ranges.
   const ranges = { clusterCidrs: [config.clusterCidr], serviceCidrs: [config.serviceCidr] };
   const nodeIpam = config.simulatedNodes > 0 ? {} : { nodeIpam: ranges };
-  runControllers(controllers({ rootCa: pki.ca.cert, signing: pki.ca, namespaceDeletionGraceMs: 0, ...nodeIpam }), loops, signal);
+  const all = { rootCa: pki.ca.cert, signing: pki.ca, namespaceDeletionGraceMs: 0, ...nodeIpam };
+  if (runs(config, 'controllers')) runControllers(controllers(all), loops, signal);
   // It acts as itself, and looks at the same caches as the controllers: they are in one process.
   const { client, logger: schedulerLogger, recorder } = contextFor(kubeScheduler, 'scheduler');
-  runControllers([scheduler()], { ...loops, client, logger: schedulerLogger, recorder }, signal);
-  return { server, listener, clientFor, contextFor, health: () => health(server, config), close: () => server.close() };
+  if (runs(config, 'scheduler')) runControllers([scheduler()], { ...loops, client, logger: schedulerLogger, recorder }, signal);
+  const loopsHealth = watchesStand(loops, signal);
+  return {
+    server,
+    listener,
+    clientFor,
+    contextFor,
+    health: async () => [...(await health(server, config)), loopsHealth('controllers'), loopsHealth('scheduler')],
+    close: () => server.close(),
+  };
+}
+
+/** Whether the loops see the cluster: they do nothing before their first lists have come. */
+function watchesStand(loops: ControllerContext, signal: AbortSignal): (name: string) => ComponentStatus {
+  let synced = false;
+  loops.informers.synced(signal).then(
+    () => {
+      synced = true;
+    },
+    // Aborted: nobody asks any more.
+    () => {},
+  );
+  return (name) =>
+    synced ? { name, healthy: true, message: 'running' } : { name, healthy: false, message: 'waits for its first lists' };
 }
 
 async function listen(server: ApiServer, config: ClusterConfig, pki: ClusterPki): Promise<Listener> {
