@@ -189,7 +189,13 @@ class ClusterDnsServer implements DnsServer {
     }
     if (found.kind === 'no-such-name') return [];
     const query = encode({ type: 'query', flags: RECURSION_DESIRED, questions: [{ name: target, type }] });
-    return decode(await this.#forward(query, decode(query), false)).answers ?? [];
+    const reply = await this.#forward(query, decode(query), false);
+    try {
+      return decode(reply).answers ?? [];
+    } catch {
+      this.#failures++;
+      return [];
+    }
   }
 
   async #forward(message: Buffer, query: DecodedPacket, tcp: boolean): Promise<Buffer> {
