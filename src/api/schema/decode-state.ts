@@ -14,6 +14,11 @@ export class DecodeState {
   readonly unknown: string[] = [];
   /** Above zero, unknown fields are dropped without a word, as inside types that decode themselves. */
   silent = 0;
+  /**
+   * What is known to be in canonical form where the decoder stands: the same place of an object that was decoded before. Parts that
+   * are the very same need no second look.
+   */
+  known: unknown;
 
   /** The value at `depth` has the wrong type; `what` is Go's word for what it is. */
   fail(depth: number, what: string, goType: string): never {

@@ -16,6 +16,8 @@ export interface DecodeOptions {
   readonly into?: string;
   /** False leaves out the defaults that the schema itself tells; they are filled in otherwise, as upstream's decoding does. */
   readonly defaults?: boolean;
+  /** An object of the same schema, decoded before and with its defaults: the parts that the value shares with it are taken as they are. */
+  readonly known?: unknown;
 }
 
 export interface Decoded<T = unknown> {
@@ -45,10 +47,13 @@ export const MAX_DECODE_DEPTH = 1000;
  */
 export function decode<T = unknown>(schema: Schema, value: unknown, options: DecodeOptions = {}): Decoded<T> {
   const state = new DecodeState();
+  state.known = options.known;
   try {
     const custom = schema.kind === 'any' || (schema.kind === 'object' && schema.name === undefined);
     const decoded = custom ? decodeCustom(schema, value ?? {}, state) : decoderOf(schema)(value ?? {}, state, 0);
-    const object = (options.defaults === false ? decoded : applyDefaults(schema, decoded)) as T;
+    const object = (
+      options.defaults === false ? decoded : applyDefaults(schema, decoded, custom ? undefined : options.known)
+    ) as T;
     return { object, unknownFields: state.unknown.length === 0 ? noUnknownFields : [...new Set(state.unknown)] };
   } catch (err) {
     throw err instanceof DecodeError ? cannotBeHandled(err.message, options) : err;
@@ -59,6 +64,7 @@ const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 
 /** The root of a custom resource has typed metadata; everything else is as its own schema says. */
 function decodeCustom(schema: Schema, value: unknown, state: DecodeState): unknown {
+  state.known = undefined;
   if (!isObject(value)) return state.fail(0, describeValue(value), 'map[string]interface {}');
   state.owners[0] = 'PartialObjectMetadata';
   for (const name of ['apiVersion', 'kind']) {
@@ -178,14 +184,17 @@ function listDecoder(schema: ListSchema): Decoder {
     if (!Array.isArray(value)) return state.fail(depth, describeValue(value), goTypeName(schema));
     items ??= decoderOf(schema.items);
     const list = value as readonly unknown[];
+    const known = Array.isArray(state.known) ? (state.known as readonly unknown[]) : none;
     let out: unknown[] | undefined;
     for (let i = 0; i < list.length; i++) {
       const item = list[i];
       let decoded: unknown;
-      if (item === null || item === undefined) decoded = zeroOf(schema.items);
+      if (item === known[i] && typeof item === 'object' && item !== null) decoded = item;
+      else if (item === null || item === undefined) decoded = zeroOf(schema.items);
       else if (leaf) decoded = items(item, state, depth) ?? null;
       else {
         state.path[depth] = i;
+        state.known = known[i];
         decoded = items(item, state, depth + 1);
       }
       if (out !== undefined) out.push(decoded);
@@ -214,6 +223,7 @@ function mapDecoder(schema: MapSchema): Decoder {
         if (depth >= MAX_DECODE_DEPTH) throw new DecodeError('exceeded max depth');
         state.path[depth] = key;
         state.owners[depth] = '';
+        state.known = undefined;
         decoded = values(item, state, depth + 1);
       }
       if (out === undefined && decoded !== item) out = { ...value };
@@ -243,6 +253,7 @@ function anyDecoder(schema: AnySchema): Decoder {
       throw new DecodeError(orBool ? 'boolean or JSON schema expected' : 'array or JSON schema expected');
     }
     state.silent++;
+    state.known = undefined;
     const decoded = Array.isArray(value)
       ? (many(value, state, depth) as unknown[]).map((item) => one(item, state, depth + 1))
       : one(value, state, depth);
@@ -303,6 +314,7 @@ class StructDecoder {
     const plans = this.#plans ?? this.#prepare();
     const path = state.path;
     state.owners[depth] = this.#owner;
+    const known = isObject(state.known) ? state.known : nothing;
     let out: Record<string, unknown> | undefined;
     for (const key in value) {
       const item = value[key];
@@ -310,8 +322,10 @@ class StructDecoder {
       let decoded: unknown;
       if (plan === undefined) state.unknownField(depth, key);
       else if (plan.plainString && typeof item === 'string') decoded = item === '' && plan.omitEmpty ? undefined : item;
+      else if (known !== nothing && typeof item === 'object' && item !== null && known[key] === item) decoded = item;
       else {
         path[depth] = key;
+        state.known = known === nothing ? undefined : known[key];
         decoded = plan.decode(item, state, depth + 1);
       }
       if (out !== undefined) {
@@ -393,6 +407,9 @@ function planOf(field: Field): FieldPlan {
       return plan(inner);
   }
 }
+
+const none: readonly unknown[] = Object.freeze([]);
+const nothing: Readonly<Record<string, unknown>> = Object.freeze({});
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

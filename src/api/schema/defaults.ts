@@ -2,18 +2,19 @@ import { deepFreeze } from '../../util/deep-freeze.ts';
 import type { Field, ObjectSchema, Schema } from './schema.ts';
 
 /** Gives the value with defaults filled in; the same value when nothing was missing. */
-type Defaulter = (value: unknown) => unknown;
+type Defaulter = (value: unknown, known: unknown) => unknown;
 
 const defaulters = new WeakMap<Schema, Defaulter | null>();
 
 /**
  * Fills in the defaults that the schema itself tells, at every depth: in fields, list items and map values that are there.
  * An absent object does not come into being for the sake of the defaults inside it. Null counts as absent where the schema
- * is not nullable. Copies what changes; returns the same object when nothing does. Parts of a schema without defaults cost nothing.
+ * is not nullable. Copies what changes; returns the same object when nothing does. Parts of a schema without defaults cost nothing,
+ * nor do parts that `known` has as well: an object of this schema that has its defaults.
  */
-export function applyDefaults<T>(schema: Schema, object: T): T {
+export function applyDefaults<T>(schema: Schema, object: T, known?: unknown): T {
   const defaulter = defaulterOf(schema);
-  return defaulter === null ? object : (defaulter(object) as T);
+  return defaulter === null ? object : (defaulter(object, known) as T);
 }
 
 function defaulterOf(schema: Schema): Defaulter | null {
@@ -51,11 +52,12 @@ function compile(schema: Schema): Defaulter {
       return objectDefaulter(schema);
     case 'list': {
       const item = schema.items;
-      return (value) => (Array.isArray(value) ? mapList(value, (v) => withDefault(item, v, v === null)) : value);
+      return (value, known) =>
+        Array.isArray(value) ? listWithDefaults(item, value, Array.isArray(known) ? known : none) : value;
     }
     case 'map': {
       const item = schema.values;
-      return (value) => (isObject(value) ? mapValues(value, (v) => withDefault(item, v, v === null)) : value);
+      return (value) => (isObject(value) ? mapValues(value, (v) => withDefault(item, v, v === null, undefined)) : value);
     }
     default:
       return (value) => value;
@@ -63,11 +65,11 @@ function compile(schema: Schema): Defaulter {
 }
 
 /** The default where the value is missing, and then the defaults inside of either. */
-function withDefault(schema: Schema, value: unknown, missing: boolean): unknown {
+function withDefault(schema: Schema, value: unknown, missing: boolean, known: unknown): unknown {
   const given =
     missing && schema.default !== undefined && (value === undefined || schema.nullable !== true) ? schema.default : value;
   const inner = defaulterOf(schema);
-  return inner === null || given === undefined || given === null ? given : inner(given);
+  return inner === null || given === undefined || given === null ? given : inner(given, known);
 }
 
 function objectDefaulter(schema: ObjectSchema): Defaulter {
@@ -79,12 +81,14 @@ function objectDefaulter(schema: ObjectSchema): Defaulter {
       concerned.push({ name: field.name, schema: fill ? field.schema : withoutDefault(field.schema) });
     }
   }
-  return (value) => {
+  return (value, known) => {
     if (!isObject(value)) return value;
+    const same = isObject(known) ? known : nothing;
     let out: Record<string, unknown> | undefined;
     for (const field of concerned) {
       const before = Object.hasOwn(value, field.name) ? value[field.name] : undefined;
-      const after = withDefault(field.schema, before, before === undefined || before === null);
+      if (typeof before === 'object' && before !== null && before === same[field.name]) continue;
+      const after = withDefault(field.schema, before, before === undefined || before === null, same[field.name]);
       if (after !== before) (out ??= { ...value })[field.name] = after;
     }
     return out ?? value;
@@ -97,11 +101,13 @@ const vanishes = (field: Field): boolean =>
 
 const withoutDefault = (schema: Schema): Schema => (schema.default === undefined ? schema : { ...schema, default: undefined });
 
-function mapList(list: readonly unknown[], change: (value: unknown) => unknown): readonly unknown[] {
+function listWithDefaults(schema: Schema, list: readonly unknown[], known: readonly unknown[]): readonly unknown[] {
   let out: unknown[] | undefined;
   for (let i = 0; i < list.length; i++) {
-    const after = change(list[i]);
-    if (after !== list[i]) (out ??= [...list])[i] = after;
+    const before = list[i];
+    if (typeof before === 'object' && before !== null && before === known[i]) continue;
+    const after = withDefault(schema, before, before === null, known[i]);
+    if (after !== before) (out ??= [...list])[i] = after;
   }
   return out ?? list;
 }
@@ -119,6 +125,9 @@ function mapValues(
   }
   return out ?? map;
 }
+
+const none: readonly unknown[] = Object.freeze([]);
+const nothing: Readonly<Record<string, unknown>> = Object.freeze({});
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -20,7 +20,7 @@ import { badRequest, customError, isStatusError } from '../../api/meta/status.ts
 import type { Resource } from '../../api/resource.ts';
 import type { ManagedFieldsEntry } from '../../api/types/meta-v1.ts';
 import type { ApiAccess, FieldChange, FieldManager } from '../contract.ts';
-import { decodeValue, withDefaults } from '../rest/decode-body.ts';
+import { decodeValue } from '../rest/decode-body.ts';
 import { timestamp } from '../rest/scope.ts';
 import { capUpdates } from './cap.ts';
 import { conflictStatus } from './conflict.ts';
@@ -122,7 +122,7 @@ class Manager implements ServerFieldManager {
   }
 
   #decoded(resource: Resource, value: unknown): KubernetesObject {
-    return withDefaults(resource, decodeValue<KubernetesObject>(resource, value).object);
+    return resource.defaults(decodeValue<KubernetesObject>(resource, value).object);
   }
 
   /** The entries after an update of `before` to `after`. */

@@ -3,7 +3,6 @@ import { badRequest } from '../../api/meta/status.ts';
 import type { ApiRequest } from '../../api/request.ts';
 import type { Resource } from '../../api/resource.ts';
 import { cannotBeHandled, decode, strictDecodingMessage, strictProblems } from '../../api/schema/decode.ts';
-import { applyDefaults } from '../../api/schema/defaults.ts';
 import type { Schema } from '../../api/schema/schema.ts';
 
 /** What decoding needs of a request; a `Scope` fits. */
@@ -23,12 +22,8 @@ export interface BodyType {
 
 /** The body of a create or update as an object of the endpoint's type, pruned and with defaults. */
 export function decodeBody(scope: BodyReader, resource: Resource): KubernetesObject {
-  return withDefaults(resource, decodeAs(scope, resource));
+  return resource.defaults(decodeAs(scope, resource));
 }
-
-/** The defaults that the schema tells, then those that the type computes. */
-export const withDefaults = (resource: Resource, object: KubernetesObject): KubernetesObject =>
-  resource.defaults(applyDefaults(resource.schema, object));
 
 /** The body as an object of `type`, unknown fields handled as `fieldValidation` says. No defaults beyond the schema's. */
 export function decodeAs<T extends KubernetesObject>(scope: BodyReader, type: BodyType): T {
@@ -66,12 +61,17 @@ function typeField(body: object, name: 'kind' | 'apiVersion'): string {
   );
 }
 
-/** A JSON value as an object of `type`: built-in types as Go decodes them, custom ones pruned. */
+/**
+ * A JSON value as an object of `type`: built-in types as Go decodes them, custom ones pruned, with the defaults that
+ * the schema tells. `known` is an object of this type, with its
+ * defaults, that the value was made from.
+ */
 export function decodeValue<T>(
   type: BodyType,
   value: unknown,
+  known?: unknown,
 ): { readonly object: T; readonly unknownFields: readonly string[] } {
-  const decoded = decode<T>(type.schema, value, { kind: type.kind, version: type.version });
+  const decoded = decode<T>(type.schema, value, { kind: type.kind, version: type.version, known });
   return resetsManagedFields(value) ? { ...decoded, object: withReset(decoded.object as KubernetesObject) as T } : decoded;
 }
 

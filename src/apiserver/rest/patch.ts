@@ -8,7 +8,7 @@ import { type PatchType, patchTypes } from '../../api/request.ts';
 import type { Resource, Subresource } from '../../api/resource.ts';
 import type { Schema } from '../../api/schema/schema.ts';
 import { withRequestNamespace } from './create.ts';
-import { type BodyType, decodeValue, jsonType, reportUnknown, withDefaults } from './decode-body.ts';
+import { type BodyType, decodeValue, jsonType, reportUnknown } from './decode-body.ts';
 import { type RestResult, type Scope, validateWriteOptions } from './scope.ts';
 import { replace } from './update.ts';
 
@@ -32,7 +32,7 @@ export async function patch(scope: Scope, subresource: Subresource | undefined):
     operation: 'patch',
     next: (live) => {
       const patched = applyPatch(scope, live as KubernetesObject, endpoint.resource);
-      return withRequestNamespace(scope, withDefaults(endpoint.resource, patched));
+      return withRequestNamespace(scope, endpoint.resource.defaults(patched));
     },
   });
 }
@@ -46,7 +46,12 @@ export function checkPatchType(scope: Scope, accepted: readonly PatchType[]): vo
 export function applyPatch<T extends KubernetesObject>(scope: Scope, live: T, type: BodyType): T {
   const { request } = scope;
   const patched = applyByType(request.patchType, live as unknown as Json, request.body, type.schema);
-  const { object, unknownFields } = decodeValue<T>(type, patched);
+  const { object, unknownFields } = decodeValue<T>(
+    type,
+    patched,
+    // What conversion made is not always in canonical form.
+    scope.endpoint.resource.conversion === undefined ? live : undefined,
+  );
   reportUnknown(scope, unknownFields, scope.duplicateFields, (message) =>
     invalidObject({ group: '', kind: '' }, '', [
       { type: 'FieldValueInvalid', path: 'patch', value: JSON.stringify(request.body), detail: message },
