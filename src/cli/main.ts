@@ -32,6 +32,10 @@ withDataDirectory(program.command('up'))
   .option('--port <port>', 'port of the API server (6443)', port)
   .option('--node-name <name>', "the node's name (the host's)")
   .option('--simulated-nodes <count>', 'nodes that exist in memory only, in place of a real one', positive)
+  .option(
+    '--disable <components>',
+    'what others run in its place, with commas between: scheduler, controllers, proxy, dns, kubelet, node (all that a node has); none for nothing',
+  )
   .option('--etcd-servers <urls>', 'keep the state in this etcd, not in the data directory; URLs with commas between')
   .option('--etcd-cacert <file>', "etcd's certificate authority")
   .option('--etcd-cert <file>', 'client certificate for etcd')

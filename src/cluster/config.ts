@@ -23,6 +23,30 @@ export interface ClusterConfig {
   readonly simulatedNodes: number;
   /** Where the state is kept; undefined: in the data directory. */
   readonly etcd?: EtcdConfig;
+  /** What others run in our place; undefined: nothing. */
+  readonly disabled?: readonly Component[];
+}
+
+/**
+ * What can be left out, so that another program (upstream's, say) stands in for it. `kubelet` leaves container runtime and pod network running
+ * for it; `node` leaves out everything that a node has, or the simulated nodes.
+ */
+export const COMPONENTS = ['scheduler', 'controllers', 'proxy', 'dns', 'kubelet', 'node'] as const;
+export type Component = (typeof COMPONENTS)[number];
+
+/** Whether k8ts itself runs a component. */
+export function runs(config: Pick<ClusterConfig, 'disabled'>, component: Component): boolean {
+  const { disabled = [] } = config;
+  const isOfNode = component !== 'scheduler' && component !== 'controllers';
+  return !disabled.includes(component) && !(isOfNode && disabled.includes('node'));
+}
+
+/** Components with commas between, as on the command line; `none` is none. Throws `UserError` for others. */
+export function parseComponents(text: string): readonly Component[] {
+  const names = text.split(',').filter((name) => name !== '' && name !== 'none');
+  const unknown = names.find((name) => !COMPONENTS.includes(name as Component));
+  if (unknown !== undefined) throw new UserError(`There is no component ${unknown}: known are ${COMPONENTS.join(', ')}.`);
+  return COMPONENTS.filter((component) => names.includes(component));
 }
 
 /** An etcd cluster that keeps the state. Files are absolute paths of PEM. */

@@ -13,7 +13,7 @@ import { connectRuntime } from '../runtime/cri-client.ts';
 import { ensurePauseImage, importImageArchive } from '../runtime/image-archive.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
-import type { ClusterConfig } from './config.ts';
+import { type ClusterConfig, runs } from './config.ts';
 import { ensureExampleImage } from './example-image.ts';
 import { defaultDataDirectory, type Layout, UserError } from './layout.ts';
 import { type ClusterPki, ensureCertificate } from './pki.ts';
@@ -74,8 +74,10 @@ export interface NodeOptions {
 /** The running parts of a node, for status. */
 export interface RunningNode {
   readonly network: PodNetworkController;
-  readonly proxy: ServiceProxy;
-  readonly dns: DnsServer;
+  /** Undefined: disabled. */
+  readonly proxy: ServiceProxy | undefined;
+  /** Undefined: disabled. */
+  readonly dns: DnsServer | undefined;
   /** Why the kubelet does not run; undefined while it does. */
   readonly kubeletFailure: string | undefined;
   readonly dnsFailure: string | undefined;
@@ -83,23 +85,50 @@ export interface RunningNode {
 
 /** Starts the node's components. They end with the signal; containers, addresses and rules stay. */
 export async function startNode(options: NodeOptions, signal: AbortSignal): Promise<RunningNode> {
-  const { config, layout, pki, runtime, kubelet: kubeletContext, services } = options;
-  const proxy = createServiceProxy({
-    nodeName: config.nodeName,
-    nft: createNft(),
-    clusterCidr: config.clusterCidr,
-    podCidr: '',
-    bridge: config.bridge,
-  });
+  const { config, layout, services } = options;
+  const proxy = runs(config, 'proxy')
+    ? createServiceProxy({
+        nodeName: config.nodeName,
+        nft: createNft(),
+        clusterCidr: config.clusterCidr,
+        podCidr: '',
+        bridge: config.bridge,
+      })
+    : undefined;
   const network = createPodNetwork({
     nodeName: config.nodeName,
     bridge: config.bridge,
     cniDirectory: layout.node.cniConfig,
     ipamDirectory: layout.node.cniAddresses,
     host: linuxHost,
-    onReady: (podCidr) => proxy.update({ podCidr }),
+    onReady: (podCidr) => proxy?.update({ podCidr }),
   });
   const failures: { kubelet?: string; dns?: string } = {};
+  const dns = runs(config, 'dns') ? await startDns(config, services, (failure) => (failures.dns = failure), signal) : undefined;
+  proxy?.start({ ...services, logger: services.logger.child({ component: 'proxy' }) }, signal);
+  network.start({ ...services, logger: services.logger.child({ component: 'network' }) }, signal);
+  services.informers.start(signal);
+  if (runs(config, 'kubelet')) await startKubelet(options, (failure) => (failures.kubelet = failure), signal);
+  return {
+    network,
+    proxy,
+    dns,
+    get kubeletFailure() {
+      return failures.kubelet;
+    },
+    get dnsFailure() {
+      return failures.dns;
+    },
+  };
+}
+
+/** Serves the cluster's names. Answers may begin before the informers have started. */
+async function startDns(
+  config: ClusterConfig,
+  services: ControllerContext,
+  onFailure: (why: string) => void,
+  signal: AbortSignal,
+): Promise<DnsServer> {
   const resolvConf = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
   const dns = createDnsServer({
     view: createClusterView(services.informers),
@@ -111,14 +140,16 @@ export async function startNode(options: NodeOptions, signal: AbortSignal): Prom
     clock: services.clock,
     logger: services.logger.child({ component: 'dns' }),
   });
-  proxy.start({ ...services, logger: services.logger.child({ component: 'proxy' }) }, signal);
-  network.start({ ...services, logger: services.logger.child({ component: 'network' }) }, signal);
-  services.informers.start(signal);
   dns.listen(config.nodeIp, config.dnsPort).catch((err: Error) => {
-    failures.dns = `${config.nodeIp}:${config.dnsPort} cannot be served: ${err.message}`;
+    onFailure(`${config.nodeIp}:${config.dnsPort} cannot be served: ${err.message}`);
     services.logger.error({ err, component: 'dns' }, 'DNS does not listen');
   });
   signal.addEventListener('abort', () => void dns.close(), { once: true });
+  return dns;
+}
+
+async function startKubelet(options: NodeOptions, onFailure: (why: string) => void, signal: AbortSignal): Promise<void> {
+  const { config, layout, pki, runtime, kubelet: kubeletContext, services } = options;
   const serving = await ensureCertificate(
     layout.node.pki,
     'kubelet-server',
@@ -151,20 +182,9 @@ export async function startNode(options: NodeOptions, signal: AbortSignal): Prom
   kubeletContext.informers.start(signal);
   kubelet.run(signal).catch((err: Error) => {
     if (signal.aborted) return;
-    failures.kubelet = err.message;
+    onFailure(err.message);
     kubeletContext.logger.error({ err }, 'the kubelet ended');
   });
-  return {
-    network,
-    proxy,
-    dns,
-    get kubeletFailure() {
-      return failures.kubelet;
-    },
-    get dnsFailure() {
-      return failures.dns;
-    },
-  };
 }
 
 /** The parent of all pods' cgroups. A second cluster on a machine, in another data directory, has its own. */

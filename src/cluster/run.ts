@@ -6,7 +6,7 @@ import { nodes } from '../client/resource-refs.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
 import { createLogger, type LogLevel } from '../util/logger.ts';
 import { systemRandom } from '../util/random.ts';
-import { type ClusterConfig, kubernetesServiceIp, saveConfig } from './config.ts';
+import { type ClusterConfig, kubernetesServiceIp, runs, saveConfig } from './config.ts';
 import { type ComponentStatus, serveControl } from './control.ts';
 import { type ControlPlane, controllerManager, startControlPlane } from './control-plane.ts';
 import { publishDns } from './dns-service.ts';
@@ -21,6 +21,9 @@ import { VERSION } from './version.ts';
 const NODE_READY_TIMEOUT_MS = 60_000;
 /** Longest that the control plane may take to end. Milliseconds. */
 const CLOSE_TIMEOUT_MS = 5_000;
+
+/** What the status says of a component that others stand in for. */
+const DISABLED = 'disabled';
 
 /** Tells that a step of the start is done. `ms`: what it took. */
 export type ReportStep = (name: string, ms: number, detail?: string) => void;
@@ -42,7 +45,7 @@ export async function runCluster(
   const watch = stopwatch(clock, report);
   const stop = new AbortController();
   const running = AbortSignal.any([signal, stop.signal]);
-  const real = config.simulatedNodes === 0;
+  const real = config.simulatedNodes === 0 && runs(config, 'node');
   logger.info({ version: VERSION, config }, 'k8ts starts');
   // A promise that nobody awaited is a fault in one place; it must not end the whole cluster.
   process.on('unhandledRejection', (err) => running.aborted || logger.error({ err }, 'a promise was rejected and nobody cared'));
@@ -96,7 +99,9 @@ export async function runCluster(
       logger.child({ component: 'control' }),
       running,
     );
-    if (realNode === undefined || runtimeReady === undefined) {
+    if (!runs(config, 'node')) {
+      services.informers.start(running);
+    } else if (realNode === undefined || runtimeReady === undefined) {
       const { simulatedNodes } = await import('../simulation/simulated-nodes.ts');
       simulatedNodes({ count: config.simulatedNodes }).start(
         { ...services, logger: logger.child({ component: 'simulation' }) },
@@ -104,7 +109,7 @@ export async function runCluster(
       );
       services.informers.start(running);
     } else {
-      await publishDns(services.client, config);
+      if (runs(config, 'dns')) await publishDns(services.client, config);
       runtime = await runtimeReady;
       node = await realNode.startNode(
         {
@@ -119,10 +124,13 @@ export async function runCluster(
       );
     }
     const wanted = Math.max(1, config.simulatedNodes);
-    const detail = await watch.during(wanted === 1 ? 'node' : `${wanted} nodes`, () =>
-      untilNodesReady(services, wanted, running),
-    );
-    if (detail !== undefined) logger.warn({ detail }, 'the node is not ready');
+    // A real node becomes ready with its range of addresses, which a controller gives it.
+    if (runs(config, 'kubelet') && (!real || runs(config, 'controllers'))) {
+      const detail = await watch.during(wanted === 1 ? 'node' : `${wanted} nodes`, () =>
+        untilNodesReady(services, wanted, running),
+      );
+      if (detail !== undefined) logger.warn({ detail }, 'the node is not ready');
+    }
     ready();
     await aborted(signal);
     logger.info({ reason: String(signal.reason) }, 'k8ts ends');
@@ -233,19 +241,19 @@ async function componentStatus(
   const bad = (name: string, message: string): ComponentStatus => ({ name, healthy: false, message });
   const control = await plane.health();
   const nodesStatus =
-    list.length === 0 || ill.length > 0
+    (list.length === 0 && runs(config, 'kubelet')) || ill.length > 0
       ? bad(
           'nodes',
           list.length === 0 ? 'none has registered yet' : ill.map(([n, why]) => `${n.metadata?.name}: ${why}`).join('; '),
         )
       : good('nodes', `${list.length} ready`);
-  if (config.simulatedNodes > 0) return [...control, nodesStatus];
+  if (config.simulatedNodes > 0 || !runs(config, 'node')) return [...control, nodesStatus];
   const waiting = 'waits for the container runtime';
   if (runtime === undefined || node === undefined)
     return [...control, bad('containerd', 'is starting'), bad('kubelet', waiting), nodesStatus];
   const daemon = runtime.containerd.health();
   const { state: net } = node.network;
-  const { state: rules } = node.proxy;
+  const rules = node.proxy?.state;
   return [
     ...control,
     daemon.state === 'running'
@@ -254,16 +262,24 @@ async function componentStatus(
           `pid ${daemon.pid}, ${runtime.containerd.defaultRuntime}${daemon.restarts === 0 ? '' : `, started anew ${daemon.restarts} times`}`,
         )
       : bad('containerd', `${daemon.state}: ${daemon.lastFailure ?? ''}`),
-    node.kubeletFailure === undefined ? good('kubelet', `port ${config.kubeletPort}`) : bad('kubelet', node.kubeletFailure),
+    !runs(config, 'kubelet')
+      ? good('kubelet', DISABLED)
+      : node.kubeletFailure === undefined
+        ? good('kubelet', `port ${config.kubeletPort}`)
+        : bad('kubelet', node.kubeletFailure),
     net.healthy
       ? good('network', `pods get addresses of ${net.podCidr}`)
       : bad('network', net.lastError ?? 'has no range of addresses yet'),
-    rules.healthy
-      ? good('proxy', `${rules.servicePorts} service ports`)
-      : bad('proxy', rules.lastError ?? 'has not written its rules yet'),
-    node.dnsFailure === undefined
-      ? good('dns', `${config.dnsIp}, ${node.dns.statistics.queries} queries`)
-      : bad('dns', node.dnsFailure),
+    rules === undefined
+      ? good('proxy', DISABLED)
+      : rules.healthy
+        ? good('proxy', `${rules.servicePorts} service ports`)
+        : bad('proxy', rules.lastError ?? 'has not written its rules yet'),
+    node.dns === undefined
+      ? good('dns', DISABLED)
+      : node.dnsFailure === undefined
+        ? good('dns', `${config.dnsIp}, ${node.dns.statistics.queries} queries`)
+        : bad('dns', node.dnsFailure),
     nodesStatus,
   ];
 }

@@ -4,7 +4,14 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { mergeKubeconfig, parseKubeconfig, serializeKubeconfig } from '../../client/kubeconfig.ts';
-import { type ClusterConfig, DEFAULT_ETCD_PREFIX, type EtcdConfig, loadConfig, saveConfig } from '../../cluster/config.ts';
+import {
+  type ClusterConfig,
+  DEFAULT_ETCD_PREFIX,
+  type EtcdConfig,
+  loadConfig,
+  parseComponents,
+  saveConfig,
+} from '../../cluster/config.ts';
 import { askControl, type ClusterStatus } from '../../cluster/control.ts';
 import {
   defaultDataDirectory,
@@ -27,6 +34,8 @@ export interface UpOptions {
   readonly port?: number;
   readonly nodeName?: string;
   readonly simulatedNodes?: number;
+  /** Components with commas between. */
+  readonly disable?: string;
   /** URLs with commas between. */
   readonly etcdServers?: string;
   readonly etcdCacert?: string;
@@ -52,6 +61,7 @@ export async function up(options: UpOptions): Promise<void> {
     return;
   }
   const etcd = etcdOf(options);
+  const disabled = options.disable === undefined ? undefined : parseComponents(options.disable);
   const steps = new Steps(process.stdout, systemClock);
   const simulated = await chooseNodes(layout, options);
   await prepareDataDirectory(layout);
@@ -60,6 +70,7 @@ export async function up(options: UpOptions): Promise<void> {
     ...(options.port === undefined ? {} : { port: options.port }),
     ...(options.nodeName === undefined ? {} : { nodeName: options.nodeName }),
     simulatedNodes: simulated,
+    ...(disabled === undefined ? {} : { disabled }),
     ...(etcd === undefined ? {} : { etcd }),
   });
   await saveConfig(layout, config);
@@ -115,6 +126,7 @@ async function alreadyRunning(layout: Layout, pid: number, options: UpOptions): 
     ['--port', options.port, config.port],
     ['--node-name', options.nodeName, config.nodeName],
     ['--simulated-nodes', options.simulatedNodes, config.simulatedNodes],
+    ['--disable', disabledText(options.disable), config.disabled?.join() || 'none'],
   ] as const) {
     if (asked !== undefined && asked !== has) {
       throw new UserError(`The cluster is running with ${name} ${has}; stop it with k8ts down before starting it with ${asked}.`);
@@ -125,6 +137,11 @@ async function alreadyRunning(layout: Layout, pid: number, options: UpOptions): 
   console.log(`kubeconfig: context ${CONTEXT} in ${kubeconfig}`);
   if (status === undefined) console.log('It does not answer, though: see k8ts logs.');
   else if (ill.length > 0) console.log(`Not healthy: ${ill.map((c) => `${c.name} (${c.message})`).join(', ')}. See k8ts status.`);
+}
+
+/** Components as asked for, in the order in which they are stored. */
+function disabledText(asked: string | undefined): string | undefined {
+  return asked === undefined ? undefined : parseComponents(asked).join() || 'none';
 }
 
 /** How many simulated nodes there shall be; 0: a real one. */
