@@ -34,6 +34,9 @@ export interface ClusterConfig {
 export const COMPONENTS = ['scheduler', 'controllers', 'proxy', 'dns', 'kubelet', 'node'] as const;
 export type Component = (typeof COMPONENTS)[number];
 
+/** What the status says of a component that others stand in for. */
+export const DISABLED = 'disabled';
+
 /** Whether k8ts itself runs a component. */
 export function runs(config: Pick<ClusterConfig, 'disabled'>, component: Component): boolean {
   const { disabled = [] } = config;

@@ -37,7 +37,7 @@ import type { Store } from '../store/contract.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Random } from '../util/random.ts';
-import { type ClusterConfig, runs } from './config.ts';
+import { type ClusterConfig, DISABLED, runs } from './config.ts';
 import type { ComponentStatus } from './control.ts';
 import { loadDescriptions } from './descriptions.ts';
 import { publishApiServer } from './kubernetes-service.ts';
@@ -147,7 +147,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   // It acts as itself, and looks at the same caches as the controllers: they are in one process.
   const { client, logger: schedulerLogger, recorder } = contextFor(kubeScheduler, 'scheduler');
   if (runs(config, 'scheduler')) runControllers([scheduler()], { ...loops, client, logger: schedulerLogger, recorder }, signal);
-  const loopsHealth = watchesStand(loops, signal);
+  const loopsHealth = watchesStand(config, loops, signal);
   return {
     server,
     listener,
@@ -159,7 +159,11 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
 }
 
 /** Whether the loops see the cluster: they do nothing before their first lists have come. */
-function watchesStand(loops: ControllerContext, signal: AbortSignal): (name: string) => ComponentStatus {
+function watchesStand(
+  config: ClusterConfig,
+  loops: ControllerContext,
+  signal: AbortSignal,
+): (name: 'controllers' | 'scheduler') => ComponentStatus {
   let synced = false;
   loops.informers.synced(signal).then(
     () => {
@@ -168,8 +172,10 @@ function watchesStand(loops: ControllerContext, signal: AbortSignal): (name: str
     // Aborted: nobody asks any more.
     () => {},
   );
-  return (name) =>
-    synced ? { name, healthy: true, message: 'running' } : { name, healthy: false, message: 'waits for its first lists' };
+  return (name) => {
+    if (!runs(config, name)) return { name, healthy: true, message: DISABLED };
+    return synced ? { name, healthy: true, message: 'running' } : { name, healthy: false, message: 'waits for its first lists' };
+  };
 }
 
 async function listen(server: ApiServer, config: ClusterConfig, pki: ClusterPki): Promise<Listener> {

@@ -6,7 +6,7 @@ import { nodes } from '../client/resource-refs.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
 import { createLogger, type LogLevel } from '../util/logger.ts';
 import { systemRandom } from '../util/random.ts';
-import { type ClusterConfig, kubernetesServiceIp, runs, saveConfig } from './config.ts';
+import { type ClusterConfig, DISABLED, kubernetesServiceIp, runs, saveConfig } from './config.ts';
 import { type ComponentStatus, serveControl } from './control.ts';
 import { type ControlPlane, controllerManager, startControlPlane } from './control-plane.ts';
 import { publishDns } from './dns-service.ts';
@@ -21,9 +21,6 @@ import { VERSION } from './version.ts';
 const NODE_READY_TIMEOUT_MS = 60_000;
 /** Longest that the control plane may take to end. Milliseconds. */
 const CLOSE_TIMEOUT_MS = 5_000;
-
-/** What the status says of a component that others stand in for. */
-const DISABLED = 'disabled';
 
 /** Tells that a step of the start is done. `ms`: what it took. */
 export type ReportStep = (name: string, ms: number, detail?: string) => void;
