@@ -97,6 +97,10 @@ program
   .description('compile what a start needs; the build runs this')
   .action(async () => (await import('./commands/warm.ts')).warm());
 
+// Whoever read the output may have had enough of it; what was begun is finished all the same.
+process.stdout.on('error', (err: NodeJS.ErrnoException) => {
+  if (err.code !== 'EPIPE') throw err;
+});
 // The clock's timers do not keep a process alive; a command that waits on nothing else must still come to its end.
 const alive = setInterval(() => {}, 2 ** 31 - 1);
 try {

@@ -127,6 +127,8 @@ async function alreadyRunning(layout: Layout, pid: number, options: UpOptions): 
     ['--node-name', options.nodeName, config.nodeName],
     ['--simulated-nodes', options.simulatedNodes, config.simulatedNodes],
     ['--disable', disabledText(options.disable), config.disabled?.join() || 'none'],
+    ['--etcd-servers', options.etcdServers, config.etcd?.servers.join() ?? 'none'],
+    ['--etcd-prefix', options.etcdPrefix, config.etcd?.prefix ?? 'none'],
   ] as const) {
     if (asked !== undefined && asked !== has) {
       throw new UserError(`The cluster is running with ${name} ${has}; stop it with k8ts down before starting it with ${asked}.`);
