@@ -341,9 +341,10 @@ const formats: readonly CelFunction[] = [
 
 // ----------------------------------------------------------------------------------------------- regular expressions
 
-function pattern(value: Value | undefined): RegExp {
+/** What `search` finds of a pattern. */
+function searched<T>(regex: Value | undefined, search: (pattern: RegExp) => T): T {
   try {
-    return compileRe2(text(value));
+    return search(compileRe2(text(regex)));
   } catch (err) {
     if (err instanceof Re2Error) throw new CelError(`Illegal regex: ${err.message}`);
     throw err;
@@ -351,15 +352,18 @@ function pattern(value: Value | undefined): RegExp {
 }
 
 function findAll(value: Value | undefined, regex: Value | undefined, limit: Value | undefined): Value {
-  const compiled = pattern(regex);
   const most = limit === undefined ? -1 : typeof limit === 'bigint' ? Number(limit) : Number.NaN;
   if (Number.isNaN(most)) throw noOverload();
-  const found: string[] = [];
-  for (const match of text(value).matchAll(new RegExp(compiled.source, `${compiled.flags}g`))) {
-    if (most >= 0 && found.length >= most) break;
-    found.push(match[0]);
-  }
-  return new ArrayList(found);
+  return searched(regex, (pattern) => {
+    const found: string[] = [];
+    // A pattern with limits has them here, too.
+    const Pattern = pattern.constructor as RegExpConstructor;
+    for (const match of text(value).matchAll(new Pattern(pattern.source, `${pattern.flags}g`))) {
+      if (most >= 0 && found.length >= most) break;
+      found.push(match[0]);
+    }
+    return new ArrayList(found);
+  });
 }
 
 const findCost = (args: readonly Value[]): number => matchCost(costSize(args[0]!), costSize(args[1]!));
@@ -372,7 +376,7 @@ const regexes: readonly CelFunction[] = [
   {
     name: 'find',
     overloads: [member('string_find_string', [STRING, STRING], STRING)],
-    call: (value, regex) => pattern(regex).exec(text(value))?.[0] ?? '',
+    call: (value, regex) => searched(regex, (pattern) => pattern.exec(text(value))?.[0] ?? ''),
     cost: findCost,
     estimate: findEstimate,
   },

@@ -49,6 +49,24 @@ describe('RE2', () => {
     expect(problem('\\8')).toBe('error parsing regexp: invalid escape sequence: `\\8`');
   });
 
+  it.each([
+    ['^(\\p{L}+)+$', `${'a'.repeat(60)}!`],
+    ['^(a{1,30}){1,30}$', `${'a'.repeat(900)}!`],
+    ['(.*){20}b', 'a'.repeat(200)],
+    ['.*a{500}.*a{500}.*a{500}b', 'a'.repeat(3000)],
+    [`${'a*'.repeat(200)}b`, 'a'.repeat(1_000_000)],
+  ])('gives up in time: %s', (pattern, text) => {
+    const compiled = compileRe2(pattern);
+    expect(() => compiled.test(text)).toThrow('the search took too long');
+    // Then it is not tried again for a while.
+    expect(() => compiled.test(text)).toThrow('the search took too long');
+  });
+
+  it('refuses repetitions of repetitions, and nesting, beyond all measure', () => {
+    expect(problem('^(a{0,100}){0,100}$')).toContain('invalid repeat count');
+    expect(problem(`${'('.repeat(200)}a${')*'.repeat(200)}`)).toContain('expression nests too deeply');
+  });
+
   it('is not led into endless backtracking', () => {
     expect(compileRe2('^(a+)+$').test(`${'a'.repeat(200)}!`)).toBe(false);
     expect(compileRe2('(?i)^(a|aa)+$').test(`${'a'.repeat(200)}!`)).toBe(false);
