@@ -226,6 +226,25 @@ describe.skipIf(missing !== undefined)(`the kubelet's server${missing === undefi
     });
   });
 
+  it('speaks the first WebSocket protocol, which tells of failures in words and not of success', async () => {
+    const said = async (...words: readonly string[]): Promise<readonly string[]> => {
+      const query = new URLSearchParams([['output', '1'], ...words.map((w) => ['command', w])]);
+      const socket = new WebSocket(`wss://127.0.0.1:${port}/exec/default/${name}/app?${query}`, ['channel.k8s.io'], {
+        ca: node.api.pki.ca.cert,
+        ...admin,
+      });
+      const messages: string[] = [];
+      socket.on('message', (data: Buffer) => messages.push(`${data[0]}:${data.subarray(1).toString()}`));
+      await new Promise<void>((resolve, reject) => {
+        socket.on('error', reject);
+        socket.on('close', () => resolve());
+      });
+      return messages;
+    };
+    expect(await said('echo', 'hello')).toEqual(['1:hello\n']);
+    expect(await said('false')).toEqual([expect.stringMatching(/^3:command terminated with .*exit code/)]);
+  });
+
   describe.each(['v5.channel.k8s.io', 'v4.channel.k8s.io'])('over WebSocket %s', (protocol) => {
     /** Runs a remote command; `input` goes in, and its end is told where the protocol can. */
     async function command(

@@ -5,8 +5,14 @@ import { type PortForward, type RemoteCommand, remoteCommandStatus } from '../..
 /** Channels of a remote command over WebSocket; the first byte of each message (remotecommand v4, v5). */
 const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
 
-/** The versions spoken, best first. v5 can end stdin alone (KEP-4006). */
-export const REMOTE_COMMAND_VERSIONS = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v4.base64.channel.k8s.io'] as const;
+/** The versions spoken, best first. v5 can end stdin alone (KEP-4006); those without a number tell of failures in words, and not of success. */
+export const REMOTE_COMMAND_VERSIONS = [
+  'v5.channel.k8s.io',
+  'v4.channel.k8s.io',
+  'v4.base64.channel.k8s.io',
+  'channel.k8s.io',
+  'base64.channel.k8s.io',
+] as const;
 export const PORT_FORWARD_VERSIONS = ['v4.channel.k8s.io', 'v4.base64.channel.k8s.io', 'portforward.k8s.io'] as const;
 
 /** Bytes waiting to go out from which on the source is held back. */
@@ -63,8 +69,10 @@ export async function joinRemoteCommand(socket: WebSocket, command: RemoteComman
   const outcome = remoteCommandStatus(command.error).catch(() => undefined);
   await Promise.all([pump(command.stdout, channels.stdout), pump(command.stderr, channels.stderr)]);
   const status = (await Promise.race([outcome, command.closed.then(() => undefined)])) ?? (await outcome);
-  if (status !== undefined) {
+  if (status !== undefined && /^v\d/.test(socket.protocol)) {
     await send(channels.error, Buffer.from(JSON.stringify({ metadata: {}, ...status })));
+  } else if (status !== undefined && status.status !== 'Success') {
+    await send(channels.error, Buffer.from(status.message ?? ''));
   }
   socket.close(1000);
   command.close();
