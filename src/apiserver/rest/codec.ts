@@ -4,6 +4,8 @@ import type { Codec } from '../../store/collection.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 
 const OPEN_BRACE = 0x7b;
+/** Objects of one type whose bytes wait for their writer at most. */
+const MAX_ENCODED = 512;
 
 /**
  * How one stored type is written: its JSON, kind and apiVersion first, metadata next, without the resourceVersion. All three come at a known
@@ -19,8 +21,8 @@ export class ObjectCodec implements Codec<KubernetesObject> {
   readonly head: Buffer;
   /** Where in stored bytes the metadata's first field begins. */
   readonly #metadataAt: number;
-  /** Bytes of objects on their way into the store, so that the wire form needs no second stringify. */
-  readonly #encoded = new WeakMap<KubernetesObject, Buffer>();
+  /** Bytes of objects on their way into the store and out to who wrote them, so that the wire form needs no second stringify. */
+  readonly #encoded = new Map<KubernetesObject, Buffer>();
 
   constructor(
     type: { readonly group: string; readonly version: string; readonly kind: string },
@@ -40,8 +42,14 @@ export class ObjectCodec implements Codec<KubernetesObject> {
     const { resourceVersion: _resourceVersion, ...stored } = metadata ?? {};
     const apiVersion = this.#mixed ? (given ?? this.#apiVersion) : this.#apiVersion;
     const bytes = Buffer.from(JSON.stringify({ kind: this.#kind, apiVersion, metadata: stored, ...rest }));
-    this.#encoded.set(object, bytes);
+    this.#keep(object, bytes);
     return bytes;
+  }
+
+  /** Not everybody who writes wants to read it: what nobody asked for is forgotten. */
+  #keep(object: KubernetesObject, bytes: Buffer): void {
+    if (this.#encoded.size >= MAX_ENCODED) this.#encoded.delete(this.#encoded.keys().next().value!);
+    this.#encoded.set(object, bytes);
   }
 
   decode(bytes: Uint8Array, revision: number): KubernetesObject {
@@ -57,7 +65,7 @@ export class ObjectCodec implements Codec<KubernetesObject> {
     const bytes = this.#encoded.get(object);
     if (bytes !== undefined) {
       this.#encoded.delete(object);
-      this.#encoded.set(stamped, bytes);
+      this.#keep(stamped, bytes);
     }
     return stamped;
   }
@@ -69,7 +77,8 @@ export class ObjectCodec implements Codec<KubernetesObject> {
     const at = this.#metadataAt + (this.#mixed ? (object.apiVersion ?? this.#apiVersion).length - this.#apiVersion.length : 0);
     // Latin-1 writes are the cheap way in for ASCII. An object has at least a name, so a field follows.
     const revision = `"resourceVersion":"${object.metadata?.resourceVersion ?? ''}",`;
-    const out = Buffer.allocUnsafe(bytes.length + revision.length);
+    // Memory of its own: it may be kept for long, and a part of Node's pool would keep all that was in the pool at the time.
+    const out = Buffer.allocUnsafeSlow(bytes.length + revision.length);
     bytes.copy(out, 0, 0, at);
     out.write(revision, at, 'latin1');
     bytes.copy(out, at + revision.length, at);
