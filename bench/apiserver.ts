@@ -1,21 +1,25 @@
 /**
  * The API server over HTTPS: rates, latencies, and the CPU of the server's process for each request, next to kube-apiserver 1.24 with
  * etcd 3.4 on a machine of two cores. The server is a process of its own, durable on disk, with authentication, RBAC, default admission
- * and managed fields. `node bench/apiserver.ts [name of a load …]`; `CPU_PROF=directory` profiles the server.
+ * and managed fields. `node bench/apiserver.ts [name of a load …]`; `growth`, to 50,000 pods, runs only when named.
+ * `CPU_PROF=directory` writes a profile of the server for each load.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
+import { Session } from 'node:inspector/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { realisticPod } from '../src/api/schema/realistic-pod.fixture.ts';
+import { serverFlags } from '../src/cluster/process.ts';
 
 const PODS = 5_000;
 const WIDTH = 32;
 const WATCHERS = 100;
 const WATCHED_PODS = 500;
+const GROWN_PODS = 50_000;
 const pods = '/api/v1/namespaces/default/pods';
 const only = new Set(process.argv.slice(2).filter((name) => name !== 'serve'));
 
@@ -52,17 +56,42 @@ async function serve(directory: string): Promise<void> {
   const { port, created } = await startControlPlaneApi(store, pki);
   const { cert, key } = pki.admin;
   const times = { load: loaded - begun, create: created - ready, total: performance.now() - begun };
-  process.on('message', () => {
+  const profiler = process.env['CPU_PROF'] === undefined ? undefined : new Session();
+  profiler?.connect();
+  process.on('message', async (message: Ask) => {
+    if (message.end !== undefined && profiler !== undefined) {
+      const { profile } = await profiler.post('Profiler.stop');
+      writeFileSync(join(process.env['CPU_PROF']!, `${message.end.replaceAll(/\W+/g, '-')}.cpuprofile`), JSON.stringify(profile));
+    }
+    if (message.settle === true) {
+      globalThis.gc?.();
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      globalThis.gc?.();
+    }
+    if (message.begin !== undefined && profiler !== undefined) {
+      await profiler.post('Profiler.enable');
+      await profiler.post('Profiler.start');
+    }
     const { user, system } = process.cpuUsage();
     const { rss, heapUsed, external } = process.memoryUsage();
     process.send!({ cpu: user + system, rss, heapUsed, external });
   });
-  // By itself, so that a profile is written.
   process.once('disconnect', () => process.exit(0));
   process.send!({ port, ca: pki.ca.cert, cert, key, times });
 }
 
 // ------------------------------------------------------------------------------------------------------------------- the client
+
+/** What the server is asked: always its usage, and a profile to begin or to end. */
+interface Ask {
+  readonly begin?: string;
+  readonly end?: string;
+  /** Collects garbage first, so that memory is what is kept. */
+  readonly settle?: boolean;
+}
+
+/** Time that buffers' memory has to go back. */
+const SETTLE_MS = 1_000;
 
 interface Hello {
   readonly port: number;
@@ -86,9 +115,9 @@ const megabytes = ({ rss, heapUsed, external }: Usage): string =>
 async function run(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'k8ts-bench-'));
   const profile = process.env['CPU_PROF'];
-  const child = fork(import.meta.filename, ['serve', directory], {
-    execArgv: profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`],
-  });
+  if (profile !== undefined) mkdirSync(profile, { recursive: true });
+  // As the command starts it.
+  const child = fork(import.meta.filename, ['serve', directory], { execArgv: [...serverFlags, '--expose-gc'] });
   const begun = performance.now();
   try {
     const [hello] = (await once(child, 'message')) as [Hello];
@@ -97,6 +126,7 @@ async function run(): Promise<void> {
     print('idle', megabytes(await bench.usage()));
     await bench.all();
     print('memory', megabytes(await bench.usage()));
+    print('memory, settled', megabytes(await bench.usage({ settle: true })));
   } finally {
     const exit = once(child, 'exit');
     child.disconnect();
@@ -121,9 +151,9 @@ class Bench {
     this.#agent = new Agent({ keepAlive: true, maxSockets: WIDTH, ca, cert, key });
   }
 
-  async usage(): Promise<Usage> {
+  async usage(ask: Ask = {}): Promise<Usage> {
     const answer = once(this.#child, 'message');
-    this.#child.send('usage');
+    this.#child.send(ask);
     return ((await answer) as [Usage])[0];
   }
 
@@ -151,7 +181,16 @@ class Bench {
     );
     if (this.#wanted('watch')) await this.#watch();
     await this.#each('delete', 4_000, (i) => this.#send('DELETE', `${pods}/pod-${i}?gracePeriodSeconds=0`, 200));
+    if (only.has('growth')) await this.#growth();
     this.#agent.destroy();
+  }
+
+  async #growth(): Promise<void> {
+    print(`memory, ${PODS.toLocaleString('en')}`, megabytes(await this.usage({ settle: true })));
+    await this.#each('growth', GROWN_PODS - PODS, (i) => this.#send('POST', pods, 201, JSON.stringify(podNamed(PODS + i))));
+    print(`memory, ${GROWN_PODS.toLocaleString('en')}`, megabytes(await this.usage({ settle: true })));
+    await this.#once('list, grown', 3, () => this.#send('GET', pods, 200), 'growth');
+    print('memory, listed', megabytes(await this.usage({ settle: true })));
   }
 
   #wanted(name: string): boolean {
@@ -162,7 +201,7 @@ class Bench {
   async #each(name: string, count: number, work: (i: number) => Promise<unknown>): Promise<void> {
     if (!this.#wanted(name)) return;
     const latencies: number[] = [];
-    const before = await this.usage();
+    const before = await this.usage({ begin: name });
     const start = performance.now();
     let next = 0;
     await Promise.all(
@@ -175,21 +214,21 @@ class Bench {
       }),
     );
     const elapsed = performance.now() - start;
-    const cpu = ((await this.usage()).cpu - before.cpu) / count;
+    const cpu = ((await this.usage({ end: name })).cpu - before.cpu) / count;
     latencies.sort((a, b) => a - b);
     const at = (share: number): string => latencies[Math.floor(latencies.length * share)]!.toFixed(1);
     const rate = Math.round((count / elapsed) * 1000).toLocaleString('en');
     print(name, `${rate}/s, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${Math.round(cpu)} us CPU`);
   }
 
-  async #once(name: string, times: number, work: () => Promise<unknown>): Promise<void> {
-    if (!this.#wanted(name)) return;
+  async #once(name: string, times: number, work: () => Promise<unknown>, load = name): Promise<void> {
+    if (!this.#wanted(load)) return;
     await work();
-    const before = await this.usage();
+    const before = await this.usage({ begin: name });
     const start = performance.now();
     for (let i = 0; i < times; i++) await work();
     const elapsed = (performance.now() - start) / times;
-    const cpu = ((await this.usage()).cpu - before.cpu) / times / 1000;
+    const cpu = ((await this.usage({ end: name })).cpu - before.cpu) / times / 1000;
     print(name, `${elapsed.toFixed(0)} ms, ${cpu.toFixed(0)} ms CPU`);
   }
 
@@ -221,7 +260,7 @@ class Bench {
         if (seen >= wanted) finish();
       });
     }
-    const before = await this.usage();
+    const before = await this.usage({ begin: 'watch' });
     const start = performance.now();
     let next = 0;
     const touch = async (): Promise<void> => {
@@ -233,7 +272,7 @@ class Bench {
     await Promise.all(Array.from({ length: WIDTH }, touch));
     await done;
     const elapsed = performance.now() - start;
-    const cpu = ((await this.usage()).cpu - before.cpu) / wanted;
+    const cpu = ((await this.usage({ end: 'watch' })).cpu - before.cpu) / wanted;
     const rate = Math.round((wanted / elapsed) * 1000).toLocaleString('en');
     print('watch', `${rate} events/s, ${cpu.toFixed(1)} us CPU an event`);
     for (const watch of watches) watch.destroy();
@@ -259,10 +298,16 @@ class Bench {
   }
 }
 
+/** A pod of one container, which the server answers with 4.3 KB: as large as those that the peer was measured with. */
 function podNamed(i: number, base = 'pod'): object {
-  const { metadata, spec } = realisticPod as { readonly metadata: { readonly labels?: object }; readonly spec: object };
+  const { metadata, spec } = realisticPod as {
+    readonly metadata: { readonly labels?: object };
+    readonly spec: { readonly containers: readonly { readonly ports: readonly object[]; readonly env: readonly object[] }[] };
+  };
   const labels = { ...metadata.labels, shard: String(i % 100) };
-  return { apiVersion: 'v1', kind: 'Pod', metadata: { name: `${base}-${i}`, labels }, spec };
+  const { ports, env, ...container } = spec.containers[0]!;
+  const containers = [{ ...container, ports: ports.slice(0, 1), env: env.slice(3) }];
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { name: `${base}-${i}`, labels }, spec: { ...spec, containers } };
 }
 
 if (process.argv[2] === 'serve') await serve(process.argv[3]!);
