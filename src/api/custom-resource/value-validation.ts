@@ -55,6 +55,8 @@ const none: readonly Fault[] = [];
 
 class Findings {
   faults: Fault[] | undefined;
+  /** Of the faults: a list of a hundred thousand wrong items has as many. */
+  #texts: Set<string> | undefined;
   matches = 0;
 
   merge(result: Result): void {
@@ -64,9 +66,14 @@ class Findings {
 
   add(fault: Fault | undefined): void {
     if (fault === undefined) return;
-    this.faults ??= [];
-    for (const known of this.faults) if (known.text === fault.text) return;
-    this.faults.push(fault);
+    if (this.faults === undefined) {
+      // Most values have no fault or one; only more are worth a set.
+      this.faults = [fault];
+      return;
+    }
+    this.#texts ??= new Set([this.faults[0]!.text]);
+    const { size } = this.#texts.add(fault.text);
+    if (size > this.faults.length) this.faults.push(fault);
   }
 
   get result(): Result {

@@ -21,6 +21,7 @@ import { type Manifest, manifests, NAMESPACE, placeOf } from './manifests.ts';
 /** Upstream answers these 500, too. */
 const knownFaults: readonly RegExp[] = [
   /^resourceVersion should not be set on objects to be created$/,
+  /^Internal error occurred: the spec replicas field .* does not exist$/,
   // An applied configuration that does not fit its type, or a live object with list items that have no keys.
   /^failed to create typed (patch|live) object/,
 ];
