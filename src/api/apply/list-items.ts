@@ -67,6 +67,17 @@ export function sameName(list: ListShape, a: unknown, b: unknown): boolean {
   return true;
 }
 
+/** Whether an item certainly has an element: at least one of its keys is given, as a scalar. */
+export function isNamed(list: ListShape, item: unknown): boolean {
+  if (list.keys.length === 0) return item !== undefined && typeof item !== 'object';
+  if (!isMap(item)) return false;
+  for (const key of list.keys) {
+    const value = member(item, key.name);
+    if (value !== undefined && typeof value !== 'object') return true;
+  }
+  return false;
+}
+
 /** Whether two items certainly have different elements. */
 function differentName(list: ListShape, a: unknown, b: unknown): boolean {
   if (list.keys.length === 0) return a !== b && typeof a !== 'object' && typeof b !== 'object';

@@ -1,14 +1,44 @@
 import { isList, isMap, type JsonList, type JsonMap } from './json-value.ts';
-import { itemElement, TypedValueError } from './list-items.ts';
+import { allDifferent, FEW_ITEMS, isNamed, itemElement, TypedValueError } from './list-items.ts';
 import { fieldElement, indexElement, type PathElement, showElement } from './path-element.ts';
 import type { ListShape, MapShape, ScalarKind, Shape } from './shape.ts';
 
 /** Checks that a value can be walked by a shape: its types, its field names, and that no item of a list is there twice. Throws `TypedValueError` with all that is wrong, in upstream's words. */
 export function checkTyped(shape: Shape, value: unknown, options: { readonly allowDuplicates: boolean }): void {
+  if (certainlyFits(shape, value)) return;
   const errors: string[] = [];
   validate(shape, value, '', options.allowDuplicates, errors);
   if (errors.length === 1) throw new TypedValueError(errors[0]);
   if (errors.length > 1) throw new TypedValueError(`errors:\n${errors.map((e) => `  ${e}`).join('\n')}`);
+}
+
+/** Most values fit, and need no path to tell of. False means that it takes a closer look. */
+function certainlyFits(shape: Shape, value: unknown): boolean {
+  if (value === null || value === undefined) return true;
+  const { map, list, scalar } = shape;
+  const open = scalar !== undefined && map !== undefined;
+  if (isList(value)) return list !== undefined && (open || map === undefined) && itemsCertainlyFit(list, value);
+  if (isMap(value)) return map !== undefined && membersCertainlyFit(map, value);
+  return open || (map === undefined && list === undefined && scalarProblem(scalar!, value) === undefined);
+}
+
+function membersCertainlyFit(shape: MapShape, map: JsonMap): boolean {
+  for (const name in map) {
+    const value = map[name];
+    if (value === undefined) continue;
+    const inner = shape.fields.get(name)?.shape ?? shape.values;
+    if (inner === undefined || !certainlyFits(inner, value)) return false;
+  }
+  return true;
+}
+
+function itemsCertainlyFit(shape: ListShape, list: JsonList): boolean {
+  if (!shape.atomic) {
+    if (list.length > FEW_ITEMS || !allDifferent(shape, list)) return false;
+    for (const item of list) if (!isNamed(shape, item)) return false;
+  }
+  for (const item of list) if (!certainlyFits(shape.items, item)) return false;
+  return true;
 }
 
 function validate(shape: Shape, value: unknown, path: string, allowDuplicates: boolean, errors: string[]): void {
