@@ -1,7 +1,7 @@
 import { uptime } from 'node:os';
 import { dirname } from 'node:path';
 import type { Pod } from '../../api/types/core-v1.ts';
-import { type ContainerRuntime, RuntimeError, runtimeErrorCodes } from '../../runtime/contract.ts';
+import { type ContainerRuntime, type PodSandboxStats, RuntimeError, runtimeErrorCodes } from '../../runtime/contract.ts';
 import { readNodeUsage } from '../../runtime/stats.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Machine, MachineFacts } from '../node/machine.ts';
@@ -30,6 +30,8 @@ type DiskUses = Pick<StatsSnapshot, 'volumes' | 'logs'>;
 export class StatsSource {
   readonly #options: StatsSourceOptions;
   #disks: (DiskUses & { readonly at: number }) | undefined;
+  /** As last told by the runtime. */
+  #sandboxes: readonly PodSandboxStats[] | undefined;
 
   constructor(options: StatsSourceOptions) {
     this.#options = options;
@@ -43,16 +45,26 @@ export class StatsSource {
     const [use, containers, sandboxes, node, disks] = await Promise.all([
       machine.use(rootDir),
       runtime.listContainerStats(),
-      runtime.listPodSandboxStats().catch((err: unknown) => {
-        if (err instanceof RuntimeError && err.code === runtimeErrorCodes.unimplemented) return [];
-        throw err;
-      }),
+      this.#sandboxStats(),
       readNodeUsage(clock).catch(() => undefined),
       this.#diskUses(observed, now, maxDiskAge),
     ]);
     const { volumes, logs } = disks;
     const bootedAt = now - uptime() * 1000;
     return { nodeName, facts, use, containers, sandboxes, node, pods: observed, volumes, logs, bootedAt, now };
+  }
+
+  /** What the runtime says of sandboxes. containerd refuses to tell of any when one ends meanwhile: then as it was told the last time. */
+  async #sandboxStats(): Promise<readonly PodSandboxStats[]> {
+    try {
+      this.#sandboxes = await this.#options.runtime.listPodSandboxStats();
+      return this.#sandboxes;
+    } catch (err) {
+      if (!(err instanceof RuntimeError)) throw err;
+      if (err.code === runtimeErrorCodes.unimplemented) return [];
+      if (err.code === runtimeErrorCodes.unknown && this.#sandboxes !== undefined) return this.#sandboxes;
+      throw err;
+    }
   }
 
   /** What volumes and logs take. Counting files is dear: the answer is kept for a while. */
