@@ -195,7 +195,15 @@ describe.skipIf(obstacle !== '')('the guestbook', () => {
   });
 
   it('survives kill -9: same objects, containers adopted, not restarted', async () => {
-    const before = webPods();
+    const kinds = 'pods,deployments,replicasets,services,endpointslices,configmaps,secrets,serviceaccounts,namespaces';
+    const versions = (): string =>
+      cluster.kubectl('get', kinds, '-A', '-o', 'custom-columns=:.kind,:.metadata.name,:.metadata.resourceVersion');
+    await eventually('rest', async () => {
+      const now = versions();
+      await pause(2_000);
+      return versions() === now;
+    });
+    const [before, written] = [webPods(), versions()];
     process.kill(cluster.pid(), 'SIGKILL');
     await eventually('the process to be gone', () => cluster.k8ts('status').code === 3);
     expect(cluster.curl('http://127.0.0.1:30080/').stdout).toContain('pod:');
@@ -208,6 +216,8 @@ describe.skipIf(obstacle !== '')('the guestbook', () => {
       p.status.containerStatuses.map((c) => [c.containerID, c.restartCount]),
     ];
     expect(after.map(identity)).toEqual(before.map(identity));
+    await pause(2_000);
+    expect(versions()).toBe(written);
     expect(cluster.curl('http://127.0.0.1:30080/').stdout).toContain('pod:');
   });
 

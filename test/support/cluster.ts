@@ -72,12 +72,16 @@ export class Cluster {
 }
 
 /** Waits until `check` gives something that is not undefined or false; throws with `what` and the last error after `timeoutMs`. */
-export async function eventually<T>(what: string, check: () => T | undefined | false, timeoutMs = 30_000): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  check: () => T | undefined | false | Promise<T | undefined | false>,
+  timeoutMs = 30_000,
+): Promise<T> {
   const until = Date.now() + timeoutMs;
   let last: unknown;
   for (;;) {
     try {
-      const found = check();
+      const found = await check();
       if (found !== undefined && found !== false) return found as T;
     } catch (err) {
       last = err;
