@@ -31,7 +31,7 @@ export class StatsSource {
   readonly #options: StatsSourceOptions;
   #disks: (DiskUses & { readonly at: number }) | undefined;
   /** As last told by the runtime. */
-  #sandboxes: readonly PodSandboxStats[] | undefined;
+  #sandboxes: readonly PodSandboxStats[] = [];
 
   constructor(options: StatsSourceOptions) {
     this.#options = options;
@@ -62,7 +62,7 @@ export class StatsSource {
     } catch (err) {
       if (!(err instanceof RuntimeError)) throw err;
       if (err.code === runtimeErrorCodes.unimplemented) return [];
-      if (err.code === runtimeErrorCodes.unknown && this.#sandboxes !== undefined) return this.#sandboxes;
+      if (err.code === runtimeErrorCodes.unknown || err.code === runtimeErrorCodes.notFound) return this.#sandboxes;
       throw err;
     }
   }
