@@ -428,3 +428,14 @@ describe('questions', () => {
     }
   });
 });
+
+describe('words that all objects have', () => {
+  it.each(['__proto__', 'constructor', 'toString'])('mean nothing: %s', async (word) => {
+    const body = {
+      metadata: { name: 'scoped' },
+      spec: { hard: { pods: '1' }, scopeSelector: { matchExpressions: [{ scopeName: word, operator: 'Exists' }] } },
+    };
+    expect((await hostile.ask('POST', `/api/v1/namespaces/${NAMESPACE}/resourcequotas`, { body })).code).toBe(422);
+    await hostile.expectSound();
+  });
+});

@@ -15,15 +15,15 @@ const podCount = new Set(['pods']);
 const claims = new Set(['persistentvolumeclaims', 'requests.storage']);
 
 /** What each scope can be applied to. */
-const scopes: Readonly<Record<string, ReadonlySet<string>>> = {
-  Terminating: podCompute,
-  NotTerminating: podCompute,
-  NotBestEffort: podCompute,
-  PriorityClass: podCompute,
-  CrossNamespacePodAffinity: podCompute,
-  BestEffort: podCount,
-  VolumeAttributesClass: claims,
-};
+const scopes: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ['Terminating', podCompute],
+  ['NotTerminating', podCompute],
+  ['NotBestEffort', podCompute],
+  ['PriorityClass', podCompute],
+  ['CrossNamespacePodAffinity', podCompute],
+  ['BestEffort', podCount],
+  ['VolumeAttributesClass', claims],
+]);
 const existsOnly = new Set(['BestEffort', 'NotBestEffort', 'Terminating', 'NotTerminating', 'CrossNamespacePodAffinity']);
 const conflicts = [
   ['BestEffort', 'NotBestEffort'],
@@ -38,7 +38,7 @@ function amountFaults(path: FieldPath, amounts: Amounts): readonly FieldError[] 
 }
 
 function misapplied(scope: string, spec: ResourceQuotaSpec): number {
-  const applies = scopes[scope];
+  const applies = scopes.get(scope);
   return Object.keys(spec.hard ?? {}).filter((name) => isStandardQuotaResource(name) && !(applies?.has(name) ?? true)).length;
 }
 
@@ -53,7 +53,7 @@ function scopeFaults(spec: ResourceQuotaSpec): readonly FieldError[] {
   const path = specPath.child('scopes');
   const errors: FieldError[] = [];
   for (const scope of given) {
-    if (scopes[scope] === undefined) errors.push(invalid(path, given, 'unsupported scope'));
+    if (!scopes.has(scope)) errors.push(invalid(path, given, 'unsupported scope'));
     for (let i = misapplied(scope, spec); i > 0; i--) errors.push(invalid(path, given, 'unsupported scope applied to resource'));
   }
   return [...errors, ...conflicting(path, given, spec)];
@@ -64,7 +64,7 @@ function selectorFaults(spec: ResourceQuotaSpec): readonly FieldError[] {
   const path = specPath.child('scopeSelector', 'matchExpressions');
   const errors: FieldError[] = [];
   for (const { scopeName, operator, values = [] } of requirements) {
-    if (scopes[scopeName] === undefined) errors.push(invalid(path.child('scopeName'), scopeName, 'unsupported scope'));
+    if (!scopes.has(scopeName)) errors.push(invalid(path.child('scopeName'), scopeName, 'unsupported scope'));
     for (let i = misapplied(scopeName, spec); i > 0; i--) {
       errors.push(invalid(path, spec.scopeSelector, 'unsupported scope applied to resource'));
     }
