@@ -10,7 +10,7 @@ import { REQUEST_TIMEOUT_MS } from '../http/deadlines.ts';
 import { TestServer } from '../test-server.ts';
 import { inTime } from './hostile-server.ts';
 
-/** Idle connections opened; ten thousand are held as well, but not by every machine that runs tests. */
+/** Idle connections opened; more with `HOSTILE_CONNECTIONS`, as far as the machine has file descriptors for both ends. */
 const CROWD = Number(process.env['HOSTILE_CONNECTIONS'] ?? 300);
 
 let api: TestServer;

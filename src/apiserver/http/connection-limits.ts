@@ -3,8 +3,8 @@ import type { Server as TlsServer } from 'node:tls';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Incoming } from './exchange.ts';
 
-/** Connections at a time; those beyond are closed as they come. An idle one costs some 30 KiB. */
-export const MAX_CONNECTIONS = 20_000;
+/** Connections at a time; those beyond are closed as they come. An idle one costs some 75 KiB. */
+export const MAX_CONNECTIONS = 10_000;
 /** A TLS handshake must be done within this time. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** A connection whose peer has not taken a byte of what waits for it is closed after this. */
