@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { Session } from 'node:inspector/promises';
@@ -20,6 +20,8 @@ const WIDTH = 32;
 const WATCHERS = 100;
 const WATCHED_PODS = 500;
 const GROWN_PODS = 50_000;
+/** Requests of each kind before the measured ones: what is measured is a server that has been up for a while, as the peer had been. */
+const WARM_UP = 2_000;
 const pods = '/api/v1/namespaces/default/pods';
 const only = new Set(process.argv.slice(2).filter((name) => name !== 'serve'));
 
@@ -74,10 +76,17 @@ async function serve(directory: string): Promise<void> {
     }
     const { user, system } = process.cpuUsage();
     const { rss, heapUsed, external } = process.memoryUsage();
-    process.send!({ cpu: user + system, rss, heapUsed, external });
+    process.send!({ cpu: user + system, rss, anonymous: anonymousBytes() ?? rss, heapUsed, external });
   });
   process.once('disconnect', () => process.exit(0));
   process.send!({ port, ca: pki.ca.cert, cert, key, times });
+}
+
+/** Undefined where the system does not tell. */
+function anonymousBytes(): number | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const kilobytes = /RssAnon:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
 }
 
 // ------------------------------------------------------------------------------------------------------------------- the client
@@ -105,12 +114,14 @@ interface Usage {
   /** Microseconds. */
   readonly cpu: number;
   readonly rss: number;
+  /** Of `rss` what is no file's: the pages of the store's file that were looked at are the kernel's to take back. */
+  readonly anonymous: number;
   readonly heapUsed: number;
   readonly external: number;
 }
 
-const megabytes = ({ rss, heapUsed, external }: Usage): string =>
-  `${(rss / 1e6).toFixed(0)} MB (heap ${(heapUsed / 1e6).toFixed(0)}, buffers ${(external / 1e6).toFixed(0)})`;
+const megabytes = ({ rss, anonymous, heapUsed, external }: Usage): string =>
+  `${(rss / 1e6).toFixed(0)} MB (anonymous ${(anonymous / 1e6).toFixed(0)}, heap ${(heapUsed / 1e6).toFixed(0)}, buffers ${(external / 1e6).toFixed(0)})`;
 
 async function run(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'k8ts-bench-'));
@@ -158,31 +169,53 @@ class Bench {
   }
 
   async all(): Promise<void> {
+    await this.#warmUp();
     await this.#each('create', PODS, (i) => this.#send('POST', pods, 201, JSON.stringify(podNamed(i))));
     await this.#each('get', 20_000, (i) => this.#send('GET', `${pods}/pod-${i % PODS}`, 200));
     await this.#once('list, all', 5, () => this.#send('GET', pods, 200));
     await this.#each('list, by label', 300, () => this.#send('GET', `${pods}?labelSelector=shard%3D7`, 200));
     await this.#once('list, pages', 3, () => this.#pages());
-    const status = (i: number): string =>
-      JSON.stringify({ status: { conditions: [{ type: 'Ready', status: 'True', reason: `r${i}` }] } });
-    const strategic = 'application/strategic-merge-patch+json';
-    await this.#each('patch status', 4_000, (i) => this.#send('PATCH', `${pods}/pod-${i}/status`, 200, status(i), strategic));
-    const label = (i: number): string => JSON.stringify({ metadata: { annotations: { touched: String(i) } } });
-    const merge = 'application/merge-patch+json';
-    await this.#each('patch metadata', 4_000, (i) => this.#send('PATCH', `${pods}/pod-${i}`, 200, label(i), merge));
-    await this.#each('apply', 2_000, (i) =>
-      this.#send(
-        'PATCH',
-        `${pods}/applied-${i}?fieldManager=bench`,
-        201,
-        JSON.stringify(podNamed(i, 'applied')),
-        'application/apply-patch+yaml',
-      ),
-    );
+    await this.#each('patch status', 4_000, (i) => this.#patchStatus(`pod-${i}`, i));
+    await this.#each('patch metadata', 4_000, (i) => this.#patchMetadata(`pod-${i}`, i));
+    await this.#each('apply', 2_000, (i) => this.#apply(i, 'applied'));
     if (this.#wanted('watch')) await this.#watch();
-    await this.#each('delete', 4_000, (i) => this.#send('DELETE', `${pods}/pod-${i}?gracePeriodSeconds=0`, 200));
+    await this.#each('delete', 4_000, (i) => this.#delete(`pod-${i}`));
     if (only.has('growth')) await this.#growth();
     this.#agent.destroy();
+  }
+
+  async #warmUp(): Promise<void> {
+    await this.#each(
+      'first creates',
+      WARM_UP,
+      (i) => this.#send('POST', pods, 201, JSON.stringify(podNamed(i, 'warm'))),
+      'create',
+    );
+    await this.#each('', WARM_UP, (i) => this.#patchStatus(`warm-${i}`, i), 'create');
+    await this.#each('', WARM_UP, (i) => this.#patchMetadata(`warm-${i}`, i), 'create');
+    await this.#each('', WARM_UP, (i) => this.#delete(`warm-${i}`), 'create');
+    await this.#each('', WARM_UP, (i) => this.#apply(i, 'warm'), 'apply');
+    await this.#each('', WARM_UP, (i) => this.#delete(`warm-${i}`), 'apply');
+  }
+
+  #patchStatus(name: string, i: number): Promise<Buffer> {
+    const status = { conditions: [{ type: 'Ready', status: 'True', reason: `r${i}` }] };
+    const type = 'application/strategic-merge-patch+json';
+    return this.#send('PATCH', `${pods}/${name}/status`, 200, JSON.stringify({ status }), type);
+  }
+
+  #patchMetadata(name: string, i: number): Promise<Buffer> {
+    const metadata = { annotations: { touched: String(i) } };
+    return this.#send('PATCH', `${pods}/${name}`, 200, JSON.stringify({ metadata }), 'application/merge-patch+json');
+  }
+
+  #apply(i: number, base: string): Promise<Buffer> {
+    const path = `${pods}/${base}-${i}?fieldManager=bench`;
+    return this.#send('PATCH', path, 201, JSON.stringify(podNamed(i, base)), 'application/apply-patch+yaml');
+  }
+
+  #delete(name: string): Promise<Buffer> {
+    return this.#send('DELETE', `${pods}/${name}?gracePeriodSeconds=0`, 200);
   }
 
   async #growth(): Promise<void> {
@@ -198,8 +231,9 @@ class Bench {
   }
 
   /** Runs `work` `count` times, `WIDTH` at once. */
-  async #each(name: string, count: number, work: (i: number) => Promise<unknown>): Promise<void> {
-    if (!this.#wanted(name)) return;
+  /** `load` is the name that it is wanted by. Nothing is told of what has no name. */
+  async #each(name: string, count: number, work: (i: number) => Promise<unknown>, load = name): Promise<void> {
+    if (!this.#wanted(load)) return;
     const latencies: number[] = [];
     const before = await this.usage({ begin: name });
     const start = performance.now();
@@ -218,7 +252,7 @@ class Bench {
     latencies.sort((a, b) => a - b);
     const at = (share: number): string => latencies[Math.floor(latencies.length * share)]!.toFixed(1);
     const rate = Math.round((count / elapsed) * 1000).toLocaleString('en');
-    print(name, `${rate}/s, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${Math.round(cpu)} us CPU`);
+    if (name !== '') print(name, `${rate}/s, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${Math.round(cpu)} us CPU`);
   }
 
   async #once(name: string, times: number, work: () => Promise<unknown>, load = name): Promise<void> {
