@@ -97,8 +97,14 @@ export async function joinPortForward(socket: WebSocket, ports: readonly number[
   socket.on('error', () => forward.close());
   socket.on('message', (raw: Buffer, isBinary: boolean) => {
     const { channel, payload } = receive(raw, isBinary);
-    if (channel % 2 === 0) connections[channel / 2]?.write(payload);
+    const connection = connections[channel / 2];
+    if (connection?.write(payload) !== false) return;
+    socket.pause();
+    connection.once('drain', () => socket.resume());
   });
+  // Clients speak before the connections stand: what they say waits until it can go somewhere.
+  socket.pause();
+  let opening = ports.length;
   await Promise.all(
     ports.map(async (port, i) => {
       const name = Buffer.alloc(2);
@@ -107,6 +113,7 @@ export async function joinPortForward(socket: WebSocket, ports: readonly number[
       await send(2 * i + 1, name);
       const { data, error } = await forward.connect(port);
       connections[i] = data;
+      if (--opening === 0) socket.resume();
       const errors = (async () => {
         for await (const chunk of error as AsyncIterable<Buffer>) await send(2 * i + 1, chunk);
       })().catch(() => undefined);
