@@ -220,3 +220,18 @@ describe('decode', () => {
     }
   });
 });
+
+describe('known parts', () => {
+  it('are taken as they are; what differs is decoded as ever', () => {
+    const known = deepFreeze(decode<typeof realisticPod>(pod, realisticPod).object);
+    const [first, second] = known.spec.containers as readonly object[];
+    const containers = [{ ...first, resources: { requests: { cpu: '1000m' } }, imagined: 1 }, second];
+    const value = { ...known, spec: { ...known.spec, containers } };
+    const decoded = decode<typeof realisticPod>(pod, value, { known });
+    expect(decoded).toEqual(decode(pod, value));
+    expect(decoded.unknownFields).toEqual(['unknown field "spec.containers[0].imagined"']);
+    expect(decoded.object.metadata).toBe(known.metadata);
+    expect(decoded.object.spec.containers[1]).toBe(second);
+    expect(decode(pod, known, { known }).object).toBe(known);
+  });
+});
