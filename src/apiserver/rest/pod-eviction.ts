@@ -35,8 +35,10 @@ export function podEviction(registry: Registry): SubresourceHandler {
       const name = eviction.metadata?.name ?? '';
       if (name !== '' && name !== scope.request.name) throw badRequest('name in URL does not match name in Eviction object');
       const pod = scope.parent as Pod;
-      if (!leavesAnyway(pod)) await spendBudget(registry, scope, pod);
-      await removePod(registry, scope, pod, eviction);
+      // It is asked for in the query or in the options inside, as kubectl drain does.
+      const dryRun = scope.dryRun || (eviction.deleteOptions?.dryRun ?? []).length > 0;
+      if (!leavesAnyway(pod)) await spendBudget(registry, scope, pod, dryRun);
+      await removePod(registry, scope, pod, eviction, dryRun);
       return { code: 201, object: success, warnings: [] };
     },
   };
@@ -48,7 +50,7 @@ function leavesAnyway(pod: Pod): boolean {
   return phase === 'Succeeded' || phase === 'Failed' || phase === 'Pending' || pod.metadata?.deletionTimestamp !== undefined;
 }
 
-async function spendBudget(registry: Registry, scope: HandlerScope, pod: Pod): Promise<void> {
+async function spendBudget(registry: Registry, scope: HandlerScope, pod: Pod, dryRun: boolean): Promise<void> {
   const endpoint = registry.find('policy', 'v1', 'poddisruptionbudgets');
   if (endpoint === undefined) return;
   const { namespace } = scope.request;
@@ -67,7 +69,7 @@ async function spendBudget(registry: Registry, scope: HandlerScope, pod: Pod): P
       );
     }
     try {
-      await spendOne(endpoint.collection, matching[0]!, scope, pod);
+      await spendOne(endpoint.collection, matching[0]!, scope, pod, dryRun);
       return;
     } catch (err) {
       if (!(err instanceof PreconditionError)) throw err;
@@ -81,6 +83,7 @@ async function spendOne(
   entry: Entry<KubernetesObject>,
   scope: HandlerScope,
   pod: Pod,
+  dryRun: boolean,
 ): Promise<void> {
   const budget = entry.object as PodDisruptionBudget;
   const { spec, status } = budget;
@@ -106,7 +109,7 @@ async function spendOne(
       `The disruption budget ${name} needs ${status?.desiredHealthy ?? 0} healthy pods and has ${status?.currentHealthy ?? 0} currently`,
     );
   }
-  if (scope.dryRun) return;
+  if (dryRun) return;
   const next = {
     ...budget,
     status: {
@@ -127,9 +130,9 @@ const refused = (retryAfterSeconds: number, message: string): Error =>
   ]);
 
 /** Marks the pod as a target of disruption and deletes it, through the whole pipeline, as the one who asked. */
-async function removePod(registry: Registry, scope: HandlerScope, pod: Pod, eviction: Eviction): Promise<void> {
+async function removePod(registry: Registry, scope: HandlerScope, pod: Pod, eviction: Eviction, dryRun: boolean): Promise<void> {
   const { namespace, name } = scope.request;
-  if (!scope.dryRun) await markTarget(registry, scope, pod);
+  if (!dryRun) await markTarget(registry, scope, pod);
   const options = eviction.deleteOptions ?? {};
   const request: ApiRequest = {
     verb: 'delete',
@@ -142,7 +145,7 @@ async function removePod(registry: Registry, scope: HandlerScope, pod: Pod, evic
       ...(options.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: options.gracePeriodSeconds }),
       ...(options.propagationPolicy === undefined ? {} : { propagationPolicy: options.propagationPolicy }),
       ...(options.preconditions === undefined ? {} : { preconditions: options.preconditions }),
-      ...(scope.dryRun ? { dryRun: ['All'] } : {}),
+      ...(dryRun ? { dryRun: ['All'] } : {}),
     },
   };
   try {
