@@ -410,8 +410,11 @@ describe('pods/eviction', () => {
     await api.post(budgets, { metadata: { name: 'pdb' }, spec: { minAvailable: 1, selector: { matchLabels: { e: 'v' } } } });
     const numbers = { observedGeneration: 1, disruptionsAllowed: 1, currentHealthy: 2, desiredHealthy: 1, expectedPods: 2 };
     await api.patch(`${budgets}/pdb/status`, merge, { status: numbers });
-    const evict = (name: string) =>
-      api.post(`${pods}/${name}/eviction`, { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name } });
+    const evict = (name: string, deleteOptions = {}) =>
+      api.post(`${pods}/${name}/eviction`, { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name }, deleteOptions });
+    expect((await evict('e1', { dryRun: ['All'] })).code).toBe(201);
+    expect((await api.get(`${pods}/e1`)).json.metadata.deletionTimestamp).toBeUndefined();
+    expect((await api.get(`${budgets}/pdb`)).json.status.disruptionsAllowed).toBe(1);
     expect((await evict('e1')).code).toBe(201);
     expect((await api.get(`${pods}/e1`)).json.metadata.deletionTimestamp).toBeDefined();
     expect((await evict('e2')).json).toMatchObject({
