@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HostileServer, inTime } from './hostile-server.ts';
 import { type Manifest, manifests, NAMESPACE, placeOf } from './manifests.ts';
-import { evilKey, evilValue, mutated, mutation } from './mutations.ts';
+import { evilKey, evilValue, mutated, mutation, sameCases } from './mutations.ts';
 
 const RUNS = Number(process.env['HOSTILE_RUNS'] ?? 200);
 const TIMEOUT_MS = Math.max(60_000, RUNS * 400);
@@ -150,7 +150,7 @@ describe('questions', () => {
         const now = asked.replaceAll(/resourceVersion=[^&]*\d{3,}[^&]*/g, 'resourceVersion=1');
         await hostile.ask('GET', `${one ? placeOf(manifest) : manifest.path}?${now}`, { headers: { accept: accepted } });
       }),
-      { numRuns: RUNS },
+      { ...sameCases, numRuns: RUNS },
     );
     await hostile.expectSound();
   });
@@ -170,7 +170,7 @@ describe('questions', () => {
         expect(head.statusCode).toBeLessThan(500);
         head.destroy();
       }),
-      { numRuns: RUNS },
+      { ...sameCases, numRuns: RUNS },
     );
     await hostile.expectSound();
   });
@@ -272,7 +272,7 @@ describe('questions', () => {
           });
         },
       ),
-      { numRuns: RUNS * 5 },
+      { ...sameCases, numRuns: RUNS * 5 },
     );
     await hostile.ask('GET', `/api/v1/${'x/'.repeat(100_000)}`);
     await hostile.ask('GET', `${maps}?labelSelector=${'a,'.repeat(200_000)}`);
@@ -343,7 +343,7 @@ describe('questions', () => {
           ...(method === 'POST' ? { body: { spec: { resourceAttributes: { verb: 'get', resource: 'pods' } } } } : {}),
         });
       }),
-      { numRuns: RUNS },
+      { ...sameCases, numRuns: RUNS },
     );
     await hostile.ask('GET', maps, { headers: { authorization: `Bearer ${'x'.repeat(100_000)}` } });
     await hostile.ask('GET', maps, { headers: { authorization: 'Bearer a.b.c' } });
@@ -382,7 +382,7 @@ describe('questions', () => {
           });
         },
       ),
-      { numRuns: RUNS },
+      { ...sameCases, numRuns: RUNS },
     );
     await hostile.expectSound();
   });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import { patchTypes } from '../../api/request.ts';
 import { HostileServer } from './hostile-server.ts';
 import { type Manifest, nameOf, placeOf } from './manifests.ts';
-import { evilKey, evilValue, mutated, mutation } from './mutations.ts';
+import { evilKey, evilValue, mutated, mutation, sameCases } from './mutations.ts';
 
 /** How many bodies of each sort are tried in one run; more with `HOSTILE_RUNS`. */
 const RUNS = Number(process.env['HOSTILE_RUNS'] ?? 150);
@@ -33,7 +33,11 @@ const query = fc.constantFrom(
 );
 
 const run = (property: fc.IAsyncPropertyWithHooks<never> | fc.IAsyncProperty<never>): Promise<void> =>
-  fc.assert(property as fc.IAsyncProperty<never>, { numRuns: RUNS, endOnFailure: process.env['HOSTILE_RUNS'] !== undefined });
+  fc.assert(property as fc.IAsyncProperty<never>, {
+    ...sameCases,
+    numRuns: RUNS,
+    endOnFailure: process.env['HOSTILE_RUNS'] !== undefined,
+  });
 
 const of = (from: readonly Manifest[], index: number): Manifest => from[index % from.length]!;
 

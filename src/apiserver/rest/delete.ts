@@ -203,6 +203,9 @@ export function decideDeletion(scope: Scope, live: KubernetesObject): DeletionSt
   return { type: 'remove', metadata };
 }
 
+/** The last time that RFC 3339 can tell: a grace of ages ends there. */
+const LAST_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
+
 /** Sets the deletion fields for a graceful deletion, or tells that there is none, or that one is pending already. */
 function decideGrace(
   scope: Scope,
@@ -228,7 +231,7 @@ function decideGrace(
     return 'yes';
   }
   const period = strategy.gracePeriod(live, requested);
-  metadata.deletionTimestamp = timestamp(scope.now + period * 1000);
+  metadata.deletionTimestamp = timestamp(Math.min(scope.now + period * 1000, LAST_TIME_MS));
   metadata.deletionGracePeriodSeconds = period;
   if ((old.generation ?? 0) > 0) metadata.generation = (old.generation ?? 0) + 1;
   return 'yes';

@@ -105,13 +105,14 @@ export function encodeContinue(point: ContinuePoint): string {
 export function decodeContinue(token: string): ContinuePoint {
   let parsed: { readonly v?: unknown; readonly rv?: unknown; readonly start?: unknown };
   try {
-    parsed = JSON.parse(Buffer.from(token, 'base64url').toString());
+    // JSON's null is an empty token to Go.
+    parsed = JSON.parse(Buffer.from(token, 'base64url').toString()) ?? {};
   } catch (err) {
     throw badRequest(`continue key is not valid: ${(err as Error).message}`);
   }
   const { v, rv, start } = parsed;
   if (v !== 'meta.k8s.io/v1')
-    throw badRequest(`continue key is not valid: server does not recognize this encoded version ${String(v)}`);
+    throw badRequest(`continue key is not valid: server does not recognize this encoded version ${JSON.stringify(v ?? '')}`);
   if (typeof rv !== 'number' || rv === 0) {
     throw badRequest('continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
   }

@@ -344,6 +344,18 @@ describe('delete', () => {
     expect((await api.get(`${pods}/bound`)).code).toBe(404);
   });
 
+  it('ends a grace beyond all times at the last one', async () => {
+    await api.post(pods, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'patient' },
+      spec: { nodeName: 'n', containers: [{ name: 'c', image: 'i' }] },
+    });
+    const marked = await api.remove(`${pods}/patient`, { gracePeriodSeconds: 9_007_199_254_740_991 });
+    expect(marked.json.metadata).toMatchObject({ deletionTimestamp: '9999-12-31T23:59:59Z' });
+    expect((await api.remove(`${pods}/patient?gracePeriodSeconds=0`)).code).toBe(200);
+  });
+
   it('leaves dependents to the garbage collector as asked', async () => {
     const gone = async (name: string, body: unknown) => {
       await api.post(deployments, deployment(name));

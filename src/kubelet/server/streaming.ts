@@ -78,7 +78,13 @@ export class Streaming {
   async #webSocket(stream: StreamRequest, url: string, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     if (stream.kind === 'portForward') {
       const forward = await openPortForward(url);
-      this.#forwards.handleUpgrade(request, socket, head, (ws) => void joinPortForward(ws, stream.ports, forward));
+      this.#forwards.handleUpgrade(request, socket, head, (ws) => {
+        joinPortForward(ws, stream.ports, forward).catch((err: unknown) => {
+          this.#logger.debug({ err }, 'port forwarding ended');
+          ws.close(1011);
+          forward.close();
+        });
+      });
       return;
     }
     const command = await openRemoteCommand(url, stream);
