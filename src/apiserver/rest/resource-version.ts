@@ -112,7 +112,7 @@ export function decodeContinue(token: string): ContinuePoint {
   }
   const { v, rv, start } = parsed;
   if (v !== 'meta.k8s.io/v1')
-    throw badRequest(`continue key is not valid: server does not recognize this encoded version ${JSON.stringify(v ?? '')}`);
+    throw badRequest(`continue key is not valid: server does not recognize this encoded version ${String(v ?? '')}`);
   if (typeof rv !== 'number' || rv === 0) {
     throw badRequest('continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
   }
