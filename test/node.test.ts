@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ComponentStatus } from '../src/cluster/control.ts';
@@ -16,6 +16,22 @@ describe.skipIf(obstacle !== '')('a real node', () => {
     (JSON.parse(cluster.k8ts('status', '-o', 'json').stdout) as { components: readonly ComponentStatus[] }).components;
   const containerdPid = (): number =>
     Number(/pid (\d+)/.exec(components().find((c) => c.name === 'containerd')?.message ?? '')?.[1]);
+
+  const containerdPidOnFile = (): number =>
+    Number(readFileSync(join(cluster.dataDirectory, 'node/containerd/containerd.pid'), 'utf8').split(' ')[0]);
+  /** Command lines of the programs that work in the cluster's directory. */
+  const ours = (): readonly string[] =>
+    readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map((pid) => {
+        try {
+          return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+        } catch {
+          // It has ended meanwhile.
+          return '';
+        }
+      })
+      .filter((line) => line.includes('containerd') && line.includes(cluster.dataDirectory));
 
   beforeAll(() => {
     cluster = new Cluster('node', '192.168.232');
@@ -89,5 +105,14 @@ describe.skipIf(obstacle !== '')('a real node', () => {
     expect(cluster.k8ts('up').code).toBe(0);
     const now = cluster.kubectl('get', 'pod', 'loaded', '-o', 'jsonpath={.status.containerStatuses[0].state.running.startedAt}');
     expect(now).toBe(started);
+  });
+
+  it('leaves nothing behind on reset, not even when the runtime has forgotten its pods', () => {
+    process.kill(cluster.pid(), 'SIGKILL');
+    process.kill(containerdPidOnFile(), 'SIGKILL');
+    rmSync(join(cluster.dataDirectory, 'node/containerd/root/io.containerd.metadata.v1.bolt'), { recursive: true });
+    expect(ours()).not.toEqual([]);
+    expect(cluster.k8ts('reset', '--yes').code).toBe(0);
+    expect(ours()).toEqual([]);
   });
 });

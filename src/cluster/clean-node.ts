@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { PROXY_TABLE } from '../proxy/index.ts';
 import { superviseContainerd } from '../runtime/containerd.ts';
@@ -29,10 +30,48 @@ export async function cleanNode(layout: Layout, begin: BeginStep): Promise<boole
   );
   await daemon.stop({ pods: 'stop' });
   stop.abort();
+  await endLeftovers(layout.node.containerd);
   containers.done();
   await unmountBelow(layout.node.root);
   await removeNetwork(config);
   return true;
+}
+
+/**
+ * Ends what the runtime could not: containers whose sandbox would not stop (its network may be gone) live on under their shims, which nobody
+ * would find again. They are ours by the socket they were given.
+ */
+async function endLeftovers(containerdDirectory: string): Promise<void> {
+  const processes = await Promise.all((await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(readProcess));
+  const known = processes.filter((p) => p !== undefined);
+  const address = join(containerdDirectory, 'containerd.sock');
+  const doomed = known.filter((p) => p.args[0]?.includes('containerd-shim') && p.args.includes(address)).map((p) => p.pid);
+  // The shims' children, and theirs: the list grows while it is walked.
+  for (const pid of doomed) doomed.push(...known.filter((p) => p.parent === pid).map((p) => p.pid));
+  for (const pid of doomed.reverse()) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+}
+
+interface RunningProcess {
+  readonly pid: number;
+  readonly parent: number;
+  readonly args: readonly string[];
+}
+
+async function readProcess(pid: string): Promise<RunningProcess | undefined> {
+  try {
+    const [stat, cmdline] = await Promise.all([readFile(`/proc/${pid}/stat`, 'utf8'), readFile(`/proc/${pid}/cmdline`, 'utf8')]);
+    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    return { pid: Number(pid), parent, args: cmdline.split('\0') };
+  } catch {
+    // It has ended meanwhile.
+    return undefined;
+  }
 }
 
 /** Lets go of everything mounted below a directory (secrets' tmpfs, memory volumes), innermost first. */
