@@ -1,4 +1,6 @@
-import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration } from '../api/types/core-v1.ts';
+import { nodePasses, requiredNodes } from '../api/groups/core/node-selector.ts';
+import { isTolerated } from '../api/groups/core/toleration.ts';
+import type { Node, Pod } from '../api/types/core-v1.ts';
 import { podResource } from './pod-spec.ts';
 import { quantityMilli, quantityValue } from './quantity.ts';
 import { forbiddenSysctl } from './sysctl.ts';
@@ -59,67 +61,18 @@ function requestedNames(pod: Pod): ReadonlySet<string> {
 
 function predicate(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
   const failed = (name: string, why: string): Rejection => ({ reason: name, message: `Predicate ${name} failed: ${why}` });
-  if (!matchesNode(pod, node)) return failed('NodeAffinity', "node(s) didn't match Pod's node affinity/selector");
+  if (!nodePasses(requiredNodes(pod.spec), node))
+    return failed('NodeAffinity', "node(s) didn't match Pod's node affinity/selector");
   const nodeName = pod.spec?.nodeName ?? '';
   if (nodeName !== '' && nodeName !== node.metadata?.name) {
     return failed('NodeName', "node(s) didn't match the requested node name");
   }
   if (portsConflict(pod, others)) return failed('NodePorts', "node(s) didn't have free ports for the requested pod ports");
-  const taint = (node.spec?.taints ?? []).find((t) => t.effect === 'NoExecute' && !tolerates(pod.spec?.tolerations ?? [], t));
+  const taint = (node.spec?.taints ?? []).find((t) => t.effect === 'NoExecute' && !isTolerated(pod.spec?.tolerations ?? [], t));
   if (taint !== undefined) {
     return failed('TaintToleration', `node(s) had untolerated taint(s)`);
   }
   return undefined;
-}
-
-/** Whether the pod's node selector and required node affinity accept the node. */
-export function matchesNode(pod: Pod, node: Node): boolean {
-  const labels = node.metadata?.labels ?? {};
-  for (const [key, value] of Object.entries(pod.spec?.nodeSelector ?? {})) if (labels[key] !== value) return false;
-  const required = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  return required === undefined || required.nodeSelectorTerms.some((term) => matchesTerm(term, node));
-}
-
-function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
-  const expressions = term.matchExpressions ?? [];
-  const fields = term.matchFields ?? [];
-  // A term that says nothing matches nothing.
-  if (expressions.length === 0 && fields.length === 0) return false;
-  const labels = node.metadata?.labels ?? {};
-  return (
-    expressions.every((e) => matchesRequirement(e, labels[e.key])) &&
-    fields.every((f) => matchesRequirement(f, f.key === 'metadata.name' ? node.metadata?.name : undefined))
-  );
-}
-
-function matchesRequirement(requirement: NodeSelectorRequirement, value: string | undefined): boolean {
-  const values = requirement.values ?? [];
-  switch (requirement.operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-      return value !== undefined && Number(value) > Number(values[0]);
-    case 'Lt':
-      return value !== undefined && Number(value) < Number(values[0]);
-  }
-}
-
-/** Whether some toleration accepts the taint. */
-export function tolerates(tolerations: readonly Toleration[], taint: Taint): boolean {
-  return tolerations.some((t) => {
-    if (t.effect !== undefined && t.effect !== ('' as string) && t.effect !== taint.effect) return false;
-    if (t.key !== undefined && t.key !== '' && t.key !== taint.key) return false;
-    if (t.operator === 'Exists') return true;
-    if (t.operator === 'Gt') return Number(taint.value) > Number(t.value);
-    if (t.operator === 'Lt') return Number(taint.value) < Number(t.value);
-    return (t.value ?? '') === (taint.value ?? '');
-  });
 }
 
 interface HostPort {

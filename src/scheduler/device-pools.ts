@@ -1,8 +1,8 @@
+import { compileNodeSelector, type NodeTest } from '../api/groups/core/node-selector.ts';
 import { quantityValue } from '../api/meta/quantity.ts';
 import type { NodeSelector } from '../api/types/core-v1.ts';
 import type { Device, ResourceSlice } from '../api/types/resource-v1.ts';
 import type { NodeInfo } from './node-info.ts';
-import { compileNodeSelector, type NodeTest } from './node-selector.ts';
 
 /** A device where it was published. */
 export interface PooledDevice {

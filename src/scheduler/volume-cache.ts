@@ -1,3 +1,4 @@
+import { compileNodeSelector, type NodeTest } from '../api/groups/core/node-selector.ts';
 import type { KubernetesObject } from '../api/meta/object.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../api/types/core-v1.ts';
 import type { CSIDriver, CSINode, CSIStorageCapacity, StorageClass } from '../api/types/storage-v1.ts';
@@ -14,7 +15,6 @@ import {
 import type { Clock } from '../util/clock.ts';
 import type { VolumeDecision, VolumeView } from './framework.ts';
 import type { NodeInfo } from './node-info.ts';
-import { compileNodeSelector, type NodeTest } from './node-selector.ts';
 import type { PodInfo } from './pod-info.ts';
 import { fullyBound, volumeAnnotations, volumeClass } from './volume-matching.ts';
 

@@ -1,15 +1,6 @@
-import type {
-  Affinity,
-  Node,
-  NodeSelectorRequirement,
-  NodeSelectorTerm,
-  Pod,
-  PodSpec,
-  Taint,
-  Toleration,
-} from '../../api/types/core-v1.ts';
-import { mapMatches } from '../label-selector.ts';
-import { tolerates } from '../taint-eviction/plan.ts';
+import { nodePasses, requiredNodes } from '../../api/groups/core/node-selector.ts';
+import { isTolerated } from '../../api/groups/core/toleration.ts';
+import type { Affinity, Node, Pod, PodSpec, Toleration } from '../../api/types/core-v1.ts';
 
 /** Where a daemon's pod belongs: whether a node should get one, and whether one that is there may stay. */
 export interface Placement {
@@ -46,56 +37,13 @@ export function withDaemonTolerations(spec: PodSpec): readonly Toleration[] {
 /** Judges a node for the pods of a template whose tolerations are complete. Pure. */
 export function placementOn(node: Node, spec: PodSpec, tolerations: readonly Toleration[]): Placement {
   if (spec.nodeName !== undefined && spec.nodeName !== '' && spec.nodeName !== node.metadata?.name) return elsewhere;
-  if (!selectsNode(spec, node)) return elsewhere;
-  const bad = (node.spec?.taints ?? []).filter((taint) => !isTolerated(taint, tolerations));
+  if (!nodePasses(requiredNodes(spec), node)) return elsewhere;
+  const bad = (node.spec?.taints ?? []).filter((taint) => !isTolerated(tolerations, taint));
   return {
     shouldRun: bad.every((taint) => taint.effect === 'PreferNoSchedule'),
     mayStay: bad.every((taint) => taint.effect !== 'NoExecute'),
   };
 }
-
-const isTolerated = (taint: Taint, tolerations: readonly Toleration[]): boolean =>
-  tolerations.some((toleration) => tolerates(toleration, taint));
-
-function selectsNode(spec: PodSpec, node: Node): boolean {
-  if (!mapMatches(spec.nodeSelector, node.metadata?.labels)) return false;
-  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  return required === undefined || required.nodeSelectorTerms.some((term) => termMatches(term, node));
-}
-
-/** A term without any requirement meets nothing. */
-function termMatches({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: Node): boolean {
-  if (matchExpressions.length === 0 && matchFields.length === 0) return false;
-  const fields: Readonly<Record<string, string>> = { 'metadata.name': node.metadata?.name ?? '' };
-  return (
-    matchExpressions.every((requirement) => meets(requirement, node.metadata?.labels ?? {})) &&
-    matchFields.every((requirement) => meets(requirement, fields))
-  );
-}
-
-function meets({ key, operator, values = [] }: NodeSelectorRequirement, labels: Readonly<Record<string, string>>): boolean {
-  const value = labels[key];
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-    case 'Lt': {
-      if (!isInteger(value) || !isInteger(values[0])) return false;
-      const difference = BigInt(value) - BigInt(values[0]);
-      return operator === 'Gt' ? difference > 0n : difference < 0n;
-    }
-    default:
-      return false;
-  }
-}
-
-const isInteger = (text: string | undefined): text is string => text !== undefined && /^[+-]?[0-9]+$/.test(text);
 
 /** An affinity that keeps a pod to one node, in place of what it says of nodes: the controller has judged their labels itself. */
 export function pinnedTo(node: string, affinity: Affinity | undefined): Affinity {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import { tolerates } from '../../api/groups/core/toleration.ts';
 import type { Pod, Taint, Toleration } from '../../api/types/core-v1.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
-import { planEviction, toleratedFor, tolerates } from './plan.ts';
+import { planEviction, toleratedFor } from './plan.ts';
 
 const taint: Taint = { key: 'k', value: '5', effect: 'NoExecute' };
 

@@ -1,28 +1,5 @@
+import { tolerates } from '../../api/groups/core/toleration.ts';
 import type { Pod, Taint, Toleration } from '../../api/types/core-v1.ts';
-
-/** Whether a toleration puts up with a taint. */
-export function tolerates(toleration: Toleration, taint: Taint): boolean {
-  const { effect = '', key = '', value = '' } = toleration;
-  if (effect !== '' && effect !== taint.effect) return false;
-  if (key !== '' && key !== taint.key) return false;
-  const own = taint.value ?? '';
-  switch (toleration.operator || 'Equal') {
-    case 'Exists':
-      return true;
-    case 'Equal':
-      return value === own;
-    // KEP-5471: both sides whole numbers.
-    case 'Lt':
-    case 'Gt': {
-      if (!isInteger(own) || !isInteger(value)) return false;
-      return toleration.operator === 'Lt' ? BigInt(own) < BigInt(value) : BigInt(own) > BigInt(value);
-    }
-    default:
-      return false;
-  }
-}
-
-const isInteger = (text: string): boolean => /^(0|-?[1-9][0-9]*)$/.test(text);
 
 /** How long a pod may stay on a node with these NoExecute taints: milliseconds, 0 for not at all, undefined for ever. */
 export function toleratedFor(pod: Pod, taints: readonly Taint[]): number | undefined {

@@ -1,3 +1,4 @@
+import { compileNodeSelector } from '../../api/groups/core/node-selector.ts';
 import type { ResourceClaim } from '../../api/types/resource-v1.ts';
 import { actions, type EventResource, type Hint } from '../cluster-event.ts';
 import { allocateDevices, classNames } from '../device-allocator.ts';
@@ -11,7 +12,6 @@ import {
   rejectForGood,
 } from '../framework.ts';
 import type { NodeInfo } from '../node-info.ts';
-import { compileNodeSelector } from '../node-selector.ts';
 import { claimNames, type PodInfo } from '../pod-info.ts';
 
 const NAME = 'DynamicResources';

@@ -1,7 +1,7 @@
+import { compileTerm, nodePasses, requiredNodes } from '../../api/groups/core/node-selector.ts';
 import type { Node, NodeSelectorTerm } from '../../api/types/core-v1.ts';
 import { actions } from '../cluster-event.ts';
 import { normalizeByMax, type Plugin, type PodPlan, rejectForGood } from '../framework.ts';
-import { compileTerm, nodePasses, requiredNodes } from '../node-selector.ts';
 
 const mismatch = rejectForGood('NodeAffinity', "node(s) didn't match Pod's node affinity/selector");
 const contradiction = rejectForGood('NodeAffinity', 'pod affinity terms conflict');
@@ -16,14 +16,14 @@ export const nodeAffinity: Plugin = {
       resource: 'Node',
       actions: actions.add | actions.updateNodeLabel,
       check(pod, old, now) {
-        const test = requiredNodes(pod.pod);
+        const test = requiredNodes(pod.pod.spec);
         return nodePasses(test, now as Node) && (old === undefined || !nodePasses(test, old as Node));
       },
     },
   ],
   plan(pod) {
     const affinity = pod.pod.spec?.affinity?.nodeAffinity;
-    const test = requiredNodes(pod.pod);
+    const test = requiredNodes(pod.pod.spec);
     const preferred = (affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [])
       .filter((p) => p.weight !== 0)
       .map((p) => ({ weight: p.weight, matches: compileTerm(p.preference) }));

@@ -1,9 +1,9 @@
+import { tolerates, toleratesAll } from '../../api/groups/core/toleration.ts';
 import type { Node, Toleration } from '../../api/types/core-v1.ts';
 import { actions } from '../cluster-event.ts';
 import { normalizeByMax, type Plugin, type PodPlan, rejectForGood } from '../framework.ts';
 import { NodeInfo } from '../node-info.ts';
 import type { PodInfo } from '../pod-info.ts';
-import { tolerates, toleratesAll } from '../tolerations.ts';
 
 const cordoned = rejectForGood('NodeUnschedulable', 'node(s) were unschedulable');
 

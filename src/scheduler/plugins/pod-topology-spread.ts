@@ -1,3 +1,5 @@
+import { requiredNodes } from '../../api/groups/core/node-selector.ts';
+import { toleratesAll } from '../../api/groups/core/toleration.ts';
 import type { LabelSelector } from '../../api/meta/label-selector.ts';
 import type { Node, TopologySpreadConstraint } from '../../api/types/core-v1.ts';
 import { actions } from '../cluster-event.ts';
@@ -11,10 +13,8 @@ import {
   rejectForGood,
 } from '../framework.ts';
 import type { NodeInfo } from '../node-info.ts';
-import { requiredNodes } from '../node-selector.ts';
 import type { PodCounter } from '../pod-counter.ts';
 import { compileSelector, type PodInfo, selectorKey, withLabelKeys } from '../pod-info.ts';
-import { toleratesAll } from '../tolerations.ts';
 import { NO_DOMAIN } from '../topology.ts';
 
 const NAME = 'PodTopologySpread';
@@ -201,7 +201,7 @@ function defaultConstraints(pod: PodInfo, view: ClusterView): readonly Constrain
 function counterFor(pod: PodInfo, view: ClusterView, constraint: Constraint, keys: readonly string[]): PodCounter {
   const { spec } = pod.pod;
   const { selector } = constraint;
-  const wanted = constraint.honorAffinity ? requiredNodes(pod.pod) : undefined;
+  const wanted = constraint.honorAffinity ? requiredNodes(pod.pod.spec) : undefined;
   const among =
     wanted === undefined
       ? ''

@@ -1,3 +1,4 @@
+import { compileNodeSelector } from '../../api/groups/core/node-selector.ts';
 import type { LabelSelector } from '../../api/meta/label-selector.ts';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/types/core-v1.ts';
 import type { DeviceClass, ResourceClaim, ResourceSlice } from '../../api/types/resource-v1.ts';
@@ -9,7 +10,6 @@ import { DeviceSelectors } from '../device-selector.ts';
 import { fitMessage } from '../diagnosis.ts';
 import type { ClaimView, ClusterView, Plugin, VolumeView } from '../framework.ts';
 import { isRejection } from '../framework.ts';
-import { compileNodeSelector } from '../node-selector.ts';
 import { PodInfo } from '../pod-info.ts';
 import { defaultPlugins } from '../profile.ts';
 import { SchedulingAlgorithm } from '../scheduling-algorithm.ts';

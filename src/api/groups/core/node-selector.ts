@@ -1,5 +1,5 @@
-import { LabelSelector, nothing, requirement } from '../api/meta/label-selector.ts';
-import type { Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod } from '../api/types/core-v1.ts';
+import { LabelSelector, nothing, requirement } from '../../meta/label-selector.ts';
+import type { Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from '../../types/core-v1.ts';
 
 type LabelMap = Readonly<Record<string, string>>;
 /** A test of a node by its labels and name. */
@@ -28,9 +28,9 @@ export function compileNodeSelector(selector: NodeSelector): NodeTest {
 }
 
 /** What a pod demands of its node's labels and name: nodeSelector and required node affinity. Undefined when nothing. */
-export function requiredNodes(pod: Pod): NodeTest | undefined {
-  const wanted = Object.entries(pod.spec?.nodeSelector ?? noLabels);
-  const required = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+export function requiredNodes(spec: Pick<PodSpec, 'nodeSelector' | 'affinity'> | undefined): NodeTest | undefined {
+  const wanted = Object.entries(spec?.nodeSelector ?? noLabels);
+  const required = spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   if (wanted.length === 0 && required === undefined) return undefined;
   const terms = required === undefined ? undefined : compileNodeSelector(required);
   return (labels, name) => {
