@@ -3,6 +3,7 @@ import { builtinResources } from '../api/groups/index.ts';
 import type { UserInfo } from '../api/request.ts';
 import { defaultAdmission, ensurePriorityClasses } from '../apiserver/admission/index.ts';
 import { anonymousAuthenticator } from '../apiserver/authn/anonymous.ts';
+import { ensureTokenTracking, signLegacyToken } from '../apiserver/authn/legacy-token.ts';
 import { requestHeaderAuthenticator } from '../apiserver/authn/request-header.ts';
 import { jsonWebKeySet, openIdConfiguration, serviceAccountKeys } from '../apiserver/authn/service-account-keys.ts';
 import { serviceAccountAuthenticator } from '../apiserver/authn/service-account-token.ts';
@@ -31,7 +32,7 @@ import {
   inProcessTransport,
   runControllers,
 } from '../client/index.ts';
-import { controllers } from '../controllers/index.ts';
+import { type ControllersOptions, controllers } from '../controllers/index.ts';
 import { scheduler } from '../scheduler/index.ts';
 import type { Store } from '../store/contract.ts';
 import type { Clock } from '../util/clock.ts';
@@ -130,6 +131,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   server.addRoute('/openid/v1/jwks', async () => json(await jsonWebKeySet(keys), 'application/jwk-set+json'));
   await ensureBootstrapPolicy(server.access);
   await ensurePriorityClasses(server.access);
+  await ensureTokenTracking(server.access);
   const clientFor = (user: UserInfo): Client => createClient(inProcessTransport(server, user));
   // One place to scrape: what upstream spreads over three processes' /metrics stands together in the API server's.
   const metrics = new Registry();
@@ -142,7 +144,13 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   // Simulated nodes have no network, and may be more than the pod network has ranges.
   const ranges = { clusterCidrs: [config.clusterCidr], serviceCidrs: [config.serviceCidr] };
   const nodeIpam = config.simulatedNodes > 0 ? {} : { nodeIpam: ranges };
-  const all = { rootCa: pki.ca.cert, signing: pki.ca, namespaceDeletionGraceMs: 0, ...nodeIpam };
+  const all: ControllersOptions = {
+    rootCa: pki.ca.cert,
+    signing: pki.ca,
+    signToken: (account, secret) => signLegacyToken(keys, account, secret),
+    namespaceDeletionGraceMs: 0,
+    ...nodeIpam,
+  };
   if (runs(config, 'controllers')) runControllers(controllers(all), loops, signal);
   // It acts as itself, and looks at the same caches as the controllers: they are in one process.
   const { client, logger: schedulerLogger, recorder } = contextFor(kubeScheduler, 'scheduler');

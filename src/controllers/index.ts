@@ -32,6 +32,7 @@ import { replicaSetController, replicationControllerController } from './replica
 import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
+import { type ServiceAccountTokensOptions, serviceAccountTokensController } from './service-account-tokens.ts';
 import { statefulSetController } from './stateful-set/controller.ts';
 import { taintEvictionController } from './taint-eviction/controller.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
@@ -50,12 +51,16 @@ export interface ControllersOptions {
   readonly metrics?: MetricsClient;
   /** Signs certificates that were requested and approved; nothing is signed when left out. */
   readonly signing?: SigningAuthority;
+  /** Signs the tokens of secrets for service accounts; such secrets stay empty when left out. */
+  readonly signToken?: ServiceAccountTokensOptions['sign'];
 }
 
 /** All controllers, ready to be given to `runControllers`. */
 export function controllers(options: ControllersOptions = {}): readonly Controller[] {
-  const { rootCa, namespaceDeletionGraceMs, nodeIpam, metrics, signing } = options;
+  const { rootCa, namespaceDeletionGraceMs, nodeIpam, metrics, signing, signToken } = options;
+  const ca = rootCa === undefined ? {} : { rootCa };
   return [
+    ...(signToken === undefined ? [] : [serviceAccountTokensController({ sign: signToken, ...ca })]),
     namespaceController(namespaceDeletionGraceMs === undefined ? {} : { deletionGraceMs: namespaceDeletionGraceMs }),
     serviceAccountController(),
     ...(rootCa === undefined ? [] : [rootCaPublisher({ rootCa })]),

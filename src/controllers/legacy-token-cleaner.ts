@@ -8,12 +8,11 @@ import type { Controller } from '../client/controller.ts';
 import { startReconciler } from '../client/controller-runner.ts';
 import { configMaps, pods, secrets, serviceAccounts } from '../client/resource-refs.ts';
 import type { ReconcileResult } from '../client/work-queue.ts';
+import { ACCOUNT_NAME, TOKEN_TYPE } from './service-account-tokens.ts';
 
 const DAY_MS = 24 * 3_600_000;
 /** A token that was not used for so long is marked, and deleted after as long again (KEP-2799). */
 const UNUSED_MS = 365 * DAY_MS;
-const TOKEN_TYPE = 'kubernetes.io/service-account-token';
-const ACCOUNT = 'kubernetes.io/service-account.name';
 const LAST_USED = 'kubernetes.io/legacy-token-last-used';
 const INVALID_SINCE = 'kubernetes.io/legacy-token-invalid-since';
 /** Tells since when uses of tokens have been noted. */
@@ -66,7 +65,7 @@ export function legacyTokenCleaner(): Controller {
         const verdict = judgeToken(
           {
             secret,
-            account: accounts.get(`${namespace}/${annotations?.[ACCOUNT] ?? ''}`),
+            account: accounts.get(`${namespace}/${annotations?.[ACCOUNT_NAME] ?? ''}`),
             mounted: allPods.list(namespace).some((pod) => mounts(pod, name)),
             trackedSince: day(tracking?.data?.['since']),
           },

@@ -3,8 +3,10 @@ import type { KubernetesObject } from '../../api/meta/object.ts';
 import { unauthorized } from '../../api/meta/status.ts';
 import type { UserInfo } from '../../api/request.ts';
 import type { ApiAccess, AuthenticatedUser, Authenticator } from '../contract.ts';
+import { LEGACY_ISSUER, LegacyTokens } from './legacy-token.ts';
 import type { ServiceAccountKeys } from './service-account-keys.ts';
-import { AUTHENTICATED_GROUP, CREDENTIAL_ID } from './x509.ts';
+import { serviceAccountGroups, serviceAccountUser } from './service-account-user.ts';
+import { CREDENTIAL_ID } from './x509.ts';
 
 /** What a token is bound to: it ends when that object does. */
 export interface BoundObject {
@@ -65,14 +67,6 @@ export async function signToken(
   return { token, expires: (now + p.expirationSeconds) * 1000 };
 }
 
-export const serviceAccountUser = (namespace: string, name: string): string => `system:serviceaccount:${namespace}:${name}`;
-
-export const serviceAccountGroups = (namespace: string): readonly string[] => [
-  'system:serviceaccounts',
-  `system:serviceaccounts:${namespace}`,
-  AUTHENTICATED_GROUP,
-];
-
 /** Verified tokens that are remembered; the oldest go first. Whether their account still exists is looked at every time. */
 const MAX_REMEMBERED = 4_096;
 const BEARER = /^bearer +(\S+)$/i;
@@ -99,11 +93,13 @@ export function serviceAccountAuthenticator(keys: ServiceAccountKeys): ServiceAc
 class TokenAuthenticator implements ServiceAccountAuthenticator {
   readonly name = 'service-account-token';
   readonly #keys: ServiceAccountKeys;
+  readonly #legacy: LegacyTokens;
   readonly #verified = new Map<string, Verified>();
   #access: ApiAccess | undefined;
 
   constructor(keys: ServiceAccountKeys) {
     this.#keys = keys;
+    this.#legacy = new LegacyTokens(keys);
   }
 
   initialize(access: ApiAccess): void {
@@ -114,25 +110,31 @@ class TokenAuthenticator implements ServiceAccountAuthenticator {
     credentials: Parameters<Authenticator['authenticate']>[0],
   ): AuthenticatedUser | undefined | Promise<AuthenticatedUser | undefined> {
     const token = BEARER.exec(credentials.headers.authorization ?? '')?.[1];
-    if (token === undefined || !this.#isOurs(token)) return undefined;
+    if (token === undefined || this.#issuerOf(token) === undefined) return undefined;
     return this.verify(token);
   }
 
   verify(token: string, audiences: readonly string[] = this.#keys.apiAudiences): AuthenticatedUser | Promise<AuthenticatedUser> {
     const known = this.#verified.get(token);
     if (known !== undefined) return this.#accept(known, audiences);
+    if (this.#issuerOf(token) === LEGACY_ISSUER) {
+      if (this.#access === undefined) throw unauthorized();
+      return this.#legacy.verify(token, audiences, this.#access);
+    }
     return this.#check(token).then((verified) => this.#accept(verified, audiences));
   }
 
-  /** Other issuers' tokens are other authenticators' business. Reads the claim without trusting it. */
-  #isOurs(token: string): boolean {
-    if (this.#verified.has(token)) return true;
+  /** Whose a token claims to be, read without trusting it; undefined for other issuers', which are other authenticators' business. */
+  #issuerOf(token: string): string | undefined {
+    if (this.#verified.has(token)) return this.#keys.issuer;
+    if (this.#legacy.has(token)) return LEGACY_ISSUER;
     const payload = token.split('.')[1];
-    if (payload === undefined) return false;
+    if (payload === undefined) return undefined;
     try {
-      return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as JWTPayload).iss === this.#keys.issuer;
+      const { iss } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as JWTPayload;
+      return iss === this.#keys.issuer || iss === LEGACY_ISSUER ? iss : undefined;
     } catch {
-      return false;
+      return undefined;
     }
   }
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { badRequest, forbiddenError } from '../../api/meta/status.ts';
 import type { UserInfo } from '../../api/request.ts';
-import { serviceAccountGroups } from '../authn/service-account-token.ts';
+import { serviceAccountGroups } from '../authn/service-account-user.ts';
 import { AUTHENTICATED_GROUP } from '../authn/x509.ts';
 import type { Authorizer, RequestAttributes } from '../contract.ts';
 

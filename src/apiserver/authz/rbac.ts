@@ -1,6 +1,6 @@
 import type { UserInfo } from '../../api/request.ts';
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject } from '../../api/types/rbac-v1.ts';
-import { serviceAccountUser } from '../authn/service-account-token.ts';
+import { serviceAccountUser } from '../authn/service-account-user.ts';
 import type { ApiAccess, AuthorizationResult, Authorizer, HeldRules, RequestAttributes } from '../contract.ts';
 
 const GROUP = 'rbac.authorization.k8s.io';
