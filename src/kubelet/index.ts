@@ -3,12 +3,12 @@ import type { KubeletOptions } from './options.ts';
 import { reviewAccess, reviewTokens } from './server/auth.ts';
 import { KubeletServer } from './server/server.ts';
 
-export { type CgroupLayout, treeCgroups } from './cgroups.ts';
 export type { PressureLimits } from './eviction/thresholds.ts';
-export type { ImageGcPolicy } from './image-gc.ts';
+export type { ImageGcPolicy } from './images/image-gc.ts';
 export type { Machine, MachineFacts, MachineUse } from './node/machine.ts';
 export type { KubeletOptions } from './options.ts';
-export { noCgroups, type PodCgroups } from './pod-services.ts';
+export { noCgroups, type PodCgroups } from './pods/pod-services.ts';
+export { type CgroupLayout, treeCgroups } from './resources/cgroups.ts';
 export { type NodeAuthorizer, reviewAccess, reviewTokens, type TokenAuthenticator } from './server/auth.ts';
 export type { ServerOptions } from './server/server.ts';
 export { hostMounter, type Mounter, plainMounter } from './volumes/mounter.ts';

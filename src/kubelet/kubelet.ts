@@ -14,24 +14,25 @@ import {
   services,
 } from '../client/resource-refs.ts';
 import { readFilesystemSpace } from '../runtime/stats.ts';
-import { rejection } from './admission.ts';
-import type { DnsOptions } from './dns.ts';
-import type { DownwardContext } from './downward.ts';
-import { referencedObjects } from './env.ts';
+import type { DnsOptions } from './containers/dns.ts';
+import type { DownwardContext } from './containers/downward.ts';
+import { referencedObjects } from './containers/env.ts';
+import { podFromRuntime } from './containers/labels.ts';
 import { Eviction } from './eviction/eviction.ts';
 import { defaultPressureLimits, PressureTracker, pressureRejection } from './eviction/thresholds.ts';
-import { clearForgottenPods } from './forgotten-pods.ts';
-import { defaultImageGcPolicy, ImageGc } from './image-gc.ts';
-import { Images } from './images.ts';
-import { podFromRuntime } from './labels.ts';
+import { defaultImageGcPolicy, ImageGc } from './images/image-gc.ts';
+import { Images } from './images/images.ts';
 import { rotateLogs } from './logs/rotation.ts';
 import { KubeletMetrics } from './metrics.ts';
 import { hostAddress, hostMachine } from './node/machine.ts';
 import { NodeReporter } from './node/node-reporter.ts';
-import { ObjectCache } from './object-cache.ts';
-import type { ObservedPod } from './observed.ts';
+import type { ObservedPod } from './observed/observed.ts';
+import { RuntimeCache } from './observed/runtime-cache.ts';
+import { RuntimeWatch } from './observed/runtime-watch.ts';
 import type { KubeletOptions } from './options.ts';
-import { noCgroups, type PodServices } from './pod-services.ts';
+import { rejection } from './pods/admission.ts';
+import { clearForgottenPods } from './pods/forgotten-pods.ts';
+import { noCgroups, type PodServices } from './pods/pod-services.ts';
 import {
   allContainers,
   containerFieldPath,
@@ -41,15 +42,14 @@ import {
   podName,
   podNamespace,
   podUid,
-} from './pod-spec.ts';
-import { PodWorker } from './pod-worker.ts';
+} from './pods/pod-spec.ts';
+import { PodWorker } from './pods/pod-worker.ts';
+import { StatusWriter } from './pods/status-writer.ts';
 import { runProbe } from './probes/run-probe.ts';
-import { resizeObstacle } from './resize.ts';
-import { RuntimeCache } from './runtime-cache.ts';
-import { RuntimeWatch } from './runtime-watch.ts';
+import { ObjectCache } from './references/object-cache.ts';
+import { TokenCache } from './references/tokens.ts';
+import { resizeObstacle } from './resources/resize.ts';
 import { StatsSource } from './stats/stats-source.ts';
-import { StatusWriter } from './status-writer.ts';
-import { TokenCache } from './tokens.ts';
 import { hostMounter, plainMounter } from './volumes/mounter.ts';
 
 /** The pods of one node, kept as the API says, and the node itself. */

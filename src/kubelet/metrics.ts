@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type ContainerRuntime, RuntimeError } from '../runtime/contract.ts';
 import type { Clock } from '../util/clock.ts';
-import { isRunning, type ObservedPod } from './observed.ts';
+import { isRunning, type ObservedPod } from './observed/observed.ts';
 
 /** Calls of the runtime by their names in metrics (kuberuntime instrumented services). */
 const operations: Readonly<Partial<Record<keyof ContainerRuntime, string>>> = {

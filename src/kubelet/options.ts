@@ -5,9 +5,9 @@ import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Random } from '../util/random.ts';
 import type { PressureLimits } from './eviction/thresholds.ts';
-import type { ImageGcPolicy } from './image-gc.ts';
+import type { ImageGcPolicy } from './images/image-gc.ts';
 import type { Machine } from './node/machine.ts';
-import type { PodCgroups } from './pod-services.ts';
+import type { PodCgroups } from './pods/pod-services.ts';
 import type { ServerOptions } from './server/server.ts';
 import type { Mounter } from './volumes/mounter.ts';
 

@@ -1,7 +1,8 @@
+import { podLimits, podRequests } from '../../api/groups/core/pod-resources.ts';
+import { quantityValue } from '../../api/meta/quantity.ts';
 import type { Pod } from '../../api/types/core-v1.ts';
-import { keys } from '../labels.ts';
-import { podResource, podUid } from '../pod-spec.ts';
-import { quantityValue } from '../quantity.ts';
+import { keys } from '../containers/labels.ts';
+import { podUid } from '../pods/pod-spec.ts';
 import type { StatsSnapshot } from '../stats/summary.ts';
 import type { ThresholdMet } from './thresholds.ts';
 
@@ -58,7 +59,7 @@ export function ranked(
   resource: ThresholdMet['resource'],
 ): readonly Pod[] {
   const use = (pod: Pod): PodUse | undefined => uses.get(podUid(pod));
-  const request = (pod: Pod): number => (resource === 'inodes' ? 0 : podResource(pod, 'requests', resource, quantityValue));
+  const request = (pod: Pod): number => (resource === 'inodes' ? 0 : quantityValue(podRequests(pod)[resource]));
   const amount = (u: PodUse): number =>
     resource === 'memory' ? u.memory : resource === 'inodes' ? u.inodes : resource === 'pids' ? u.processes : u.disk;
   const excess = new Map<Pod, number>();
@@ -119,7 +120,7 @@ export function localStorageExcess(pod: Pod, use: PodUse): string | undefined {
   }
   const containers = pod.spec?.containers ?? [];
   const limits = containers.map((c) => c.resources?.limits?.['ephemeral-storage']);
-  const total = podResource(pod, 'limits', 'ephemeral-storage', quantityValue);
+  const total = quantityValue(podLimits(pod)['ephemeral-storage']);
   // A container without a limit of its own leaves the pod without one.
   if (total > 0 && limits.every((l) => l !== undefined) && use.disk > total) {
     return `Pod ephemeral local storage usage exceeds the total limit of containers ${binaryText(total)}. `;

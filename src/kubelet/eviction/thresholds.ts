@@ -1,9 +1,9 @@
+import { qosClass } from '../../api/groups/core/pod-qos.ts';
 import { isTolerated } from '../../api/groups/core/toleration.ts';
 import type { Pod, Taint } from '../../api/types/core-v1.ts';
-import type { Rejection } from '../admission.ts';
 import type { MachineUse } from '../node/machine.ts';
-import { isCritical } from '../pod-spec.ts';
-import { podQos } from '../qos.ts';
+import type { Rejection } from '../pods/admission.ts';
+import { isCritical } from '../pods/pod-spec.ts';
 
 /** From when on the node is under pressure (the defaults of evictionHard). */
 export interface PressureLimits {
@@ -100,7 +100,7 @@ export function pressureRejection(pod: Pod, pressure: Pressure): Rejection | und
   ];
   if (conditions.length === 0 || isCritical(pod)) return undefined;
   if (pressure.memory && conditions.length === 1) {
-    if (podQos(pod) !== 'BestEffort' || isTolerated(pod.spec?.tolerations ?? [], memoryTaint)) return undefined;
+    if (qosClass(pod) !== 'BestEffort' || isTolerated(pod.spec?.tolerations ?? [], memoryTaint)) return undefined;
   }
   return { reason: 'Evicted', message: `The node had condition: [${conditions.join(' ')}]. ` };
 }

@@ -1,7 +1,7 @@
 import type { ContainerRuntime } from '../../runtime/contract.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
-import type { RuntimeCache } from '../runtime-cache.ts';
+import type { RuntimeCache } from '../observed/runtime-cache.ts';
 import { rotateLog } from './rotate-log.ts';
 
 /** How often logs are looked at (containerLogMonitorInterval). Milliseconds. */

@@ -1,7 +1,7 @@
 import type { ContainerRuntime, Image, RuntimeStatus } from '../../runtime/contract.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
-import { errorText } from '../runtime-errors.ts';
+import { errorText } from '../observed/runtime-errors.ts';
 
 /** How often the runtime is asked how it is (Kubelet.updateRuntimeUp). Milliseconds. */
 const CHECK_MS = 5_000;

@@ -1,8 +1,8 @@
 import type { Pod, Probe } from '../../api/types/core-v1.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
-import type { ProbeVerdicts } from '../actions.ts';
-import { isRunning, latest, type ObservedContainer, type ObservedPod } from '../observed.ts';
-import { type AnyContainer, isRestartableInit } from '../pod-spec.ts';
+import { isRunning, latest, type ObservedContainer, type ObservedPod } from '../observed/observed.ts';
+import type { ProbeVerdicts } from '../pods/actions.ts';
+import { type AnyContainer, isRestartableInit } from '../pods/pod-spec.ts';
 import { afterProbe, initialProbeState, nextProbeIn, type ProbeKind, type ProbeState } from './probe-state.ts';
 import type { ProbeOutcome, ProbeTarget } from './run-probe.ts';
 

@@ -6,7 +6,7 @@ import type { Pod, Probe } from '../../api/types/core-v1.ts';
 import { type ContainerRuntime, RuntimeError } from '../../runtime/contract.ts';
 import { VirtualClock } from '../../util/clock.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
-import type { ObservedContainer, ObservedPod } from '../observed.ts';
+import type { ObservedContainer, ObservedPod } from '../observed/observed.ts';
 import { afterProbe, initialProbeState, nextProbeIn, type ProbeKind } from './probe-state.ts';
 import { PodProber } from './prober.ts';
 import { type ProbeOutcome, runProbe } from './run-probe.ts';

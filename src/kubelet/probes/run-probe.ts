@@ -2,8 +2,8 @@ import { Client, type ClientUnaryCall, credentials, status as grpcStatus, Metada
 import type { Probe } from '../../api/types/core-v1.ts';
 import { type ContainerRuntime, RuntimeError, runtimeErrorCodes } from '../../runtime/contract.ts';
 import { systemClock } from '../../util/clock.ts';
-import { goDuration } from '../crash-backoff.ts';
-import { type AnyContainer, resolvePort } from '../pod-spec.ts';
+import { goDuration } from '../containers/crash-backoff.ts';
+import { type AnyContainer, resolvePort } from '../pods/pod-spec.ts';
 import { actionUrl, dialTcp, httpGet } from './http-get.ts';
 
 /** What one probe came to. `error`: it could not be made, which says nothing about the container. */

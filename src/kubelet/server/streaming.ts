@@ -5,7 +5,7 @@ import { WebSocketServer } from 'ws';
 import type { ContainerRuntime } from '../../runtime/contract.ts';
 import { openPortForward, openRemoteCommand } from '../../runtime/spdy-client.ts';
 import type { Logger } from '../../util/logger.ts';
-import { errorText } from '../runtime-errors.ts';
+import { errorText } from '../observed/runtime-errors.ts';
 import { joinPortForward, joinRemoteCommand, PORT_FORWARD_VERSIONS, REMOTE_COMMAND_VERSIONS } from './websocket-streams.ts';
 
 /** Largest message of a WebSocket client, bytes. */

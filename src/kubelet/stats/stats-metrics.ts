@@ -1,5 +1,5 @@
 import type { ContainerStats } from '../../runtime/contract.ts';
-import { keys } from '../labels.ts';
+import { keys } from '../containers/labels.ts';
 import type { StatsSnapshot } from './summary.ts';
 
 const label = (value: string): string => value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');

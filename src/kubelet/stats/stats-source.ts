@@ -5,8 +5,8 @@ import { type ContainerRuntime, type PodSandboxStats, RuntimeError, runtimeError
 import { readNodeUsage } from '../../runtime/stats.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Machine, MachineFacts } from '../node/machine.ts';
-import type { ObservedPod } from '../observed.ts';
-import { podUid } from '../pod-spec.ts';
+import type { ObservedPod } from '../observed/observed.ts';
+import { podUid } from '../pods/pod-spec.ts';
 import { type DiskUse, ownVolumeDirectories, treeUse } from '../volumes/disk-use.ts';
 import type { StatsSnapshot } from './summary.ts';
 

@@ -1,9 +1,9 @@
 import { formatTime } from '../../api/meta/time.ts';
 import type { ContainerStats, PodSandboxStats } from '../../runtime/contract.ts';
 import type { NodeUsage } from '../../runtime/stats.ts';
-import { keys } from '../labels.ts';
+import { keys } from '../containers/labels.ts';
 import type { MachineFacts, MachineUse } from '../node/machine.ts';
-import type { ObservedContainer, ObservedPod } from '../observed.ts';
+import type { ObservedContainer, ObservedPod } from '../observed/observed.ts';
 import type { DiskUse } from '../volumes/disk-use.ts';
 
 /** One sample of CPU and memory. */

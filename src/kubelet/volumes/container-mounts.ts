@@ -2,9 +2,9 @@ import { mkdir, realpath } from 'node:fs/promises';
 import { isAbsolute, join, posix } from 'node:path';
 import type { Pod } from '../../api/types/core-v1.ts';
 import type { Mount } from '../../runtime/contract.ts';
-import { ConfigError } from '../env.ts';
-import { expandStrict } from '../expansion.ts';
-import type { AnyContainer } from '../pod-spec.ts';
+import { ConfigError } from '../containers/env.ts';
+import { expandStrict } from '../containers/expansion.ts';
+import type { AnyContainer } from '../pods/pod-spec.ts';
 import type { VolumePaths } from './pod-volumes.ts';
 
 const propagation = { None: 'PRIVATE', HostToContainer: 'HOST_TO_CONTAINER', Bidirectional: 'BIDIRECTIONAL' } as const;

@@ -1,7 +1,7 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pod, Volume } from '../../api/types/core-v1.ts';
-import { podUid } from '../pod-spec.ts';
+import { podUid } from '../pods/pod-spec.ts';
 import { podDirectory } from './pod-volumes.ts';
 
 /** What files take. */

@@ -7,7 +7,7 @@ import type {
   Volume,
   VolumeProjection,
 } from '../../api/types/core-v1.ts';
-import { type DownwardContext, fieldValue, resourceValue } from '../downward.ts';
+import { type DownwardContext, fieldValue, resourceValue } from '../containers/downward.ts';
 import type { Payload, ProjectedFile } from './atomic-writer.ts';
 
 /** Modes when a volume names none. */

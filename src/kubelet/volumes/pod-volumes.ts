@@ -1,8 +1,9 @@
 import { chmod, chown, lchown, lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '../../api/types/core-v1.ts';
-import { podUid } from '../pod-spec.ts';
-import { quantityValue } from '../quantity.ts';
+import { quantityValue } from '../../api/meta/quantity.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod, ResourceList, Volume } from '../../api/types/core-v1.ts';
+import { podUid } from '../pods/pod-spec.ts';
+import { podCgroupLimits } from '../resources/qos.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import { prepareHostPath } from './host-path.ts';
 import type { Mounter } from './mounter.ts';
@@ -62,7 +63,8 @@ async function setUpVolume(pod: Pod, volume: Volume, env: VolumeEnvironment): Pr
   if (volume.emptyDir !== undefined) {
     const dir = pluginDirectory(env, pod, 'kubernetes.io~empty-dir', volume.name);
     const fresh = await makeDirectory(dir, 0o777);
-    if (volume.emptyDir.medium === 'Memory') await ensureTmpfs(env, dir, memorySize(pod, volume.emptyDir.sizeLimit));
+    if (volume.emptyDir.medium === 'Memory')
+      await ensureTmpfs(env, dir, memorySize(pod, volume.emptyDir.sizeLimit, env.sources.downward.allocatable));
     if (fresh) {
       await chmod(dir, 0o777);
       if (group !== undefined) await giveToGroup(dir, group);
@@ -106,12 +108,11 @@ async function ensureTmpfs(env: VolumeEnvironment, dir: string, size: number): P
   if (!mounted.includes(dir)) await env.mounter.mountTmpfs(dir, size);
 }
 
-/** A memory volume is no larger than its limit, nor than what the pod's containers may use. */
-function memorySize(pod: Pod, sizeLimit: string | undefined): number {
-  const limits = (pod.spec?.containers ?? []).map((c) => quantityValue(c.resources?.limits?.['memory']));
-  const podLimit = limits.length > 0 && limits.every((l) => l > 0) ? limits.reduce((a, b) => a + b, 0) : 0;
-  const own = quantityValue(sizeLimit);
-  return own > 0 && (podLimit === 0 || own < podLimit) ? own : podLimit;
+/** A memory volume is no larger than its limit, than what the pod may use, and than what the node has for pods (emptydir calculateEmptyDirMemorySize). */
+function memorySize(pod: Pod, sizeLimit: string | undefined, allocatable: ResourceList): number {
+  const limits = [quantityValue(sizeLimit), podCgroupLimits(pod).memoryLimitInBytes ?? 0, quantityValue(allocatable['memory'])];
+  const set = limits.filter((limit) => limit > 0);
+  return set.length === 0 ? 0 : Math.min(...set);
 }
 
 async function claimedPath(claimName: string, pod: Pod, env: VolumeEnvironment): Promise<string> {
