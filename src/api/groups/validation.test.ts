@@ -256,6 +256,40 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
       undefined,
       ['eventTime: Required value', 'type: Invalid value: "": has invalid value: '],
     ],
+    [
+      'goes on in its series, and says nothing else later',
+      {
+        metadata: { name: 'a', namespace: 'default' },
+        regarding: { kind: 'Node', name: 'n' },
+        eventTime: '2026-01-01T00:00:00.000000Z',
+        type: 'Normal',
+        reason: 'Because',
+        action: 'Do',
+        reportingController: 'a.b/c',
+        reportingInstance: 'd',
+        note: 'at first',
+      },
+      (event) => {
+        event.note = 'on second thought';
+        event.series = { count: 2, lastObservedTime: '2026-01-01T00:00:01.000000Z' };
+      },
+      ['message: Invalid value: "on second thought": field is immutable'],
+    ],
+    [
+      'has room for so many bytes',
+      {
+        metadata: { name: 'a', namespace: 'default' },
+        regarding: { kind: 'Node', name: 'n' },
+        eventTime: '2026-01-01T00:00:00.000000Z',
+        type: 'Normal',
+        reason: 'é'.repeat(65),
+        action: 'é'.repeat(64),
+        reportingController: 'a.b/c',
+        reportingInstance: 'd',
+      },
+      undefined,
+      ['reason: Invalid value: "": can have at most 128 characters'],
+    ],
   ],
   'apiregistration.k8s.io/v1/apiservices': [
     [

@@ -12,10 +12,11 @@ export const eventTtlSeconds = 3600;
 /** Where events live, whichever group they came through. */
 export const eventStorage = { prefix: '/registry/events', version: { group: '', version: 'v1' } } as const;
 
+/** In bytes. */
 const longest = { reportingInstance: 128, action: 128, reason: 128, message: 1024 } as const;
 
 const notLonger = (name: string, value: string, limit: number): readonly FieldError[] =>
-  value.length > limit ? [invalid(name, '', `can have at most ${limit} characters`)] : [];
+  Buffer.byteLength(value) > limit ? [invalid(name, '', `can have at most ${limit} characters`)] : [];
 
 const namespaceMismatch = (event: Event): FieldError =>
   invalid(
