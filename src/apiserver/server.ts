@@ -22,6 +22,7 @@ import type {
   VirtualResource,
 } from './contract.ts';
 import { managerOfUser } from './field-manager/manager-name.ts';
+import type { FlowControl } from './flow-control/flow-control.ts';
 import { authorize } from './http/authorize.ts';
 import type { Incoming, Outgoing } from './http/exchange.ts';
 import { defaultInflightLimits, Inflight, type InflightLimits } from './http/inflight.ts';
@@ -82,6 +83,8 @@ export class ApiServer implements RequestHandler {
   readonly connectGate: ConnectGate;
   /** Group versions that other servers serve; undefined while there can be none. */
   aggregated: AggregatedApis | undefined;
+  /** Priority and fairness of requests that come over HTTP; `addFlowControl` sets it. */
+  flowControl: FlowControl | undefined;
   readonly #authorizer: Authorizer;
   readonly #random: Random;
   readonly #dispatcher: Dispatcher;
@@ -137,6 +140,7 @@ export class ApiServer implements RequestHandler {
       authorizer,
       audit: options.audit,
       inflight,
+      flowControl: () => this.flowControl,
       metrics: this.metrics,
       clock,
       random,

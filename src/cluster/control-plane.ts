@@ -12,6 +12,7 @@ import { ensureBootstrapPolicy } from '../apiserver/authz/bootstrap.ts';
 import { mastersAuthorizer, unionAuthorizer } from '../apiserver/authz/chain.ts';
 import { nodeAuthorizer } from '../apiserver/authz/node.ts';
 import { rbacAuthorizer } from '../apiserver/authz/rbac.ts';
+import { addFlowControl, FlowControl } from '../apiserver/flow-control/index.ts';
 import { fieldManager } from '../apiserver/field-manager/index.ts';
 import {
   type ApiServer,
@@ -131,6 +132,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   server.addRoute('/openid/v1/jwks', async () => json(await jsonWebKeySet(keys), 'application/jwk-set+json'));
   await ensureBootstrapPolicy(server.access);
   await ensurePriorityClasses(server.access);
+  await addFlowControl(server, new FlowControl({ clock, logger: logger.child({ component: 'flow-control' }) }));
   await ensureTokenTracking(server.access);
   const clientFor = (user: UserInfo): Client => createClient(inProcessTransport(server, user));
   // One place to scrape: what upstream spreads over three processes' /metrics stands together in the API server's.

@@ -5,6 +5,7 @@ import { gzip, constants as zlibConstants } from 'node:zlib';
 import type { UserInfo } from '../../api/request.ts';
 import type { ClientCertificate, RequestAttributes } from '../contract.ts';
 import { managerOfUserAgent } from '../field-manager/manager-name.ts';
+import type { Ticket } from '../flow-control/ticket.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 
 export type Incoming = IncomingMessage | Http2ServerRequest;
@@ -40,6 +41,12 @@ export class Exchange {
   counted: 'mutating' | 'read-only' | undefined;
   /** Takes a watch or stream out of the number of those that run. */
   endLongRunning: (() => void) | undefined;
+  /** Its place under flow control; undefined where there is none. */
+  ticket: Ticket | undefined;
+  /** Ends the counting of a watch's watcher. */
+  endWatching: (() => void) | undefined;
+  /** Called when a watch has sent what there was at its beginning. */
+  onFollowing: (() => void) | undefined;
   /** Called once, when the answer has been handed to the socket. */
   onDone: ((exchange: Exchange, code: number, bytes: number) => void) | undefined;
   /** Told of a fault after the answer's head has been sent, when no Status can be given any more. */
@@ -105,6 +112,11 @@ export class Exchange {
       'cache-control': 'no-cache, private',
       'content-type': contentType,
     };
+    if (this.ticket !== undefined) {
+      // Upstream shows uids, not names: those are not for everyone.
+      headers['x-kubernetes-pf-flowschema-uid'] = this.ticket.schemaUid;
+      headers['x-kubernetes-pf-prioritylevel-uid'] = this.ticket.levelUid;
+    }
     if (this.warnings.length > 0) headers['warning'] = warningHeaders(this.warnings);
     return headers;
   }

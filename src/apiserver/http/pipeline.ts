@@ -8,6 +8,8 @@ import type { Random } from '../../util/random.ts';
 import type { AggregatedApis } from '../aggregation/contract.ts';
 import { asksToImpersonate, impersonate } from '../authz/impersonation.ts';
 import type { AuditSink, Authenticator, Authorizer, ClientCertificate, RequestAttributes } from '../contract.ts';
+import type { FlowControl } from '../flow-control/flow-control.ts';
+import type { Ticket } from '../flow-control/ticket.ts';
 import type { ConnectHandlers } from '../proxy/connect.ts';
 import { type Dispatcher, type Outcome, readyAll } from '../rest/dispatch.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
@@ -48,6 +50,8 @@ export interface PipelineParts {
   readonly authorizer: Authorizer;
   readonly audit: AuditSink | undefined;
   readonly inflight: Inflight;
+  /** Priority and fairness; without it only the number of requests is limited. */
+  readonly flowControl: () => FlowControl | undefined;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: Random;
@@ -58,6 +62,7 @@ export interface PipelineParts {
 
 const noDuplicates: readonly string[] = [];
 const MASTERS = 'system:masters';
+const TOO_MANY = Buffer.from('Too many requests, please try again later.\n');
 
 /**
  * The way of an HTTP request: information → authentication → limit → audit → authorization → the operation → the answer.
@@ -123,6 +128,8 @@ export class Pipeline {
       this.#deadlines.end(exchange);
     }
     exchange.endLongRunning?.();
+    exchange.endWatching?.();
+    if (exchange.ticket !== undefined) this.#leaveFlow(exchange.ticket);
     if (exchange.upgrade === undefined) leaveBody(exchange.req, clock);
     metrics.observe(exchange, code, bytes, clock.monotonic() - exchange.startedAt);
     if (exchange.attributes !== undefined) this.#audit(exchange, exchange.attributes, 'ResponseComplete', code);
@@ -164,8 +171,57 @@ export class Pipeline {
       const attributes = attributesOf(exchange, user);
       exchange.attributes = attributes;
       this.#audit(exchange, attributes, 'RequestReceived', undefined);
-      if (isLongRunning(exchange)) exchange.endLongRunning = this.#parts.metrics.longRunning(exchange);
-      else {
+      const longRunning = isLongRunning(exchange);
+      if (longRunning) exchange.endLongRunning = this.#parts.metrics.longRunning(exchange);
+      const flow = this.#parts.flowControl();
+      if (flow === undefined || (longRunning && attributes.verb !== 'watch')) this.#admitted(exchange, attributes, longRunning);
+      else this.#enterFlow(flow, exchange, attributes, longRunning);
+    } catch (err) {
+      this.#fail(exchange, err);
+    }
+  }
+
+  /** Goes on at once when there is room at the request's priority level, later when it has to wait its turn. */
+  #enterFlow(flow: FlowControl, exchange: Exchange, attributes: RequestAttributes, longRunning: boolean): void {
+    const ticket = flow.arrive(attributes, exchange.query, exchange.startedAt);
+    exchange.ticket = ticket;
+    if (ticket.state === 'running') {
+      this.#admitted(exchange, attributes, longRunning);
+      return;
+    }
+    if (ticket.state === 'refused') {
+      this.#turnAway(flow, ticket, exchange);
+      return;
+    }
+    const gone = (): void => flow.giveUp(ticket, 'cancelled');
+    const closing = exchange.res ?? exchange.req;
+    closing.once('close', gone);
+    ticket.onDecision = () => {
+      closing.off('close', gone);
+      if (ticket.state !== 'running') this.#turnAway(flow, ticket, exchange);
+      else if (closing.destroyed) exchange.done(499, 0);
+      else this.#admitted(exchange, attributes, longRunning);
+    };
+  }
+
+  /** Upstream's answer is a sentence, not a Status. */
+  #turnAway(flow: FlowControl, ticket: Ticket, exchange: Exchange): void {
+    this.#parts.metrics.terminated(exchange, 429);
+    exchange.send(429, 'text/plain; charset=utf-8', TOO_MANY, {
+      'retry-after': String(flow.retryAfter(ticket)),
+      'x-content-type-options': 'nosniff',
+    });
+  }
+
+  #leaveFlow(ticket: Ticket): void {
+    const flow = this.#parts.flowControl();
+    if (ticket.state === 'running') flow?.finish(ticket, this.#parts.clock.monotonic());
+    else if (ticket.state === 'waiting') flow?.giveUp(ticket, 'cancelled');
+  }
+
+  #admitted(exchange: Exchange, attributes: RequestAttributes, longRunning: boolean): void {
+    try {
+      if (!longRunning) {
         const mutating = exchange.method !== 'GET' && exchange.method !== 'HEAD' && exchange.method !== 'OPTIONS';
         this.#enter(exchange, mutating);
         exchange.counted = mutating ? 'mutating' : 'read-only';
@@ -181,8 +237,8 @@ export class Pipeline {
 
   #enter(exchange: Exchange, mutating: boolean): void {
     try {
-      // Upstream never turns the cluster's masters away: they are who can mend it.
-      this.#parts.inflight.enter(mutating, exchange.user?.groups.includes(MASTERS) === true);
+      // Upstream never turns the cluster's masters away: they are who can mend it. Whom flow control let in is only counted.
+      this.#parts.inflight.enter(mutating, exchange.ticket !== undefined || exchange.user?.groups.includes(MASTERS) === true);
     } catch (err) {
       this.#parts.metrics.terminated(exchange, 429);
       throw err;
@@ -214,8 +270,11 @@ export class Pipeline {
   #authorized(exchange: Exchange): void {
     try {
       const elsewhere = this.#parts.aggregated()?.serve(exchange);
-      if (elsewhere !== undefined) elsewhere.catch((err: unknown) => this.#fail(exchange, err));
-      else if (!exchange.info.isResourceRequest) this.#route(exchange);
+      if (elsewhere !== undefined) {
+        // A watch of another server's holds no seat of this one.
+        if (exchange.info.verb === 'watch' && exchange.ticket !== undefined) this.#leaveFlow(exchange.ticket);
+        elsewhere.catch((err: unknown) => this.#fail(exchange, err));
+      } else if (!exchange.info.isResourceRequest) this.#route(exchange);
       else this.#resource(exchange);
     } catch (err) {
       this.#fail(exchange, err);
@@ -341,6 +400,11 @@ export class Pipeline {
     const { clock, random, shutdown, metrics } = this.#parts;
     const prepared = prepareWatch(endpoint, request, clock, random);
     const onEvents = (count: number, bytes: number): void => metrics.watchEvents(endpoint.resource, count, bytes);
+    const { ticket } = exchange;
+    if (ticket !== undefined) {
+      exchange.endWatching = this.#parts.flowControl()?.watching(ticket.request);
+      exchange.onFollowing = () => this.#leaveFlow(ticket);
+    }
     if (exchange.upgrade !== undefined) new WatchSocket(exchange, endpoint, encoder, onEvents).run(prepared, shutdown);
     else if (!(exchange.res as ServerResponse).destroyed) {
       new WatchStream(exchange, endpoint, encoder, onEvents).run(prepared, shutdown);

@@ -65,6 +65,7 @@ export class WatchSocket implements WatchSink {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     for (const frame of waiting) socket.send(this.#message(frame));
+    this.#exchange.onFollowing?.();
     if (this.#ending) socket.close();
   }
 

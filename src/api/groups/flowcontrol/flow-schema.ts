@@ -1,5 +1,5 @@
 import { type FieldError, FieldPath, forbidden, invalid, notSupported, required } from '../../meta/field-error.ts';
-import { isDNS1123Subdomain, nameIsDNSSubdomain } from '../../meta/names.ts';
+import { isDNS1123Label, isDNS1123Subdomain, nameIsDNSSubdomain } from '../../meta/names.ts';
 import type {
   FlowSchema,
   NonResourcePolicyRule,
@@ -9,12 +9,13 @@ import type {
 } from '../../types/flowcontrol-v1.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { check, checkRequired } from '../field-checks.ts';
+import { semanticEqual } from '../semantic-equal.ts';
+import { mandatorySchemas } from './bootstrap-configuration.ts';
 
 const define = groupVersion('flowcontrol.apiserver.k8s.io', 'v1');
 const spec = new FieldPath('spec');
 const mostPrecedence = 10000;
 const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch', 'proxy'].sort();
-const httpVerbs = ['connect', 'delete', 'get', 'head', 'options', 'patch', 'post', 'put', 'trace'];
 
 function subjectFaults(subject: Subject, path: FieldPath): readonly FieldError[] {
   const { kind = '', user, group, serviceAccount } = subject;
@@ -40,7 +41,7 @@ function subjectFaults(subject: Subject, path: FieldPath): readonly FieldError[]
     else if (name !== '*') errors.push(...check(at.child('name'), name, isDNS1123Subdomain));
     if (namespace === '') {
       errors.push(required(at.child('namespace'), 'must specify namespace for service account'));
-    }
+    } else errors.push(...check(at.child('namespace'), namespace, isDNS1123Label));
   }
   return errors;
 }
@@ -51,16 +52,17 @@ function wildcardFaults(values: readonly string[], path: FieldPath, detail: stri
   return [invalid(path, values, detail)];
 }
 
-function verbFaults(given: readonly string[], known: readonly string[], path: FieldPath): readonly FieldError[] {
+/** The verbs of resources are asked for where paths are named, too: so upstream has it. */
+function verbFaults(given: readonly string[], path: FieldPath): readonly FieldError[] {
   if (given.length === 0) return [required(path, 'verbs must contain at least one value')];
   if (given.includes('*')) return wildcardFaults(given, path, "if '*' is present, must not specify other verbs");
-  return given.some((verb) => !known.includes(verb)) ? [notSupported(path, given, ['*', ...known])] : [];
+  return given.some((verb) => !verbs.includes(verb)) ? [notSupported(path, given, verbs)] : [];
 }
 
 function nonResourceFaults(rule: NonResourcePolicyRule, path: FieldPath): readonly FieldError[] {
   const urls = rule.nonResourceURLs ?? [];
   const at = path.child('nonResourceURLs');
-  const errors = [...verbFaults(rule.verbs ?? [], httpVerbs, path.child('verbs'))];
+  const errors = [...verbFaults(rule.verbs ?? [], path.child('verbs'))];
   if (urls.length === 0) errors.push(required(at, 'nonResourceURLs must contain at least one value'));
   else if (urls.includes('*'))
     errors.push(...wildcardFaults(urls, at, "if '*' is present, must not specify other non-resource URLs"));
@@ -68,11 +70,12 @@ function nonResourceFaults(rule: NonResourcePolicyRule, path: FieldPath): readon
     urls.forEach((url, i) => {
       const item = at.index(i);
       if (url === '') errors.push(invalid(item, url, 'must not be empty'));
-      else if (!url.startsWith('/')) errors.push(invalid(item, url, "must start with '/'"));
+      else if (url === '/') return;
+      else if (!url.startsWith('/')) errors.push(invalid(item, url, 'must start with slash'));
       else if (url.includes(' ')) errors.push(invalid(item, url, 'must not contain white-space'));
       else if (url.includes('//')) errors.push(invalid(item, url, 'must not contain double slash'));
       else if (url.slice(0, -1).includes('*') || (url.endsWith('*') && !url.endsWith('/*'))) {
-        errors.push(invalid(item, url, "wildcard can only do suffix matching, must end with '/*'"));
+        errors.push(invalid(item, url, 'wildcard can only do suffix matching'));
       }
     });
   }
@@ -81,7 +84,7 @@ function nonResourceFaults(rule: NonResourcePolicyRule, path: FieldPath): readon
 
 function resourceFaults(rule: ResourcePolicyRule, path: FieldPath): readonly FieldError[] {
   const { apiGroups = [], resources = [], namespaces = [], clusterScope = false } = rule;
-  const errors = [...verbFaults(rule.verbs ?? [], verbs, path.child('verbs'))];
+  const errors = [...verbFaults(rule.verbs ?? [], path.child('verbs'))];
   if (apiGroups.length === 0) errors.push(required(path.child('apiGroups'), 'resource rules must supply at least one api group'));
   else errors.push(...wildcardFaults(apiGroups, path.child('apiGroups'), "if '*' is present, must not specify other api groups"));
   if (resources.length === 0) errors.push(required(path.child('resources'), 'resource rules must supply at least one resource'));
@@ -92,10 +95,13 @@ function resourceFaults(rule: ResourcePolicyRule, path: FieldPath): readonly Fie
   } else if (namespaces.includes('*')) {
     errors.push(...wildcardFaults(namespaces, at, "if '*' is present, must not specify other namespaces"));
   } else {
-    namespaces.forEach((name, i) => void errors.push(...check(at.index(i), name, (text) => isDNS1123Subdomain(text))));
+    namespaces.forEach((name, i) => void errors.push(...check(at.index(i), name, namespaceFaults)));
   }
   return errors;
 }
+
+const namespaceFaults = (name: string): readonly string[] =>
+  isDNS1123Label(name).map((fault) => `each member of this list must be '*' or a DNS-1123 label; ${fault}`);
 
 function ruleFaults(rule: PolicyRulesWithSubjects, path: FieldPath): readonly FieldError[] {
   const { subjects = [], resourceRules = [], nonResourceRules = [] } = rule;
@@ -129,6 +135,10 @@ function validate(object: FlowSchema): readonly FieldError[] {
   const level = spec.child('priorityLevelConfiguration', 'name');
   errors.push(...checkRequired(level, priorityLevelConfiguration?.name, isDNS1123Subdomain, 'must reference a priority level'));
   rules.forEach((rule, i) => void errors.push(...ruleFaults(rule, spec.child('rules').index(i))));
+  const fixed = mandatorySchemas.find((must) => must.metadata?.name === name);
+  if (fixed !== undefined && !semanticEqual('io.k8s.api.flowcontrol.v1.FlowSchemaSpec', object.spec, fixed.spec)) {
+    errors.push(invalid(spec, object.spec, `spec of '${name}' must equal the fixed value`));
+  }
   return errors;
 }
 

@@ -7,6 +7,8 @@ import type {
 } from '../../types/flowcontrol-v1.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { nonNegative } from '../field-checks.ts';
+import { semanticEqual } from '../semantic-equal.ts';
+import { mandatoryLevels } from './bootstrap-configuration.ts';
 
 const define = groupVersion('flowcontrol.apiserver.k8s.io', 'v1');
 const spec = new FieldPath('spec');
@@ -43,12 +45,8 @@ function defaults(object: PriorityLevelConfiguration): PriorityLevelConfiguratio
   };
 }
 
-/** Bits of entropy that dealing `handSize` of `queues` takes; the shuffle sharding has 60. */
-function entropyBits(queues: number, handSize: number): number {
-  let bits = 0;
-  for (let i = 0; i < handSize; i++) bits += Math.log2(queues - i);
-  return Math.ceil(bits);
-}
+/** Bits of entropy that dealing `handSize` of `queues` takes, as upstream reckons it; the shuffle sharding has 60. */
+const entropyBits = (queues: number, handSize: number): number => Math.ceil(Math.log2(queues) * handSize);
 const mostEntropyBits = 60;
 
 function queuingFaults(queuing: QueuingConfiguration, path: FieldPath): readonly FieldError[] {
@@ -101,7 +99,9 @@ function validate(object: PriorityLevelConfiguration): readonly FieldError[] {
   const { type = '', limited, exempt } = object.spec ?? {};
   const name = object.metadata?.name;
   const errors: FieldError[] = [];
-  if (name === 'exempt' && type !== 'Exempt') errors.push(invalid(spec.child('type'), type, "must be 'Exempt' because of name"));
+  if ((name === 'exempt') !== (type === 'Exempt')) {
+    errors.push(invalid(spec.child('type'), type, "type must be 'Exempt' if and only if name is 'exempt'"));
+  }
   switch (type) {
     case 'Exempt':
       if (limited !== undefined) errors.push(forbidden(spec.child('limited'), 'must be nil if the type is not Limited'));
@@ -118,6 +118,14 @@ function validate(object: PriorityLevelConfiguration): readonly FieldError[] {
       break;
     default:
       errors.push(notSupported(spec.child('type'), type, ['Exempt', 'Limited']));
+  }
+  const fixed = mandatoryLevels.find((must) => must.metadata?.name === name)?.spec;
+  if (fixed === undefined) return errors;
+  // What the level `exempt` lends is for administrators to say; all else is fixed.
+  const have = fixed.exempt === undefined ? object.spec : { ...object.spec, exempt: fixed.exempt };
+  if (!semanticEqual('io.k8s.api.flowcontrol.v1.PriorityLevelConfigurationSpec', have, fixed)) {
+    const but = fixed.exempt === undefined ? '' : " except the 'spec.exempt' field";
+    errors.push(invalid(spec, object.spec, `spec of '${name}'${but} must equal the fixed value`));
   }
   return errors;
 }
