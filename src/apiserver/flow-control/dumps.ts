@@ -2,7 +2,7 @@ import { genericNotFound } from '../../api/meta/status.ts';
 import type { Clock } from '../../util/clock.ts';
 import { type RouteAnswer, type RouteRequest, textAnswer } from '../http/routes.ts';
 import type { FlowControl } from './flow-control.ts';
-import type { Ticket } from './ticket.ts';
+import type { Ticket } from './priority-level.ts';
 
 /** Where the dumps are. */
 export const DUMPS = '/debug/api_priority_and_fairness/';

@@ -8,7 +8,7 @@ import { fieldManager } from '../field-manager/index.ts';
 import { TestServer } from '../test-server.ts';
 import { FlowControl } from './flow-control.ts';
 import { addFlowControl } from './index.ts';
-import type { Ticket } from './ticket.ts';
+import type { Ticket } from './priority-level.ts';
 
 const PATH = '/apis/flowcontrol.apiserver.k8s.io/v1';
 

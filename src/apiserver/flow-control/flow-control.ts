@@ -9,9 +9,8 @@ import { BootstrapKeeper } from './bootstrap-keeper.ts';
 import { DanglingConditions } from './dangling-conditions.ts';
 import { FlowSeries } from './flow-series.ts';
 import { byPrecedence, rulesFor, rulesMatch } from './matching.ts';
-import { PriorityLevel } from './priority-level.ts';
+import { PriorityLevel, Ticket } from './priority-level.ts';
 import { dealHand, hashFlow } from './shuffle-sharding.ts';
-import { Ticket } from './ticket.ts';
 import { WatcherCounts } from './watcher-counts.ts';
 import { estimateWork } from './work-estimate.ts';
 

@@ -1,13 +1,61 @@
 import type { PriorityLevelConfiguration } from '../../api/types/flowcontrol-v1.ts';
+import type { Timer } from '../../util/clock.ts';
+import type { RequestAttributes } from '../contract.ts';
 import type { SeatLimits } from './allocation.ts';
 import { DemandMeter, type DemandSummary } from './demand.ts';
+import type { FlowSeries, Refusal } from './flow-series.ts';
 import { RetryAfter } from './retry-after.ts';
-import type { Ticket } from './ticket.ts';
+import type { Work } from './work-estimate.ts';
 
 /** How long a request is taken to hold its seats until it is known: upstream's estimatedServiceDuration. */
 const EXPECTED_SERVICE_MS = 3;
 /** Of a level's nominal seats, how many one request may take at most. */
 const MAX_SEATS_FRACTION = 0.15;
+
+/** One request under flow control, from its coming until its seats are free again. */
+export class Ticket {
+  readonly request: RequestAttributes;
+  readonly level: PriorityLevel;
+  readonly series: FlowSeries;
+  /** The schema's and the level's, for the answer's headers. */
+  readonly schemaUid: string;
+  readonly levelUid: string;
+  readonly distinguisher: string;
+  readonly work: Work;
+  readonly maxSeats: number;
+  /** Milliseconds, monotonic. */
+  readonly arrivedAt: number;
+  startedAt = 0;
+  state: 'waiting' | 'running' | 'refused' | 'finished' = 'waiting';
+  refusal: Refusal | undefined;
+  queue: Queue | undefined;
+  /** The level's virtual time when it came. */
+  arrivedVirtually = 0;
+  /** Ends its waiting. */
+  timer: Timer | undefined;
+  /** Called when one that had to wait runs, or is refused. */
+  onDecision: (() => void) | undefined;
+
+  constructor(
+    request: RequestAttributes,
+    level: PriorityLevel,
+    series: FlowSeries,
+    schemaUid: string,
+    distinguisher: string,
+    work: Work,
+    arrivedAt: number,
+  ) {
+    this.request = request;
+    this.level = level;
+    this.series = series;
+    this.schemaUid = schemaUid;
+    this.levelUid = level.config.metadata?.uid ?? '';
+    this.distinguisher = distinguisher;
+    this.work = work;
+    this.maxSeats = Math.max(work.seats, work.finalSeats);
+    this.arrivedAt = arrivedAt;
+  }
+}
 
 /** Requests of a few flows, in the order of their coming. Kept while there are any. */
 export class Queue {
@@ -277,7 +325,7 @@ export class PriorityLevel {
     this.demand.set(this.seatsInUse + this.waitingSeats, now);
   }
 
-  #refuse(ticket: Ticket, reason: NonNullable<Ticket['refusal']>): void {
+  #refuse(ticket: Ticket, reason: Refusal): void {
     ticket.state = 'refused';
     ticket.refusal = reason;
     ticket.series.refuse(reason);

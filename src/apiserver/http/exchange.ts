@@ -5,7 +5,7 @@ import { gzip, constants as zlibConstants } from 'node:zlib';
 import type { UserInfo } from '../../api/request.ts';
 import type { ClientCertificate, RequestAttributes } from '../contract.ts';
 import { managerOfUserAgent } from '../field-manager/manager-name.ts';
-import type { Ticket } from '../flow-control/ticket.ts';
+import type { Ticket } from '../flow-control/priority-level.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 
 export type Incoming = IncomingMessage | Http2ServerRequest;

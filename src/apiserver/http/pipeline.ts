@@ -9,7 +9,7 @@ import type { AggregatedApis } from '../aggregation/contract.ts';
 import { asksToImpersonate, impersonate } from '../authz/impersonation.ts';
 import type { AuditSink, Authenticator, Authorizer, ClientCertificate, RequestAttributes } from '../contract.ts';
 import type { FlowControl } from '../flow-control/flow-control.ts';
-import type { Ticket } from '../flow-control/ticket.ts';
+import type { Ticket } from '../flow-control/priority-level.ts';
 import type { ConnectHandlers } from '../proxy/connect.ts';
 import { type Dispatcher, type Outcome, readyAll } from '../rest/dispatch.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
