@@ -5,6 +5,9 @@ import type { Endpoint } from '../rest/endpoint.ts';
 import type { ObjectEventType } from '../rest/watch.ts';
 import { encodeObject } from './encode-object.ts';
 
+/** Whether a write is a chunk of HTTP/1.1's chunked coding, or just bytes. */
+export type Framing = 'chunk' | 'plain';
+
 /** How events become bytes. */
 export interface WatchEncoder {
   readonly contentType: string;
@@ -12,7 +15,7 @@ export interface WatchEncoder {
   /** Any object under an event type: bookmarks, errors, objects that left the selection. */
   other(type: string, object: object): Uint8Array;
   /** Frames as one write; `size` is that of all together. */
-  join(frames: readonly Uint8Array[], size: number): Uint8Array;
+  join(frames: readonly Uint8Array[], size: number, framing: Framing): Uint8Array;
 }
 
 const newline = Buffer.from('}\n');
@@ -22,24 +25,38 @@ const heads: Readonly<Record<ObjectEventType, Buffer>> = {
   DELETED: Buffer.from('{"type":"DELETED","object":'),
 };
 
-/** More frames than these are put together for each watcher. */
-const MAX_SHARED_FRAMES = 64;
+/** Larger writes are put together for each watcher, so that not too much is kept. */
+const MAX_SHARED_BYTES = 1024 * 1024;
+const chunkEnd = Buffer.from('\r\n');
+
+/** Frames as one write. */
+export function joinFrames(frames: readonly Uint8Array[], size: number, framing: Framing): Uint8Array {
+  if (framing === 'chunk') {
+    const head = Buffer.from(`${size.toString(16)}\r\n`, 'latin1');
+    return Buffer.concat([head, ...frames, chunkEnd], head.length + size + chunkEnd.length);
+  }
+  return frames.length === 1 ? frames[0]! : Buffer.concat(frames, size);
+}
 
 /**
  * Frames put together for one write. Watchers of one type mostly wait for the same ones, and ask in a row: the last answer is kept until
  * the next, so that they share it.
  */
 class FrameJoiner {
+  readonly #framing: Framing;
   #frames: readonly Uint8Array[] = [];
   #joined: Uint8Array = newline;
 
+  constructor(framing: Framing) {
+    this.#framing = framing;
+  }
+
   join(frames: readonly Uint8Array[], size: number): Uint8Array {
-    if (frames.length === 1) return frames[0]!;
-    if (frames.length > MAX_SHARED_FRAMES) return Buffer.concat(frames, size);
+    if (size > MAX_SHARED_BYTES) return joinFrames(frames, size, this.#framing);
     const known = this.#frames;
     if (known.length === frames.length && known.every((frame, i) => frame === frames[i])) return this.#joined;
     this.#frames = frames;
-    this.#joined = Buffer.concat(frames, size);
+    this.#joined = joinFrames(frames, size, this.#framing);
     return this.#joined;
   }
 }
@@ -67,7 +84,7 @@ export class JsonWatchEncoder implements WatchEncoder {
   readonly contentType = 'application/json';
   readonly #endpoint: Endpoint;
   readonly #last = new LastFrame();
-  readonly #joiner = new FrameJoiner();
+  readonly #joiners = { chunk: new FrameJoiner('chunk'), plain: new FrameJoiner('plain') };
 
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
@@ -85,8 +102,8 @@ export class JsonWatchEncoder implements WatchEncoder {
     return this.#last.keep(type, entry, frame);
   }
 
-  join(frames: readonly Uint8Array[], size: number): Uint8Array {
-    return this.#joiner.join(frames, size);
+  join(frames: readonly Uint8Array[], size: number, framing: Framing): Uint8Array {
+    return this.#joiners[framing].join(frames, size);
   }
 
   other(type: string, object: object): Uint8Array {
@@ -101,7 +118,7 @@ export class ProtobufWatchEncoder implements WatchEncoder {
   readonly contentType = PROTOBUF_STREAM;
   readonly #endpoint: Endpoint;
   readonly #last = new LastFrame();
-  readonly #joiner = new FrameJoiner();
+  readonly #joiners = { chunk: new FrameJoiner('chunk'), plain: new FrameJoiner('plain') };
 
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
@@ -115,8 +132,8 @@ export class ProtobufWatchEncoder implements WatchEncoder {
     return this.#last.keep(type, entry, delimited(encodeProtobufWatchEvent(type, object)));
   }
 
-  join(frames: readonly Uint8Array[], size: number): Uint8Array {
-    return this.#joiner.join(frames, size);
+  join(frames: readonly Uint8Array[], size: number, framing: Framing): Uint8Array {
+    return this.#joiners[framing].join(frames, size);
   }
 
   other(type: string, object: object): Uint8Array {
@@ -142,8 +159,8 @@ export class TransformingWatchEncoder implements WatchEncoder {
     return this.#frame(type, this.#transform(this.#endpoint.object(entry)));
   }
 
-  join(frames: readonly Uint8Array[], size: number): Uint8Array {
-    return frames.length === 1 ? frames[0]! : Buffer.concat(frames, size);
+  join(frames: readonly Uint8Array[], size: number, framing: Framing): Uint8Array {
+    return joinFrames(frames, size, framing);
   }
 
   /** A Status stays what it is. */

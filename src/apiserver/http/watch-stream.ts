@@ -5,7 +5,7 @@ import type { Entry } from '../../store/collection.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
 import type { ObjectEventType, PreparedWatch, WatchSink } from '../rest/watch.ts';
 import type { Exchange } from './exchange.ts';
-import type { WatchEncoder } from './watch-encoders.ts';
+import { type Framing, joinFrames, type WatchEncoder } from './watch-encoders.ts';
 
 /** A watcher that has this much waiting is dropped: it reads too slowly, and comes back with its last revision. */
 export const MAX_PENDING_BYTES = 16 * 1024 * 1024;
@@ -24,7 +24,10 @@ export function bookmarkObject(endpoint: Endpoint, revision: number, initialEven
   };
 }
 
-/** Streams a watch over HTTP. Events of one turn of the loop go out as one write. */
+/**
+ * Streams a watch over HTTP. Events of one turn of the loop go out as one write. Over HTTP/1.1 the chunk around them is made here, once for
+ * all watchers of a type: Node's own way copies what it writes for each of them, to put three buffers into one.
+ */
 export class WatchStream implements WatchSink {
   readonly #endpoint: Endpoint;
   readonly #encoder: WatchEncoder;
@@ -32,6 +35,7 @@ export class WatchStream implements WatchSink {
   readonly #res: ServerResponse;
   readonly #stop = new AbortController();
   readonly #onEvents: (count: number, bytes: number) => void;
+  #framing: Framing = 'plain';
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #sent = 0;
@@ -53,6 +57,10 @@ export class WatchStream implements WatchSink {
     const res = this.#res;
     res.writeHead(200, { ...this.#exchange.responseHeaders(this.#encoder.contentType) });
     res.flushHeaders?.();
+    if (res.chunkedEncoding) {
+      this.#framing = 'chunk';
+      res.chunkedEncoding = false;
+    }
     const onShutdown = (): void => this.end();
     shutdown.addEventListener('abort', onShutdown, { once: true });
     res.once('close', () => {
@@ -79,7 +87,7 @@ export class WatchStream implements WatchSink {
       if (size < PIECE_BYTES) continue;
       if (this.#ended) return;
       this.#onEvents(parts.length, size);
-      if (!this.#res.write(Buffer.concat(parts, size))) await this.#drained();
+      if (!this.#res.write(joinFrames(parts, size, this.#framing))) await this.#drained();
       else await new Promise((resolve) => setImmediate(resolve));
       parts = [];
       size = 0;
@@ -91,9 +99,10 @@ export class WatchStream implements WatchSink {
     }
     if (size > 0 && !this.#ended) {
       this.#onEvents(parts.length, size);
-      this.#res.write(Buffer.concat(parts, size));
+      this.#res.write(joinFrames(parts, size, this.#framing));
     }
     this.#initial = false;
+    this.#exchange.onFollowing?.();
     this.#schedule();
   }
 
@@ -133,6 +142,8 @@ export class WatchStream implements WatchSink {
     this.#ended = true;
     this.#stop.abort();
     this.#flush();
+    // The end of the body is written by Node again.
+    if (this.#framing === 'chunk') this.#res.chunkedEncoding = true;
     this.#res.end();
   }
 
@@ -165,7 +176,7 @@ export class WatchStream implements WatchSink {
     this.#pendingBytes = 0;
     this.#sent += size;
     this.#onEvents(pending.length, size);
-    const more = this.#res.write(this.#encoder.join(pending, size));
+    const more = this.#res.write(this.#encoder.join(pending, size, this.#framing));
     if (more || this.#ended) return;
     this.#blocked = true;
     this.#res.once('drain', () => {
