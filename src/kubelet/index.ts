@@ -3,7 +3,7 @@ import type { KubeletOptions } from './options.ts';
 import { reviewAccess, reviewTokens } from './server/auth.ts';
 import { KubeletServer } from './server/server.ts';
 
-export type { PressureLimits } from './eviction/thresholds.ts';
+export type { EvictionPolicy } from './eviction/thresholds.ts';
 export type { ImageGcPolicy } from './images/image-gc.ts';
 export type { Machine, MachineFacts, MachineUse } from './node/machine.ts';
 export type { KubeletOptions } from './options.ts';

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { quantityValue } from '../api/meta/quantity.ts';
+import { patchTypes } from '../api/request.ts';
 import type { Pod } from '../api/types/core-v1.ts';
 import { nodes } from '../client/resource-refs.ts';
 import { whyNoContainers } from '../runtime/test-support.ts';
 import { systemClock } from '../util/clock.ts';
+import { silentLogger } from '../util/logger.ts';
 import {
   containerId,
   eventLine,
@@ -132,6 +135,32 @@ describe.skipIf(missing !== undefined)(
       expect(found.status?.nodeInfo).toMatchObject({ kubeletVersion: 'v1.36.0', operatingSystem: 'linux' });
       expect(found.status?.nodeInfo?.containerRuntimeVersion).toMatch(/^containerd:\/\/1\./);
       expect(found.status?.images?.flatMap((i) => i.names ?? [])).toContain('k8ts.local/busybox:1');
+      expect(found.status?.declaredFeatures).toEqual([
+        'InPlacePodLevelResourcesVerticalScaling',
+        'RestartAllContainersOnContainerExits',
+      ]);
+      const { capacity, allocatable } = found.status!;
+      expect(Object.keys(capacity!).sort()).toEqual(Object.keys(allocatable!).sort());
+      expect(quantityValue(capacity!['memory']) - quantityValue(allocatable!['memory'])).toBeGreaterThanOrEqual(100 * 2 ** 20);
+    });
+
+    it('does not make its node again when somebody has deleted it, until it is started again', async () => {
+      const api = node.client.resource(nodes);
+      await node.stop();
+      await api.patch(node.name, '', patchTypes.merge, { metadata: { annotations: { gone: 'soon' } } });
+      let say = (_message: string): void => {};
+      const told = new Promise<string>((resolve) => {
+        say = resolve;
+      });
+      await node.start({ logger: { ...silentLogger, error: (_fields, message) => say(message) } });
+      await node.running(await node.run(FOREVER));
+      await api.delete(node.name, '');
+      expect(await told).toBe(`error getting node "${node.name}": not found`);
+      await expect(api.get(node.name, '')).rejects.toMatchObject({ code: 404 });
+      await node.stop();
+      await node.start();
+      await node.running(await node.run(FOREVER));
+      expect((await api.get(node.name, '')).metadata?.annotations?.['gone']).toBeUndefined();
     });
   },
 );

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isNotFound } from '../api/meta/status.ts';
 import type { ConfigMap, Node, Pod, Secret } from '../api/types/core-v1.ts';
@@ -19,7 +19,7 @@ import type { DownwardContext } from './containers/downward.ts';
 import { referencedObjects } from './containers/env.ts';
 import { podFromRuntime } from './containers/labels.ts';
 import { Eviction } from './eviction/eviction.ts';
-import { defaultPressureLimits, PressureTracker, pressureRejection } from './eviction/thresholds.ts';
+import { defaultEvictionPolicy, PressureTracker, pressureRejection } from './eviction/thresholds.ts';
 import { defaultImageGcPolicy, ImageGc } from './images/image-gc.ts';
 import { Images } from './images/images.ts';
 import { rotateLogs } from './logs/rotation.ts';
@@ -72,7 +72,10 @@ export class KubeletCore {
   #secrets: ObjectCache<Secret> | undefined;
   #podInformer: Informer<Pod> | undefined;
   #nodeInformer: Informer<Node> | undefined;
+  /** The informer has seen the node: when it has none, there is none. */
+  #nodeSeen = false;
   #runtimeName = 'containerd';
+  #imageDir: { readonly separate: string | undefined } | undefined;
   #port = 10_250;
 
   constructor(given: KubeletOptions) {
@@ -95,8 +98,8 @@ export class KubeletCore {
     this.#tokens = new TokenCache(options.client, options.clock);
     this.#images = new Images(options.runtime, options.clock);
     const machine = options.machine ?? hostMachine;
-    const limits = options.pressureLimits ?? defaultPressureLimits;
-    this.#pressure = new PressureTracker(limits);
+    const eviction = options.eviction ?? defaultEvictionPolicy;
+    this.#pressure = new PressureTracker(eviction);
     this.reporter = new NodeReporter({
       nodeName: options.nodeName,
       addresses: this.hostIPs,
@@ -106,7 +109,7 @@ export class KubeletCore {
       ...(options.providerId === undefined ? {} : { providerId: options.providerId }),
       maxPods: options.maxPods ?? 110,
       reserved: options.reserved ?? { cpuMilli: 0, memory: 0 },
-      limits,
+      eviction,
       pressure: this.#pressure,
       rootDir: options.rootDir,
       machine,
@@ -116,6 +119,8 @@ export class KubeletCore {
       logger: options.logger,
       recorder: options.recorder,
       port: () => this.#port,
+      // The informer may lag behind the registration.
+      current: () => this.#nodeInformer?.get(options.nodeName) ?? (this.#nodeSeen ? undefined : this.reporter.node),
       problems: () => this.#watch.problems(),
     });
     this.stats = new StatsSource({
@@ -138,17 +143,16 @@ export class KubeletCore {
       record: (reason, message) => this.reporter.warn(reason, message),
     });
     this.#eviction = new Eviction({
-      rootDir: options.rootDir,
-      limits,
+      policy: eviction,
       tracker: this.#pressure,
-      machine,
+      use: async () => machine.use(options.rootDir, await this.#imageDirectory()),
       clock: options.clock,
       logger: options.logger,
       stats: (age) => this.stats.snapshot(age),
       activePods: () => [...this.#workers.values()].filter((w) => w.stage === 'running').map((w) => w.pod),
-      evict: (pod, reason, message, signal) => {
+      evict: (pod, reason, message, grace, signal) => {
         this.metrics.evictions.inc({ eviction_signal: signal });
-        this.evict(podUid(pod), reason, message);
+        this.evict(podUid(pod), reason, message, grace);
       },
       reclaimDisk: async () => void (await this.#imageGc.removeUnused()),
       record: (pod, reason, message) => {
@@ -176,9 +180,20 @@ export class KubeletCore {
     return this.pods().find((p) => podName(p) === name && podNamespace(p) === namespace);
   }
 
-  /** Evicts a pod: it ends at once, as Failed with this reason. */
-  evict(uid: string, reason: string, message: string): void {
-    this.#workers.get(uid)?.end({ reason, message, grace: 0, disrupts: true });
+  /** Evicts a pod: it ends as Failed with this reason, within `grace` seconds. */
+  evict(uid: string, reason: string, message: string, grace = 0): void {
+    this.#workers.get(uid)?.end({ reason, message, grace, disrupts: true });
+  }
+
+  /** Where images are, when that is not the kubelet's own file system. */
+  async #imageDirectory(): Promise<string | undefined> {
+    if (this.#imageDir === undefined) {
+      const [fs] = await this.options.runtime.imageFsInfo();
+      const [images, own] = await Promise.all([fs?.mountpoint, this.options.rootDir].map((dir) => dir && stat(dir)));
+      const apart = images && own && images.dev !== own.dev;
+      this.#imageDir = { separate: apart ? fs?.mountpoint : undefined };
+    }
+    return this.#imageDir.separate;
   }
 
   setPort(port: number): void {
@@ -210,6 +225,15 @@ export class KubeletCore {
     this.#nodeInformer = o.informers.informer(nodes, { fieldSelector: `metadata.name=${o.nodeName}` });
     const serviceInformer = o.informers.informer(services);
     this.#podInformer = o.informers.informer(pods, { fieldSelector: `spec.nodeName=${o.nodeName}` });
+    this.#nodeInformer.addHandler({
+      onAdd: () => {
+        this.#nodeSeen = true;
+        this.reporter.poke();
+      },
+      onDelete: () => this.reporter.poke(),
+    });
+    // Pods are not taken that would be ended at once.
+    await this.#eviction.observe().catch((err: unknown) => o.logger.warn({ err }, 'the machine could not be looked at'));
     // Services first: a container that starts before they are known would miss their variables.
     await Promise.all([serviceInformer.synced(signal), this.#nodeInformer.synced(signal)]);
     this.#podInformer.addHandler({

@@ -4,9 +4,10 @@ import type { ContainerRuntime } from '../runtime/contract.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Random } from '../util/random.ts';
-import type { PressureLimits } from './eviction/thresholds.ts';
+import type { EvictionPolicy } from './eviction/thresholds.ts';
 import type { ImageGcPolicy } from './images/image-gc.ts';
 import type { Machine } from './node/machine.ts';
+import type { Reserved } from './node/node-status.ts';
 import type { PodCgroups } from './pods/pod-services.ts';
 import type { ServerOptions } from './server/server.ts';
 import type { Mounter } from './volumes/mounter.ts';
@@ -40,8 +41,10 @@ export interface KubeletOptions {
   readonly providerId?: string;
   /** 110 unless said. */
   readonly maxPods?: number;
-  readonly reserved?: { readonly cpuMilli: number; readonly memory: number };
-  readonly pressureLimits?: PressureLimits;
+  /** Nothing unless said. */
+  readonly reserved?: Reserved;
+  /** Upstream's default unless said. */
+  readonly eviction?: EvictionPolicy;
   /** When unused images are removed: from 85 % down to 80 % of their disk unless said. */
   readonly imageGcPolicy?: ImageGcPolicy;
   readonly machine?: Machine;

@@ -117,6 +117,15 @@ export interface RuntimeStatus {
     readonly reason: string;
     readonly message: string;
   }[];
+  /** The handlers of runtime classes, that of no class under ''. Undefined where the runtime does not tell. */
+  readonly runtimeHandlers?: readonly RuntimeHandler[];
+  /** Undefined where the runtime does not tell: then it has none of these. */
+  readonly features?: { readonly supplementalGroupsPolicy: boolean; readonly userNamespacesHostNetwork: boolean };
+}
+
+export interface RuntimeHandler {
+  readonly name: string;
+  readonly features?: { readonly recursiveReadOnlyMounts: boolean; readonly userNamespaces: boolean };
 }
 
 export type PodSandboxState = 'READY' | 'NOTREADY';

@@ -24,6 +24,7 @@ import {
   type PodSandboxStats,
   type PodSandboxStatus,
   RuntimeError,
+  type RuntimeHandler,
   type RuntimeStatus,
   runtimeErrorCodes,
 } from './contract.ts';
@@ -187,7 +188,17 @@ export function connectRuntime(socketPath: string, options: ConnectRuntimeOption
     },
     async status(signal) {
       const answer = await call(`${RUNTIME}Status`, 'StatusRequest', {}, 'StatusResponse', signal);
-      return (answer['status'] ?? { conditions: [] }) as RuntimeStatus;
+      const { status, runtimeHandlers, features } = answer as unknown as {
+        readonly status?: Pick<RuntimeStatus, 'conditions'>;
+        readonly runtimeHandlers: readonly RuntimeHandler[];
+        readonly features?: RuntimeStatus['features'];
+      };
+      return {
+        conditions: status?.conditions ?? [],
+        // containerd before 2.0 tells of neither.
+        ...(runtimeHandlers.length === 0 ? {} : { runtimeHandlers }),
+        ...(features === undefined ? {} : { features }),
+      };
     },
     async runPodSandbox(config, runtimeHandler, signal) {
       const answer = await call(

@@ -24,6 +24,10 @@ describe('simulated nodes', () => {
       ['simulated-1', 'True'],
       ['simulated-2', 'True'],
     ]);
+    expect(f.find(nodes, 'simulated-0')?.status).toMatchObject({
+      nodeInfo: { kubeletVersion: 'v1.36.0' },
+      declaredFeatures: ['InPlacePodLevelResourcesVerticalScaling', 'RestartAllContainersOnContainerExits'],
+    });
     const renewed = (): readonly (string | undefined)[] => f.all(leases, 'kube-node-lease').map((l) => l.spec?.renewTime);
     const before = renewed();
     expect(before).toHaveLength(3);

@@ -1,3 +1,4 @@
+import { DECLARED_FEATURES, KUBELET_VERSION } from '../api/groups/core/node-release.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../api/meta/status.ts';
 import { formatMicroTime, formatTime } from '../api/meta/time.ts';
 import type { Node, NodeStatus, Pod } from '../api/types/core-v1.ts';
@@ -232,11 +233,13 @@ class SimulatedNodes {
         kernelVersion: 'simulated',
         osImage: 'k8ts simulation',
         containerRuntimeVersion: 'simulated://1',
-        kubeletVersion: 'v1.36.0',
+        kubeletVersion: KUBELET_VERSION,
         kubeProxyVersion: '',
         operatingSystem: 'linux',
         architecture: 'amd64',
       },
+      features: { supplementalGroupsPolicy: true },
+      declaredFeatures: DECLARED_FEATURES,
     };
   }
 

@@ -1,38 +1,33 @@
 import type { Pod } from '../../api/types/core-v1.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
-import type { Machine } from '../node/machine.ts';
+import type { MachineUse } from '../node/machine.ts';
 import { errorText } from '../observed/runtime-errors.ts';
-import { isCritical, podFormat, podUid } from '../pods/pod-spec.ts';
+import { gracePeriodOf, isCritical, podFormat, podUid } from '../pods/pod-spec.ts';
 import type { StatsSnapshot } from '../stats/summary.ts';
 import { evictionMessage, limitsLocalStorage, localStorageExcess, podUses, ranked } from './ranking.ts';
-import type { PressureLimits } from './thresholds.ts';
-import { type Pressure, type PressureTracker, type ThresholdMet, thresholdsMet } from './thresholds.ts';
+import { type EvictionPolicy, type Pressure, type PressureTracker, type ThresholdMet, thresholdsMet } from './thresholds.ts';
 
 /** How often the machine is looked at (evictionMonitoringPeriod). Milliseconds. */
 const MONITORING_MS = 10_000;
 /** How old the sizes of limited volumes may get. Milliseconds. */
 const VOLUME_AGE_MS = 30_000;
+/** Grace of what cannot wait (immediateEvictionGracePeriodSeconds). Seconds. */
+const IMMEDIATELY = 1;
 const REASON = 'Evicted';
-const signals: Readonly<Record<ThresholdMet['resource'], string>> = {
-  memory: 'memory.available',
-  'ephemeral-storage': 'nodefs.available',
-  inodes: 'nodefs.inodesFree',
-  pids: 'pid.available',
-};
 
 export interface EvictionOptions {
-  readonly rootDir: string;
-  readonly limits: PressureLimits;
+  readonly policy: EvictionPolicy;
   readonly tracker: PressureTracker;
-  readonly machine: Machine;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** How the machine is used now. */
+  use(): Promise<MachineUse>;
   stats(maxDiskAge?: number): Promise<StatsSnapshot>;
   /** Pods that run. */
   activePods(): readonly Pod[];
-  /** Ends a pod as Failed, at once. `signal`: what for, as metrics name it. */
-  evict(pod: Pod, reason: string, message: string, signal: string): void;
+  /** Ends a pod as Failed, within `grace` seconds. `signal`: what for, as metrics name it. */
+  evict(pod: Pod, reason: string, message: string, grace: number, signal: string): void;
   /** Frees disk space that no pod needs. */
   reclaimDisk(): Promise<void>;
   /** A Warning event on a pod, or on the node when there is none. */
@@ -61,25 +56,38 @@ export class Eviction {
     }
   }
 
+  /** Looks at the machine alone. */
+  async observe(): Promise<readonly ThresholdMet[]> {
+    const { tracker, use, clock, changed } = this.#options;
+    const before = tracker.current;
+    const met = tracker.observe(await use(), clock.now());
+    const { memory, disk, pids } = tracker.current;
+    if (before.memory !== memory || before.disk !== disk || before.pids !== pids) changed(tracker.current);
+    return met;
+  }
+
   /** Looks once, and ends at most one pod for what the node is short of. Rejects when the runtime does not tell what pods use. */
   async look(): Promise<void> {
     const o = this.#options;
-    const use = await o.machine.use(o.rootDir);
-    const before = o.tracker.current;
-    const pressure = o.tracker.observe(use, o.clock.now());
-    if (before.memory !== pressure.memory || before.disk !== pressure.disk || before.pids !== pressure.pids) o.changed(pressure);
+    const met = (await this.observe())[0];
     const pods = o.activePods();
     if (pods.some(limitsLocalStorage) && (await this.#evictLimited(pods))) return;
-    const met = thresholdsMet(use, o.limits)[0];
     if (met === undefined) return;
-    o.logger.warn({ resource: met.resource, available: met.available }, 'eviction manager: attempting to reclaim');
+    o.logger.warn({ signal: met.signal, available: met.available }, 'eviction manager: attempting to reclaim');
     o.record(undefined, 'EvictionThresholdMet', `Attempting to reclaim ${met.resource}`);
-    if (met.resource === 'ephemeral-storage' || met.resource === 'inodes') {
-      await o.reclaimDisk();
-      const after = thresholdsMet(await o.machine.use(o.rootDir), o.limits);
-      if (!after.some((t) => t.resource === met.resource)) return;
-    }
+    if (await this.#reclaimed(met)) return;
     await this.#evictOne(pods, met);
+  }
+
+  /** Frees what no pod needs, and says whether that was enough for all thresholds. */
+  async #reclaimed(met: ThresholdMet): Promise<boolean> {
+    const { use, reclaimDisk, policy } = this.#options;
+    if (met.resource !== 'ephemeral-storage' && met.resource !== 'inodes') return false;
+    const { imageFs } = await use();
+    // With a disk of their own, images are nothing that the node's would win by.
+    if (imageFs !== undefined && met.signal.startsWith('nodefs')) return false;
+    await reclaimDisk();
+    return thresholdsMet(await use(), policy.thresholds, true).size === 0;
   }
 
   async #evictLimited(pods: readonly Pod[]): Promise<boolean> {
@@ -88,32 +96,33 @@ export class Eviction {
     for (const pod of pods) {
       const use = uses.get(podUid(pod));
       const message = use === undefined ? undefined : localStorageExcess(pod, use);
-      if (message !== undefined && this.#evict(pod, message, 'localstorage.limit')) any = true;
+      if (message !== undefined && this.#evict(pod, message, IMMEDIATELY, 'localstorage.limit')) any = true;
     }
     return any;
   }
 
   async #evictOne(pods: readonly Pod[], met: ThresholdMet): Promise<void> {
-    const { logger } = this.#options;
+    const { logger, policy } = this.#options;
     if (pods.length === 0) {
-      logger.error({ resource: met.resource }, 'eviction thresholds have been met, but no pods are active to evict');
+      logger.error({ signal: met.signal }, 'eviction thresholds have been met, but no pods are active to evict');
       return;
     }
     const uses = podUses(await this.#options.stats());
     for (const pod of ranked(pods, uses, met.resource)) {
-      if (this.#evict(pod, evictionMessage(pod, uses.get(podUid(pod)), met), signals[met.resource])) return;
+      const grace = met.hard ? IMMEDIATELY : Math.min(policy.maxPodGracePeriod, gracePeriodOf(pod));
+      if (this.#evict(pod, evictionMessage(pod, uses.get(podUid(pod)), met), grace, met.signal)) return;
     }
-    logger.info({ resource: met.resource }, 'unable to evict any pods from the node');
+    logger.info({ signal: met.signal }, 'unable to evict any pods from the node');
   }
 
-  #evict(pod: Pod, message: string, signal: string): boolean {
+  #evict(pod: Pod, message: string, grace: number, signal: string): boolean {
     const { logger, evict, record } = this.#options;
     if (isCritical(pod)) {
       logger.error({ pod: podFormat(pod) }, 'eviction manager: cannot evict a critical pod');
       return false;
     }
     record(pod, REASON, message);
-    evict(pod, REASON, message, signal);
+    evict(pod, REASON, message, grace, signal);
     return true;
   }
 }

@@ -4,7 +4,7 @@ import type { Pod } from '../../api/types/core-v1.ts';
 import { keys } from '../containers/labels.ts';
 import { podUid } from '../pods/pod-spec.ts';
 import type { StatsSnapshot } from '../stats/summary.ts';
-import type { ThresholdMet } from './thresholds.ts';
+import type { Resource, ThresholdMet } from './thresholds.ts';
 
 /** What one pod uses. Bytes and counts. */
 export interface PodUse {
@@ -53,11 +53,7 @@ export function podUses(snapshot: StatsSnapshot): ReadonlyMap<string, PodUse> {
  * Pods in the order in which they are to go (eviction/helpers.go rank*): those nobody knows the use of, those that use more than they asked
  * for, the less important, and among equals the one that exceeds its request most.
  */
-export function ranked(
-  pods: readonly Pod[],
-  uses: ReadonlyMap<string, PodUse>,
-  resource: ThresholdMet['resource'],
-): readonly Pod[] {
+export function ranked(pods: readonly Pod[], uses: ReadonlyMap<string, PodUse>, resource: Resource): readonly Pod[] {
   const use = (pod: Pod): PodUse | undefined => uses.get(podUid(pod));
   const request = (pod: Pod): number => (resource === 'inodes' ? 0 : quantityValue(podRequests(pod)[resource]));
   const amount = (u: PodUse): number =>

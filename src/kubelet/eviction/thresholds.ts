@@ -5,21 +5,49 @@ import type { MachineUse } from '../node/machine.ts';
 import type { Rejection } from '../pods/admission.ts';
 import { isCritical } from '../pods/pod-spec.ts';
 
-/** From when on the node is under pressure (the defaults of evictionHard). */
-export interface PressureLimits {
-  /** Bytes that must stay available. */
-  readonly memoryAvailable: number;
-  /** Parts of the whole that must stay available. */
-  readonly diskAvailable: number;
-  readonly inodesFree: number;
-  readonly pidsAvailable: number;
+/** What is watched (eviction/api Signal), in the order in which shortages are dealt with. */
+export const SIGNALS = [
+  'memory.available',
+  'nodefs.available',
+  'nodefs.inodesFree',
+  'imagefs.available',
+  'imagefs.inodesFree',
+  'pid.available',
+] as const;
+export type Signal = (typeof SIGNALS)[number];
+
+/** Bytes, inodes or processes; or a part of all there are. */
+export type Amount = { readonly quantity: number } | { readonly share: number };
+
+/** How little of something may be left. */
+export interface Threshold {
+  readonly signal: Signal;
+  readonly value: Amount;
+  /** How long it must be crossed before pods are ended, milliseconds; 0: a hard threshold. */
+  readonly grace: number;
+  /** How much beyond the threshold must be free before enough has been reclaimed. */
+  readonly minReclaim?: Amount;
 }
 
-export const defaultPressureLimits: PressureLimits = {
-  memoryAvailable: 100 * 2 ** 20,
-  diskAvailable: 0.1,
-  inodesFree: 0.05,
-  pidsAvailable: 0,
+export interface EvictionPolicy {
+  readonly thresholds: readonly Threshold[];
+  /** A condition stays this long after it was last seen, so that it does not flap. Milliseconds. */
+  readonly pressureTransitionPeriod: number;
+  /** Longest grace of a pod that goes for a soft threshold. Seconds. */
+  readonly maxPodGracePeriod: number;
+}
+
+/** Upstream's evictionHard on Linux, and nothing soft. */
+export const defaultEvictionPolicy: EvictionPolicy = {
+  thresholds: [
+    { signal: 'memory.available', value: { quantity: 100 * 2 ** 20 }, grace: 0 },
+    { signal: 'nodefs.available', value: { share: 0.1 }, grace: 0 },
+    { signal: 'nodefs.inodesFree', value: { share: 0.05 }, grace: 0 },
+    { signal: 'imagefs.available', value: { share: 0.15 }, grace: 0 },
+    { signal: 'imagefs.inodesFree', value: { share: 0.05 }, grace: 0 },
+  ],
+  pressureTransitionPeriod: 300_000,
+  maxPodGracePeriod: 0,
 };
 
 /** What the node is short of. */
@@ -31,45 +59,88 @@ export interface Pressure {
 
 export const noPressure: Pressure = { memory: false, disk: false, pids: false };
 
+/** What runs short when a signal is crossed: as messages name it, and as conditions do. */
+const shortages: Readonly<Record<Signal, { readonly resource: Resource; readonly kind: keyof Pressure }>> = {
+  'memory.available': { resource: 'memory', kind: 'memory' },
+  'nodefs.available': { resource: 'ephemeral-storage', kind: 'disk' },
+  'nodefs.inodesFree': { resource: 'inodes', kind: 'disk' },
+  'imagefs.available': { resource: 'ephemeral-storage', kind: 'disk' },
+  'imagefs.inodesFree': { resource: 'inodes', kind: 'disk' },
+  'pid.available': { resource: 'pids', kind: 'pids' },
+};
+export type Resource = 'memory' | 'ephemeral-storage' | 'inodes' | 'pids';
+
 /** A threshold that is crossed. Amounts in bytes, inodes or processes. */
 export interface ThresholdMet {
-  readonly resource: 'memory' | 'ephemeral-storage' | 'inodes' | 'pids';
+  readonly signal: Signal;
+  readonly resource: Resource;
+  readonly hard: boolean;
   readonly threshold: number;
   readonly available: number;
 }
 
-/** A condition stays this long after it was last seen, so that it does not flap (evictionPressureTransitionPeriod). Milliseconds. */
-const TRANSITION_MS = 300_000;
-
-/** The thresholds that are crossed, in the order in which they are dealt with. */
-export function thresholdsMet(use: MachineUse, limits: PressureLimits): readonly ThresholdMet[] {
-  const met: ThresholdMet[] = [];
-  const check = (resource: ThresholdMet['resource'], available: number, threshold: number): void => {
-    if (available < threshold) met.push({ resource, threshold: Math.trunc(threshold), available });
-  };
-  check('memory', use.memoryAvailable, limits.memoryAvailable);
-  check('ephemeral-storage', use.diskAvailable, use.diskCapacity * limits.diskAvailable);
-  // Some file systems do not count inodes.
-  if (use.inodes > 0) check('inodes', use.inodesFree, use.inodes * limits.inodesFree);
-  if (use.maxPids > 0) check('pids', use.maxPids - use.pids, use.maxPids * limits.pidsAvailable);
-  return met;
+/** What is left of what a signal watches, and what there is in all; undefined where that is not counted. */
+function observation(signal: Signal, use: MachineUse): { readonly available: number; readonly capacity: number } | undefined {
+  const images = use.imageFs ?? use;
+  switch (signal) {
+    case 'memory.available':
+      return { available: use.memoryAvailable, capacity: use.memoryCapacity };
+    case 'nodefs.available':
+      return { available: use.diskAvailable, capacity: use.diskCapacity };
+    case 'nodefs.inodesFree':
+      // Some file systems do not count inodes.
+      return use.inodes > 0 ? { available: use.inodesFree, capacity: use.inodes } : undefined;
+    case 'imagefs.available':
+      return { available: images.diskAvailable, capacity: images.diskCapacity };
+    case 'imagefs.inodesFree':
+      return images.inodes > 0 ? { available: images.inodesFree, capacity: images.inodes } : undefined;
+    case 'pid.available':
+      return use.maxPids > 0 ? { available: use.maxPids - use.pids, capacity: use.maxPids } : undefined;
+  }
 }
 
-const kindOf: Readonly<Record<ThresholdMet['resource'], keyof Pressure>> = {
-  memory: 'memory',
-  'ephemeral-storage': 'disk',
-  inodes: 'disk',
-  pids: 'pids',
-};
+/** An amount in units, of a whole of `capacity`. */
+export const amountOf = (amount: Amount, capacity: number): number =>
+  'quantity' in amount ? amount.quantity : Math.trunc(capacity * amount.share);
 
-/** Remembers when what was last short. */
+/** Whether a threshold is crossed; `reclaiming`: what must be won back beyond it counts too. */
+function met(threshold: Threshold, use: MachineUse, reclaiming: boolean): ThresholdMet | undefined {
+  const seen = observation(threshold.signal, use);
+  if (seen === undefined) return undefined;
+  const quantity = amountOf(threshold.value, seen.capacity);
+  const wanted =
+    quantity + (reclaiming && threshold.minReclaim !== undefined ? amountOf(threshold.minReclaim, seen.capacity) : 0);
+  if (seen.available >= wanted) return undefined;
+  const { signal, grace } = threshold;
+  const { resource } = shortages[signal];
+  return { signal, resource, hard: grace === 0, threshold: quantity, available: seen.available };
+}
+
+/** The thresholds that are crossed. */
+export function thresholdsMet(
+  use: MachineUse,
+  thresholds: readonly Threshold[],
+  reclaiming = false,
+): ReadonlyMap<Threshold, ThresholdMet> {
+  const all = new Map<Threshold, ThresholdMet>();
+  for (const threshold of thresholds) {
+    const one = met(threshold, use, reclaiming);
+    if (one !== undefined) all.set(threshold, one);
+  }
+  return all;
+}
+
+/** Remembers since when what has been short, and when it last was (eviction managerImpl.synchronize). */
 export class PressureTracker {
-  readonly #limits: PressureLimits;
-  readonly #seenAt = new Map<keyof Pressure, number>();
+  readonly #policy: EvictionPolicy;
+  readonly #conditionSeenAt = new Map<keyof Pressure, number>();
+  #firstSeenAt: ReadonlyMap<Threshold, number> = new Map();
+  /** Those that drove the last look's evictions. */
+  #driving: readonly Threshold[] = [];
   #current = noPressure;
 
-  constructor(limits: PressureLimits) {
-    this.#limits = limits;
+  constructor(policy: EvictionPolicy) {
+    this.#policy = policy;
   }
 
   /** As of the last observation. */
@@ -77,15 +148,23 @@ export class PressureTracker {
     return this.#current;
   }
 
-  /** Takes in how the machine is used at `now` (milliseconds). */
-  observe(use: MachineUse, now: number): Pressure {
-    for (const { resource } of thresholdsMet(use, this.#limits)) this.#seenAt.set(kindOf[resource], now);
+  /**
+   * Takes in how the machine is used at `now` (milliseconds). Gives the thresholds that call for an eviction: crossed for as long as their grace,
+   * or crossed before and not won back as far as they shall be. The most pressing comes first.
+   */
+  observe(use: MachineUse, now: number): readonly ThresholdMet[] {
+    const crossed = new Map([...thresholdsMet(use, this.#policy.thresholds), ...thresholdsMet(use, this.#driving, true)]);
+    const before = this.#firstSeenAt;
+    this.#firstSeenAt = new Map([...crossed.keys()].map((t) => [t, before.get(t) ?? now]));
+    for (const { signal } of crossed.keys()) this.#conditionSeenAt.set(shortages[signal].kind, now);
     const recently = (kind: keyof Pressure): boolean => {
-      const at = this.#seenAt.get(kind);
-      return at !== undefined && now - at < TRANSITION_MS;
+      const at = this.#conditionSeenAt.get(kind);
+      return at !== undefined && now - at < this.#policy.pressureTransitionPeriod;
     };
     this.#current = { memory: recently('memory'), disk: recently('disk'), pids: recently('pids') };
-    return this.#current;
+    this.#driving = [...crossed.keys()].filter((t) => now - this.#firstSeenAt.get(t)! >= t.grace);
+    const order = (t: Threshold): number => SIGNALS.indexOf(t.signal) * 2 + Number(t.grace > 0);
+    return this.#driving.toSorted((a, b) => order(a) - order(b)).map((t) => crossed.get(t)!);
   }
 }
 

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile, statfs } from 'node:fs/promises';
 import { cpus, networkInterfaces, release } from 'node:os';
+import { Quantity } from '../../api/meta/quantity.ts';
 
 /** What does not change about a machine while it runs. */
 export interface MachineFacts {
@@ -16,17 +17,25 @@ export interface MachineFacts {
   readonly architecture: string;
   /** Bytes; 0 for none. */
   readonly swap: number;
+  /** Bytes set aside for pages of each size, by resource name: `hugepages-2Mi`. A size without pages has 0. */
+  readonly hugePages: Readonly<Record<string, number>>;
 }
 
-/** What changes: asked for with every status. */
-export interface MachineUse {
-  /** Memory that new work could have, bytes. */
-  readonly memoryAvailable: number;
-  /** The file system of the kubelet's root. Bytes and inodes. */
+/** A file system. Bytes and inodes; 0 inodes where they are not counted. */
+export interface DiskSpace {
   readonly diskCapacity: number;
   readonly diskAvailable: number;
   readonly inodes: number;
   readonly inodesFree: number;
+}
+
+/** What changes. The space is that of the kubelet's root. */
+export interface MachineUse extends DiskSpace {
+  /** Memory that new work could have, bytes. */
+  readonly memoryAvailable: number;
+  readonly memoryCapacity: number;
+  /** The file system of images; undefined when it is the kubelet's own. */
+  readonly imageFs?: DiskSpace;
   readonly pids: number;
   readonly maxPids: number;
 }
@@ -34,7 +43,8 @@ export interface MachineUse {
 /** The machine the kubelet runs on; tests and simulated nodes give their own. */
 export interface Machine {
   facts(): MachineFacts;
-  use(rootDir: string): Promise<MachineUse>;
+  /** `imageDir`: where images are, when that is another file system. */
+  use(rootDir: string, imageDir?: string): Promise<MachineUse>;
 }
 
 const goArch: Readonly<Record<string, string>> = {
@@ -53,6 +63,24 @@ const text = (path: string): string => {
     return '';
   }
 };
+
+async function diskSpace(dir: string): Promise<DiskSpace> {
+  const { blocks, bavail, bsize, files, ffree } = await statfs(dir);
+  return { diskCapacity: blocks * bsize, diskAvailable: bavail * bsize, inodes: files, inodesFree: ffree };
+}
+
+const HUGE_PAGES = '/sys/kernel/mm/hugepages';
+
+function hugePages(): Readonly<Record<string, number>> {
+  const sizes = existsSync(HUGE_PAGES) ? readdirSync(HUGE_PAGES) : [];
+  return Object.fromEntries(
+    sizes.flatMap((dir) => {
+      const size = Number(/^hugepages-(\d+)kB$/.exec(dir)?.[1] ?? 0) * 1024;
+      const pages = Number(text(`${HUGE_PAGES}/${dir}/nr_hugepages`));
+      return size === 0 ? [] : [[`hugepages-${Quantity.of(size, 'BinarySI')}`, size * pages]];
+    }),
+  );
+}
 
 /** A `Name:  123 kB` line of /proc/meminfo, in bytes. */
 export function meminfo(content: string, name: string): number {
@@ -73,21 +101,22 @@ export const hostMachine: Machine = {
       osImage: /^PRETTY_NAME="?([^"\n]*)"?/m.exec(release_)?.[1] ?? 'Unknown',
       architecture: goArch[process.arch] ?? process.arch,
       swap: meminfo(memory, 'SwapTotal'),
+      hugePages: hugePages(),
     };
   },
-  async use(rootDir) {
-    const [memory, disk, load, maxPids] = await Promise.all([
+  async use(rootDir, imageDir) {
+    const [memory, disk, images, load, maxPids] = await Promise.all([
       readFile('/proc/meminfo', 'utf8').catch(() => ''),
-      statfs(rootDir),
+      diskSpace(rootDir),
+      imageDir === undefined ? undefined : diskSpace(imageDir),
       readFile('/proc/loadavg', 'utf8').catch(() => ''),
       readFile('/proc/sys/kernel/pid_max', 'utf8').catch(() => '32768'),
     ]);
     return {
+      ...disk,
+      ...(images === undefined ? {} : { imageFs: images }),
       memoryAvailable: meminfo(memory, 'MemAvailable'),
-      diskCapacity: disk.blocks * disk.bsize,
-      diskAvailable: disk.bavail * disk.bsize,
-      inodes: disk.files,
-      inodesFree: disk.ffree,
+      memoryCapacity: meminfo(memory, 'MemTotal'),
       pids: Number(/\d+\/(\d+)/.exec(load)?.[1] ?? 0),
       maxPids: Number(maxPids),
     };

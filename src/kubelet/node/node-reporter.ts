@@ -10,9 +10,9 @@ import type { ContainerRuntime } from '../../runtime/contract.ts';
 import { backoffDelay } from '../../util/backoff.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
-import type { PressureLimits, PressureTracker } from '../eviction/thresholds.ts';
+import type { EvictionPolicy, PressureTracker } from '../eviction/thresholds.ts';
 import type { Machine, MachineFacts } from './machine.ts';
-import { initialNode, nodeStatus, statusChanged, transitionEvents } from './node-status.ts';
+import { initialNode, nodeStatus, type Reserved, statusChanged, transitionEvents } from './node-status.ts';
 import { RuntimeHealth } from './runtime-health.ts';
 
 /** How often the status is made (nodeStatusUpdateFrequency), and the longest it goes unwritten (nodeStatusReportFrequency). Milliseconds. */
@@ -32,8 +32,8 @@ export interface NodeReporterOptions {
   readonly unschedulable: boolean;
   readonly providerId?: string;
   readonly maxPods: number;
-  readonly reserved: { readonly cpuMilli: number; readonly memory: number };
-  readonly limits: PressureLimits;
+  readonly reserved: Reserved;
+  readonly eviction: EvictionPolicy;
   readonly pressure: PressureTracker;
   readonly rootDir: string;
   readonly machine: Machine;
@@ -44,6 +44,8 @@ export interface NodeReporterOptions {
   readonly recorder: EventRecorder;
   /** The port the server listens at. */
   port(): number;
+  /** The node as it now stands in the API: undefined when there is none. Throws nothing; before it is known it is the one registered. */
+  current(): Node | undefined;
   /** Further reasons not to be ready. */
   problems(): readonly string[];
 }
@@ -55,6 +57,9 @@ export class NodeReporter {
   #node: Node | undefined;
   #status: NodeStatus | undefined;
   #lastReport = 0;
+  #diskCapacity: number | undefined;
+  /** Somebody has deleted the node, and that was said. */
+  #missing = false;
   readonly #health: RuntimeHealth;
   #poked: (() => void) | undefined;
   #pokedMeanwhile = false;
@@ -102,18 +107,20 @@ export class NodeReporter {
 
   async #makeStatus(): Promise<NodeStatus> {
     const o = this.#options;
-    const use = await o.machine.use(o.rootDir);
+    // It changes with the file system alone; pressure is the eviction's to watch.
+    this.#diskCapacity ??= (await o.machine.use(o.rootDir)).diskCapacity;
     return nodeStatus({
       nodeName: o.nodeName,
       addresses: o.addresses,
       facts: this.#facts,
-      use,
-      limits: o.limits,
-      pressure: o.pressure.observe(use, o.clock.now()),
+      diskCapacity: this.#diskCapacity,
+      eviction: o.eviction,
+      pressure: o.pressure.current,
       maxPods: o.maxPods,
       port: o.port(),
       reserved: o.reserved,
       runtimeVersion: this.#health.version,
+      runtime: this.#health.abilities,
       images: this.#health.images,
       problems: [...o.problems(), ...this.#health.problems()],
       previous: this.#status ?? this.#node?.status,
@@ -220,7 +227,21 @@ export class NodeReporter {
   }
 
   async #report(signal: AbortSignal): Promise<void> {
-    const { client, clock, nodeName } = this.#options;
+    const { client, clock, nodeName, logger } = this.#options;
+    const current = this.#options.current();
+    if (current === undefined) {
+      // Deleted, and on purpose for all we know: it stays away until the kubelet is started again (kubernetes#71398).
+      if (!this.#missing) logger.error({ node: nodeName }, `error getting node ${JSON.stringify(nodeName)}: not found`);
+      this.#missing = true;
+      return;
+    }
+    if (current.metadata?.uid !== this.#node?.metadata?.uid) {
+      // Somebody has made it again.
+      this.#node = current;
+      this.#status = current.status;
+      this.#lastReport = 0;
+    }
+    this.#missing = false;
     const status = await this.#makeStatus();
     const before = this.#status;
     const due = clock.now() - this.#lastReport >= REPORT_MS;
@@ -229,14 +250,10 @@ export class NodeReporter {
       // Everything but conditions is the kubelet's alone; conditions merge by type.
       this.#node = await client
         .resource(nodes)
-        .patch(nodeName, '', patchTypes.strategic, { status: withReplacedLists(status) }, { subresource: 'status', signal });
+        .patch(nodeName, '', patchTypes.strategic, { status: statusPatch(before, status) }, { subresource: 'status', signal });
     } catch (err) {
-      if (isNotFound(err)) {
-        // Somebody deleted the node: a kubelet that still runs comes back.
-        this.#status = undefined;
-        await this.#register(signal);
-        return;
-      }
+      // Its deletion is about to be told.
+      if (isNotFound(err)) return;
       throw err;
     }
     this.#told(before, status);
@@ -260,7 +277,7 @@ export class NodeReporter {
     }
   }
 
-  async #renew(known: Lease | undefined, signal: AbortSignal): Promise<Lease> {
+  async #renew(known: Lease | undefined, signal: AbortSignal): Promise<Lease | undefined> {
     const { client, clock, nodeName } = this.#options;
     const api = client.resource(leases);
     const spec = { holderIdentity: nodeName, leaseDurationSeconds: LEASE_SECONDS, renewTime: formatMicroTime(clock.now()) };
@@ -270,7 +287,9 @@ export class NodeReporter {
         lease = await api.get(nodeName, LEASE_NAMESPACE, { signal });
       } catch (err) {
         if (!isNotFound(err)) throw err;
-        const node = this.#node;
+        const node = this.#options.current();
+        // A node that was deleted takes its lease with it.
+        if (node === undefined) return undefined;
         return api.create(
           {
             apiVersion: 'coordination.k8s.io/v1',
@@ -278,7 +297,7 @@ export class NodeReporter {
             metadata: {
               name: nodeName,
               namespace: LEASE_NAMESPACE,
-              ...(node?.metadata?.uid === undefined
+              ...(node.metadata?.uid === undefined
                 ? {}
                 : { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: nodeName, uid: node.metadata.uid }] }),
             },
@@ -292,7 +311,12 @@ export class NodeReporter {
   }
 }
 
-/** Addresses would merge by type; they are the kubelet's own. */
-function withReplacedLists(status: NodeStatus): object {
-  return { ...status, addresses: [{ $patch: 'replace' }, ...(status.addresses ?? [])] };
+/** What of the status may come and go. */
+const passing = ['volumesInUse', 'runtimeHandlers', 'features'] as const;
+
+/** The strategic merge patch for a status. Addresses would merge by type; they are the kubelet's own. */
+function statusPatch(before: NodeStatus | undefined, status: NodeStatus): object {
+  const over = passing.filter((field) => before?.[field] !== undefined && status[field] === undefined);
+  const addresses = [{ $patch: 'replace' }, ...(status.addresses ?? [])];
+  return { ...status, addresses, ...Object.fromEntries(over.map((field) => [field, null])) };
 }

@@ -1,28 +1,37 @@
+import { DECLARED_FEATURES, KUBELET_VERSION } from '../../api/groups/core/node-release.ts';
+import { Quantity } from '../../api/meta/quantity.ts';
 import { formatTime } from '../../api/meta/time.ts';
 import type { ContainerImage, Node, NodeCondition, NodeStatus, ResourceList } from '../../api/types/core-v1.ts';
-import type { Image } from '../../runtime/contract.ts';
-import type { Pressure, PressureLimits } from '../eviction/thresholds.ts';
-import type { MachineFacts, MachineUse } from './machine.ts';
+import type { Image, RuntimeStatus } from '../../runtime/contract.ts';
+import { amountOf, type EvictionPolicy, type Pressure, type Signal } from '../eviction/thresholds.ts';
+import type { MachineFacts } from './machine.ts';
 
-/** The version this kubelet says it is. */
-export const KUBELET_VERSION = 'v1.36.0';
 /** Images named in the status; the largest come first (nodeStatusMaxImages). */
 const MAX_IMAGES = 50;
 /** Names given of one image. */
 const MAX_NAMES = 5;
 
+/** Held back from pods: kubeReserved and systemReserved together. Millicores and bytes. */
+export interface Reserved {
+  readonly cpuMilli: number;
+  readonly memory: number;
+  readonly ephemeralStorage?: number;
+}
+
 export interface NodeStatusInput {
   readonly nodeName: string;
   readonly addresses: readonly string[];
   readonly facts: MachineFacts;
-  readonly use: MachineUse;
-  readonly limits: PressureLimits;
+  /** Bytes of the kubelet's file system. */
+  readonly diskCapacity: number;
+  readonly eviction: EvictionPolicy;
   readonly pressure: Pressure;
   readonly maxPods: number;
   readonly port: number;
-  /** Held back from pods: kubeReserved and systemReserved together. Millicores and bytes. */
-  readonly reserved: { readonly cpuMilli: number; readonly memory: number };
+  readonly reserved: Reserved;
   readonly runtimeVersion: string;
+  /** What the runtime tells that it can. */
+  readonly runtime: Pick<RuntimeStatus, 'runtimeHandlers' | 'features'>;
   readonly images: readonly Image[];
   /** Why the node is not ready; empty when it is. */
   readonly problems: readonly string[];
@@ -31,22 +40,31 @@ export interface NodeStatusInput {
   readonly now: number;
 }
 
-const ki = (bytes: number): string => `${Math.trunc(bytes / 1024)}Ki`;
+const binary = (bytes: number): string => Quantity.of(bytes, 'BinarySI').toString();
 const cpuText = (milli: number): string => (milli % 1000 === 0 ? String(milli / 1000) : `${milli}m`);
 
 /** Capacity and what of it pods may have (cm.GetNodeAllocatableReservation). */
-export function nodeResources(input: Pick<NodeStatusInput, 'facts' | 'use' | 'limits' | 'maxPods' | 'reserved'>): {
+export function nodeResources(input: Pick<NodeStatusInput, 'facts' | 'diskCapacity' | 'eviction' | 'maxPods' | 'reserved'>): {
   readonly capacity: ResourceList;
   readonly allocatable: ResourceList;
 } {
-  const { facts, use, limits, maxPods, reserved } = input;
-  const common = { 'hugepages-1Gi': '0', 'hugepages-2Mi': '0', pods: String(maxPods) };
+  const { facts, diskCapacity, eviction, maxPods, reserved } = input;
+  // What no pod may have lest others be ended for it.
+  const kept = (signal: Signal, capacity: number): number => {
+    const hard = eviction.thresholds.find((t) => t.signal === signal && t.grace === 0);
+    return hard === undefined ? 0 : amountOf(hard.value, capacity);
+  };
+  const hugePages = Object.entries(facts.hugePages).map(([name, bytes]) => [name, binary(bytes)] as const);
+  const inHugePages = Object.values(facts.hugePages).reduce((sum, bytes) => sum + bytes, 0);
+  const common = { ...Object.fromEntries(hugePages), pods: String(maxPods) };
+  const disk = diskCapacity - kept('nodefs.available', diskCapacity) - (reserved.ephemeralStorage ?? 0);
+  const memory = facts.memory - kept('memory.available', facts.memory) - reserved.memory - inHugePages;
   return {
-    capacity: { cpu: String(facts.cpus), 'ephemeral-storage': ki(use.diskCapacity), memory: ki(facts.memory), ...common },
+    capacity: { cpu: String(facts.cpus), 'ephemeral-storage': binary(diskCapacity), memory: binary(facts.memory), ...common },
     allocatable: {
-      cpu: cpuText(facts.cpus * 1000 - reserved.cpuMilli),
-      'ephemeral-storage': String(Math.trunc(use.diskCapacity * (1 - limits.diskAvailable))),
-      memory: ki(facts.memory - limits.memoryAvailable - reserved.memory),
+      cpu: cpuText(Math.max(0, facts.cpus * 1000 - reserved.cpuMilli)),
+      'ephemeral-storage': binary(Math.max(0, disk)),
+      memory: binary(Math.max(0, memory)),
       ...common,
     },
   };
@@ -55,9 +73,10 @@ export function nodeResources(input: Pick<NodeStatusInput, 'facts' | 'use' | 'li
 /** The status of a node: a pure function of what the machine and the runtime told. */
 export function nodeStatus(input: NodeStatusInput): NodeStatus {
   const { facts, previous } = input;
+  const { features, runtimeHandlers: handlers } = input.runtime;
   const v6 = (a: string): boolean => a.includes(':');
   return {
-    ...(previous?.volumesInUse === undefined ? {} : { volumesInUse: previous.volumesInUse }),
+    // What is attached is told by who attaches.
     ...(previous?.volumesAttached === undefined ? {} : { volumesAttached: previous.volumesAttached }),
     addresses: [
       ...input.addresses
@@ -82,8 +101,23 @@ export function nodeStatus(input: NodeStatusInput): NodeStatus {
       systemUUID: facts.systemUuid,
       ...(facts.swap > 0 ? { swap: { capacity: facts.swap } } : {}),
     },
-    features: { supplementalGroupsPolicy: false },
+    ...(handlers === undefined ? {} : { runtimeHandlers: runtimeHandlers(handlers) }),
+    ...(features === undefined ? {} : { features: { supplementalGroupsPolicy: features.supplementalGroupsPolicy } }),
+    declaredFeatures: DECLARED_FEATURES,
   };
+}
+
+/** As the node tells of them: by name, a feature that is missing as false. */
+function runtimeHandlers(handlers: NonNullable<RuntimeStatus['runtimeHandlers']>): NonNullable<NodeStatus['runtimeHandlers']> {
+  return handlers
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ name, features }) => ({
+      name,
+      features: {
+        recursiveReadOnlyMounts: features?.recursiveReadOnlyMounts === true,
+        userNamespaces: features?.userNamespaces === true,
+      },
+    }));
 }
 
 /** The largest images, each with a few of its names. */

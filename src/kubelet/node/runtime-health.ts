@@ -24,7 +24,7 @@ export class RuntimeHealth {
   readonly #changed: () => void;
   /** Monotonic time of the last answer. */
   #seen: number | undefined;
-  #conditions: RuntimeStatus['conditions'] = [];
+  #status: RuntimeStatus = { conditions: [] };
   #images: readonly Image[] = [];
   #imagesAt = Number.NEGATIVE_INFINITY;
   #version = '';
@@ -45,6 +45,11 @@ export class RuntimeHealth {
     return this.#version;
   }
 
+  /** What the runtime can, as it last told. */
+  get abilities(): Pick<RuntimeStatus, 'runtimeHandlers' | 'features'> {
+    return this.#status;
+  }
+
   /** As last listed. */
   get images(): readonly Image[] {
     return this.#images;
@@ -56,7 +61,7 @@ export class RuntimeHealth {
     if (this.#clock.monotonic() - this.#seen > DOWN_MS) return ['container runtime is down'];
     const problems: string[] = [];
     const failing = (type: string, text: string): void => {
-      const condition = this.#conditions.find((c) => c.type === type);
+      const condition = this.#status.conditions.find((c) => c.type === type);
       if (condition?.status === true) return;
       problems.push(`${text}: ${type}=false reason:${condition?.reason ?? ''} message:${condition?.message ?? ''}`);
     };
@@ -80,7 +85,7 @@ export class RuntimeHealth {
     const timer = this.#clock.setTimer(ANSWER_MS, () => patience.abort(new Error('no answer in time')));
     const either = AbortSignal.any([signal, patience.signal]);
     try {
-      this.#conditions = (await this.#runtime.status(either)).conditions;
+      this.#status = await this.#runtime.status(either);
       if (this.#version === '' || !this.#answering) {
         const version = await this.#runtime.version(either);
         this.#version = `${version.runtimeName}://${version.runtimeVersion}`;
