@@ -29,6 +29,7 @@ import { nodeLifecycleController } from './node-lifecycle/controller.ts';
 import { nodeTtlController } from './node-ttl.ts';
 import { podGcController } from './pod-gc.ts';
 import { replicaSetController, replicationControllerController } from './replica-set.ts';
+import { resourceClaimController } from './resource-claim/controller.ts';
 import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
@@ -74,6 +75,7 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     disruptionController(),
     horizontalPodAutoscalerController(metrics === undefined ? {} : { metrics }),
     resourceQuotaController(),
+    resourceClaimController(),
     volumeBinder(),
     ephemeralVolumeController(),
     claimProtectionController(),

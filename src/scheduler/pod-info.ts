@@ -205,18 +205,6 @@ export function termMatches(
   return term.selector.matches(pod.labels);
 }
 
-/**
- * The resource claims a pod uses. `generated`: made for it from a template, under a name that its status tells; undefined until it does, and ''
- * when none is needed.
- */
-export function claimNames({ spec, status }: Pod): readonly { readonly name: string | undefined; readonly generated: boolean }[] {
-  return (spec?.resourceClaims ?? []).map((claim) => {
-    if (claim.resourceClaimName !== undefined) return { name: claim.resourceClaimName, generated: false };
-    const made = status?.resourceClaimStatuses?.find((s) => s.name === claim.name);
-    return { name: made === undefined ? undefined : (made.resourceClaimName ?? ''), generated: true };
-  });
-}
-
 function hostPortsOf(pod: Pod): readonly HostPort[] {
   let ports: HostPort[] | undefined;
   const collect = (containers: readonly NonNullable<Pod['spec']>['containers'][number][]): void => {

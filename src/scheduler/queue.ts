@@ -1,9 +1,10 @@
+import { claimNames } from '../api/groups/core/pod-resource-claims.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import { Heap } from '../util/heap.ts';
 import { type ClusterEvent, type Hint, mayHelp } from './cluster-event.ts';
 import type { QueueName, SchedulerMetrics } from './metrics.ts';
 import { tally } from './node-info.ts';
-import { claimNames, type PodInfo } from './pod-info.ts';
+import type { PodInfo } from './pod-info.ts';
 
 /** Upstream's podInitialBackoffSeconds and podMaxBackoffSeconds, in milliseconds. */
 const INITIAL_BACKOFF_MS = 1000;

@@ -4,6 +4,7 @@ import { patchTypes } from '../../api/request.ts';
 import type { EventRecorder, InformerHandler, ResourceClient } from '../../client/contract.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { createWorkQueue, type ReconcileResult, runWorkers, type WorkerQueue } from '../../client/work-queue.ts';
+import { BoundedSet } from '../bounded-set.ts';
 import {
   blocks,
   decideItem,
@@ -14,7 +15,7 @@ import {
   type OwnerState,
   withoutOwner,
 } from './decision.ts';
-import { BoundedSet, Dependents } from './dependents.ts';
+import { Dependents } from './dependents.ts';
 import { type Monitor, Monitors } from './monitors.ts';
 
 /** Upstream's --concurrent-gc-syncs. */

@@ -1,4 +1,5 @@
 import { compileNodeSelector } from '../../api/groups/core/node-selector.ts';
+import { claimNames } from '../../api/groups/core/pod-resource-claims.ts';
 import type { ResourceClaim } from '../../api/types/resource-v1.ts';
 import { actions, type EventResource, type Hint } from '../cluster-event.ts';
 import { allocateDevices, classNames } from '../device-allocator.ts';
@@ -12,7 +13,7 @@ import {
   rejectForGood,
 } from '../framework.ts';
 import type { NodeInfo } from '../node-info.ts';
-import { claimNames, type PodInfo } from '../pod-info.ts';
+import type { PodInfo } from '../pod-info.ts';
 
 const NAME = 'DynamicResources';
 /** A claim can be used by so many pods at once (resource.k8s.io ResourceClaimReservedForMaxSize). */
