@@ -10,6 +10,13 @@ export class TestClient {
     this.#agent = new Agent({ keepAlive: true, cert, key, ca, maxSockets: 64 });
   }
 
+  /** As `ask`, for what has to work. */
+  async must(...args: Parameters<TestClient['ask']>): Promise<string> {
+    const { code, body } = await this.ask(...args);
+    if (code >= 300) throw new Error(`${args[0]} ${args[1]}: ${code} ${body.slice(0, 300)}`);
+    return body;
+  }
+
   /** The answer; of a long body only what it begins with. */
   ask(
     method: string,
@@ -18,7 +25,7 @@ export class TestClient {
     headers: Readonly<Record<string, string>> = {},
   ): Promise<{ readonly code: number; readonly body: string }> {
     return new Promise((resolve, reject) => {
-      const type = body === undefined ? {} : { 'content-type': 'application/json' };
+      const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
       const options = { host: '127.0.0.1', servername: 'localhost', port: this.#port, method, path, agent: this.#agent };
       const sent = request({ ...options, headers: { ...type, ...headers } }, (answer) => {
         let begin = '';
@@ -29,7 +36,7 @@ export class TestClient {
         answer.on('error', reject);
       });
       sent.on('error', reject);
-      sent.end(body === undefined ? undefined : JSON.stringify(body));
+      sent.end(body === undefined || typeof body === 'string' ? body : JSON.stringify(body));
     });
   }
 
