@@ -1,6 +1,7 @@
 import { unauthorized } from '../../api/meta/status.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { AuthenticatedUser, Authenticator } from '../contract.ts';
+import { headerText, unescapeKey } from '../http/header-text.ts';
 import { AUTHENTICATED_GROUP } from './x509.ts';
 
 /** Upstream's --requestheader flags, as kubeadm sets them. Header names are lower case. */
@@ -28,18 +29,18 @@ export function requestHeaderAuthenticator({ clock, allowedNames }: RequestHeade
       if (allowedNames.length > 0 && !allowedNames.includes(certificate.commonName)) throw unauthorized();
       const given = headers[USER];
       if (typeof given !== 'string' || given.trim() === '') return undefined;
-      const name = utf8(given.trim());
+      const name = headerText(given.trim());
       let uid = '';
       const groups: string[] = [];
       const extra = new Map<string, string[]>();
       // Repeated headers are told apart here: a group's name may hold a comma.
       for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
         const header = rawHeaders[i]!.toLowerCase();
-        const value = utf8(rawHeaders[i + 1]!);
+        const value = headerText(rawHeaders[i + 1]!);
         if (header === GROUP) groups.push(value);
         else if (header === UID) uid ||= value;
         else if (header.startsWith(EXTRA_PREFIX)) {
-          const key = unescapeKey(header.slice(EXTRA_PREFIX.length));
+          const key = unescapeKey(header.slice(EXTRA_PREFIX.length)).toLowerCase();
           const values = extra.get(key);
           if (values === undefined) extra.set(key, [value]);
           else values.push(value);
@@ -57,16 +58,4 @@ export function requestHeaderAuthenticator({ clock, allowedNames }: RequestHeade
       };
     },
   };
-}
-
-/** Node gives the bytes of a header as Latin-1. */
-const utf8 = (value: string): string => Buffer.from(value, 'latin1').toString('utf8');
-
-/** What is no percent-encoding stays as it is, as upstream has it. */
-function unescapeKey(key: string): string {
-  try {
-    return decodeURIComponent(key).toLowerCase();
-  } catch {
-    return key;
-  }
 }

@@ -1,14 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { KubernetesObject } from '../../api/meta/object.ts';
-import { isStatusError } from '../../api/meta/status.ts';
 import type { UserInfo } from '../../api/request.ts';
 import type { PolicyRule } from '../../api/types/rbac-v1.ts';
 import { VirtualClock } from '../../util/clock.ts';
 import { silentLogger } from '../../util/logger.ts';
 import { SeededRandom } from '../../util/random.ts';
 import type { ApiAccess, RequestAttributes, ResourceView, ViewChange } from '../contract.ts';
-import { mastersAuthorizer, unionAuthorizer } from './chain.ts';
-import { impersonate } from './impersonation.ts';
 import { nodeAuthorizer } from './node.ts';
 import { rbacAuthorizer, ruleAllows, rulesCover } from './rbac.ts';
 
@@ -205,40 +202,4 @@ describe('the node authorizer', () => {
   it.each(cases)('%j', (attributes, expected) =>
     expect((authorizer.authorize(attributes) as { decision: string }).decision).toBe(expected),
   );
-});
-
-describe('impersonate', () => {
-  const allowUsers = unionAuthorizer([
-    mastersAuthorizer,
-    { authorize: (a) => ({ decision: a.resource === 'users' && a.name === 'ann' ? 'allow' : 'no-opinion' }) },
-  ]);
-  it('gives the user that is named, when every part of it may be taken', async () => {
-    expect(await impersonate(user('bob'), { 'impersonate-user': 'ann' }, allowUsers)).toEqual({
-      name: 'ann',
-      groups: ['system:authenticated'],
-    });
-    const root = user('root', 'system:masters');
-    const headers = { 'impersonate-user': 'system:serviceaccount:a:b', 'impersonate-extra-team%2fx': 'one, two' };
-    expect(await impersonate(root, headers, allowUsers)).toEqual({
-      name: 'system:serviceaccount:a:b',
-      groups: ['system:serviceaccounts', 'system:serviceaccounts:a', 'system:authenticated'],
-      extra: { 'team/x': ['one', 'two'] },
-    });
-  });
-  it('refuses what may not be taken, and headers without a user', async () => {
-    const forbidden = await impersonate(
-      user('bob'),
-      { 'impersonate-user': 'ann', 'impersonate-group': 'system:masters' },
-      allowUsers,
-    ).catch((e: unknown) => e);
-    expect(isStatusError(forbidden, 'Forbidden') && forbidden.message).toBe(
-      'groups "system:masters" is forbidden: User "bob" cannot impersonate resource "groups" in API group "" at the cluster scope',
-    );
-    expect(
-      isStatusError(
-        await impersonate(user('bob'), { 'impersonate-group': 'x' }, allowUsers).catch((e: unknown) => e),
-        'BadRequest',
-      ),
-    ).toBe(true);
-  });
 });

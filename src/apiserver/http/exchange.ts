@@ -36,6 +36,8 @@ export class Exchange {
   /** Texts of the Warning headers. */
   readonly warnings: string[] = [];
   user: UserInfo | undefined;
+  /** Who asked, when `user` is somebody they act as, and the verb that allowed it. */
+  impersonator: { readonly user: UserInfo; readonly constraint: string } | undefined;
   attributes: RequestAttributes | undefined;
   /** How the inflight limiter counted it; undefined when it did not. */
   counted: 'mutating' | 'read-only' | undefined;

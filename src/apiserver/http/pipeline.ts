@@ -6,7 +6,7 @@ import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { Random } from '../../util/random.ts';
 import type { AggregatedApis } from '../aggregation/contract.ts';
-import { asksToImpersonate, impersonate } from '../authz/impersonation.ts';
+import { asksToImpersonate, Impersonation } from '../authz/impersonation.ts';
 import type { AuditSink, Authenticator, Authorizer, ClientCertificate, RequestAttributes } from '../contract.ts';
 import type { FlowControl } from '../flow-control/flow-control.ts';
 import type { Ticket } from '../flow-control/priority-level.ts';
@@ -74,9 +74,11 @@ export class Pipeline {
   readonly #pool = new PiecePool();
   readonly #deadlines: Deadlines;
   readonly #encoders: WatchEncoders;
+  readonly #impersonation: Impersonation;
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
+    this.#impersonation = new Impersonation(parts.authorizer);
     this.#encoders = new WatchEncoders(parts.clock);
     this.#deadlines = new Deadlines(parts.clock, (exchange, error) => {
       parts.metrics.terminated(exchange, 504);
@@ -160,8 +162,12 @@ export class Pipeline {
       this.#known(exchange, user);
       return;
     }
-    impersonate(user, exchange.headers, this.#parts.authorizer)
-      .then((other) => this.#known(exchange, other))
+    this.#impersonation
+      .impersonate(attributesOf(exchange, user), exchange.rawHeaders)
+      .then((other) => {
+        if (other !== undefined) exchange.impersonator = { user, constraint: other.constraint };
+        this.#known(exchange, other?.user ?? user);
+      })
       .catch((err: unknown) => this.#fail(exchange, err));
   }
 
