@@ -14,30 +14,36 @@ type Annotations = Readonly<Record<string, string>>;
 /** Annotations of a Deployment that mean nothing on its ReplicaSets. */
 const notCopied = new Set([LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, MAX_REPLICAS, DEPRECATED_ROLLBACK]);
 
-/** A revision annotation as a number; 0 when absent, undefined when it is no integer. */
-export function revisionOf(set: ReplicaSet): number | undefined {
-  return integer(set.metadata?.annotations?.[REVISION] ?? '0');
+/** Revisions are signed integers of 64 bits: some are beyond what a number holds exactly. */
+const MAX_REVISION = 2n ** 63n - 1n;
+
+/** A revision annotation; 0 when there is none, undefined when it is no such integer. */
+function parseRevision(text = '0'): bigint | undefined {
+  if (!/^[+-]?[0-9]{1,20}$/.test(text)) return undefined;
+  const revision = BigInt(text.startsWith('+') ? text.slice(1) : text);
+  return revision > MAX_REVISION || revision < -MAX_REVISION - 1n ? undefined : revision;
 }
 
-export function maxRevision(sets: readonly ReplicaSet[]): number {
-  return sets.reduce((max, set) => Math.max(max, revisionOf(set) ?? 0), 0);
+export function maxRevision(sets: readonly ReplicaSet[]): bigint {
+  let max = 0n;
+  for (const set of sets) {
+    const revision = parseRevision(set.metadata?.annotations?.[REVISION]) ?? 0n;
+    if (revision > max) max = revision;
+  }
+  return max;
 }
 
 /** How many replicas the Deployment wanted, or might have had, when the set was last scaled. */
 export function replicasAnnotation(set: ReplicaSet, name: typeof DESIRED_REPLICAS | typeof MAX_REPLICAS): number | undefined {
   const text = set.metadata?.annotations?.[name];
-  return text === undefined ? undefined : integer(text);
-}
-
-function integer(text: string): number | undefined {
-  return /^[+-]?[0-9]+$/.test(text) ? Number(text) : undefined;
+  return text !== undefined && /^[+-]?[0-9]+$/.test(text) ? Number(text) : undefined;
 }
 
 /**
  * The annotations of the newest ReplicaSet: the Deployment's own copied, and its revision raised to `revision`. A set that had a revision before
  * is being rolled back to; the old number goes into its history. The same object when nothing changes.
  */
-export function newSetAnnotations(deployment: Deployment, current: Annotations, revision: number): Annotations {
+export function newSetAnnotations(deployment: Deployment, current: Annotations, revision: bigint): Annotations {
   const next: Record<string, string> = { ...current };
   let changed = false;
   for (const [key, value] of Object.entries(deployment.metadata?.annotations ?? {})) {
@@ -46,7 +52,7 @@ export function newSetAnnotations(deployment: Deployment, current: Annotations, 
     changed = true;
   }
   const oldText = current[REVISION];
-  const old = integer(oldText ?? '0');
+  const old = parseRevision(oldText);
   if (old !== undefined && old < revision) {
     next[REVISION] = String(revision);
     changed = true;

@@ -159,7 +159,7 @@ class Planner {
     const set = this.#newSet;
     if (set === undefined) return false;
     const current = set.metadata?.annotations ?? {};
-    const annotations = newSetAnnotations(this.#deployment, current, maxRevision(this.#oldSets) + 1);
+    const annotations = newSetAnnotations(this.#deployment, current, maxRevision(this.#oldSets) + 1n);
     const minReadySeconds = this.#deployment.spec?.minReadySeconds ?? 0;
     if (annotations !== current || (set.spec?.minReadySeconds ?? 0) !== minReadySeconds) {
       const updated = { ...set, metadata: { ...set.metadata, annotations }, spec: { ...set.spec!, minReadySeconds } };
@@ -179,7 +179,7 @@ class Planner {
 
   #ensureNewSet(): ReplicaSet {
     if (this.#keepNewSet()) return this.#newSet!;
-    const revision = maxRevision(this.#oldSets) + 1;
+    const revision = maxRevision(this.#oldSets) + 1n;
     const empty = newReplicaSet(this.#deployment, revision);
     const size = newSetSize(this.#deployment, this.#oldSets, 0);
     const set: ReplicaSet = { ...empty, spec: { ...empty.spec!, replicas: size } };
@@ -344,7 +344,7 @@ function isSaturated(set: ReplicaSet, replicas: number): boolean {
 }
 
 /** The set for the Deployment's template, of no size yet. Its name follows from the template: creating it twice makes one. */
-function newReplicaSet(deployment: Deployment, revision: number): ReplicaSet {
+function newReplicaSet(deployment: Deployment, revision: bigint): ReplicaSet {
   const { template, selector, minReadySeconds = 0 } = deployment.spec!;
   const hash = templateHash(template, deployment.status?.collisionCount);
   const labels = { ...template.metadata?.labels, [HASH_LABEL]: hash };

@@ -145,6 +145,17 @@ test('undo is a template put back: the old set comes up again under a new revisi
   await f.stop();
 });
 
+test('revisions are counted exactly, however high an adopted set is', async () => {
+  const f = await started(web('v1', { replicas: 1 }));
+  await f.client.resource(replicaSets).patch(f.all(replicaSets, 'x')[0]!.metadata!.name!, 'x', patchTypes.merge, {
+    metadata: { annotations: { 'deployment.kubernetes.io/revision': '3546343826724305832' } },
+  });
+  await setImage(f, 'v2');
+  await f.advance(5_000);
+  expect(current(f).metadata?.annotations).toMatchObject({ 'deployment.kubernetes.io/revision': '3546343826724305833' });
+  await f.stop();
+});
+
 test('scaling is told of with names and numbers', async () => {
   const f = await started(web('v1', { replicas: 1 }));
   await change(f, { replicas: 3 });
