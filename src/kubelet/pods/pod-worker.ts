@@ -490,7 +490,8 @@ export class PodWorker {
       const wait =
         failure.reason === 'ErrImagePull'
           ? PULL_FAILED_MS
-          : ((err instanceof StartError ? err.retryIn : undefined) ?? START_RETRY_MS);
+          : // Also an image whose pulls back off is looked for meanwhile: it may have been loaded by hand.
+            Math.min((err instanceof StartError ? err.retryIn : undefined) ?? START_RETRY_MS, START_RETRY_MS);
       this.#retryAt.set(name, services.clock.now() + wait);
       this.#wakeIn(wait);
       services.logger.info(
