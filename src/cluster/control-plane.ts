@@ -3,17 +3,19 @@ import { builtinResources } from '../api/groups/index.ts';
 import type { UserInfo } from '../api/request.ts';
 import { defaultAdmission, ensurePriorityClasses } from '../apiserver/admission/index.ts';
 import { anonymousAuthenticator } from '../apiserver/authn/anonymous.ts';
+import { bootstrapTokenAuthenticator } from '../apiserver/authn/bootstrap-token.ts';
 import { ensureTokenTracking, signLegacyToken } from '../apiserver/authn/legacy-token.ts';
 import { requestHeaderAuthenticator } from '../apiserver/authn/request-header.ts';
 import { jsonWebKeySet, openIdConfiguration, serviceAccountKeys } from '../apiserver/authn/service-account-keys.ts';
 import { serviceAccountAuthenticator } from '../apiserver/authn/service-account-token.ts';
+import { webSocketTokenAuthenticator } from '../apiserver/authn/websocket-token.ts';
 import { x509Authenticator } from '../apiserver/authn/x509.ts';
 import { ensureBootstrapPolicy } from '../apiserver/authz/bootstrap.ts';
 import { mastersAuthorizer, unionAuthorizer } from '../apiserver/authz/chain.ts';
 import { nodeAuthorizer } from '../apiserver/authz/node.ts';
 import { rbacAuthorizer } from '../apiserver/authz/rbac.ts';
-import { addFlowControl, FlowControl } from '../apiserver/flow-control/index.ts';
 import { fieldManager } from '../apiserver/field-manager/index.ts';
+import { addFlowControl, FlowControl } from '../apiserver/flow-control/index.ts';
 import {
   type ApiServer,
   addAggregation,
@@ -33,8 +35,7 @@ import {
   inProcessTransport,
   runControllers,
 } from '../client/index.ts';
-import { type ControllersOptions, controllers } from '../controllers/index.ts';
-import { scheduler } from '../scheduler/index.ts';
+import type { ControllersOptions } from '../controllers/index.ts';
 import type { Store } from '../store/contract.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
@@ -94,6 +95,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     publicKeys: [pki.serviceAccount.publicKey],
   });
   const tokens = serviceAccountAuthenticator(keys);
+  const bootstrapTokens = bootstrapTokenAuthenticator();
   const rbac = rbacAuthorizer();
   const nodes = nodeAuthorizer();
   const fields = fieldManager();
@@ -101,12 +103,14 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   const server = await createApiServer({
     store,
     resources: builtinResources,
-    virtualResources: [...accessReviews(authorizer), ...authenticationReviews(tokens)],
+    virtualResources: [...accessReviews(authorizer), ...authenticationReviews(tokens, [bootstrapTokens])],
     subresourceHandlers: [tokenRequestHandler(keys)],
     authenticators: [
       requestHeaderAuthenticator({ clock, allowedNames: [FRONT_PROXY_NAME] }),
       x509Authenticator(clock),
       tokens,
+      bootstrapTokens,
+      webSocketTokenAuthenticator([tokens, bootstrapTokens]),
       anonymousAuthenticator,
     ],
     authorizer,
@@ -119,7 +123,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     logger: logger.child({ component: 'apiserver' }),
     version: { gitVersion: `${KUBERNETES_VERSION}+k8ts`, gitCommit: COMMIT, buildDate: COMMIT_DATE },
   });
-  for (const part of [tokens, rbac, nodes, fields]) part.initialize(server.access);
+  for (const part of [tokens, bootstrapTokens, rbac, nodes, fields]) part.initialize(server.access);
   addAggregation(server, pki.frontProxyClient);
   addKubeletProxy(server, { ca: pki.ca.cert, ...pki.apiserverKubeletClient });
   const url = `https://${config.nodeIp}:${config.port}`;
@@ -142,6 +146,11 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     createControllerContext({ client: clientFor(user), clock, random, logger: logger.child({ component }), metrics });
   await publishApiServer(clientFor(controllerManager), config, pki);
   const listener = await listen(server, config, pki);
+  // Loaded when the API answers: it is the first that anybody waits for.
+  const [{ controllers }, { scheduler }] = await Promise.all([
+    import('../controllers/index.ts'),
+    import('../scheduler/index.ts'),
+  ]);
   const loops = contextFor(controllerManager, 'controllers');
   // Simulated nodes have no network, and may be more than the pod network has ranges.
   const ranges = { clusterCidrs: [config.clusterCidr], serviceCidrs: [config.serviceCidr] };

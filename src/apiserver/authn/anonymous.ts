@@ -1,4 +1,5 @@
 import type { Authenticator } from '../contract.ts';
+import { hasProtocolToken } from './websocket-token.ts';
 
 const anonymous = { user: { name: 'system:anonymous', groups: ['system:unauthenticated'] } } as const;
 
@@ -9,5 +10,7 @@ const anonymous = { user: { name: 'system:anonymous', groups: ['system:unauthent
 export const anonymousAuthenticator: Authenticator = {
   name: 'anonymous',
   authenticate: ({ headers, certificate }) =>
-    headers.authorization === undefined && (certificate?.commonName ?? '') === '' ? anonymous : undefined,
+    headers.authorization === undefined && (certificate?.commonName ?? '') === '' && !hasProtocolToken(headers)
+      ? anonymous
+      : undefined,
 };

@@ -1,5 +1,5 @@
 import { type JWTPayload, jwtVerify, SignJWT } from 'jose';
-import { isAlreadyExists, unauthorized } from '../../api/meta/status.ts';
+import { unauthorized } from '../../api/meta/status.ts';
 import { patchTypes } from '../../api/request.ts';
 import type { Secret, ServiceAccount } from '../../api/types/core-v1.ts';
 import { type ApiAccess, type AuthenticatedUser, loopbackUser } from '../contract.ts';
@@ -135,12 +135,6 @@ export async function ensureTokenTracking(access: ApiAccess): Promise<void> {
   const { namespace, name } = TRACKING;
   if (access.view('', 'configmaps')?.get(namespace, name) !== undefined) return;
   const since = new Date(access.clock.now()).toISOString().slice(0, 10);
-  try {
-    const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace, name }, data: { since } };
-    const target = { group: '', version: 'v1', resource: 'configmaps', namespace, name: '' };
-    await access.handler.handle({ verb: 'create', ...target, options: {}, body }, loopbackUser);
-  } catch (err) {
-    // Another API server on the same store was faster.
-    if (!isAlreadyExists(err)) throw err;
-  }
+  const tracking = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace, name }, data: { since } };
+  await access.seed({ group: '', version: 'v1', resource: 'configmaps' }, [tracking], 'kube-apiserver');
 }

@@ -3,6 +3,7 @@ import type { KubernetesObject } from '../../api/meta/object.ts';
 import { unauthorized } from '../../api/meta/status.ts';
 import type { UserInfo } from '../../api/request.ts';
 import type { ApiAccess, AuthenticatedUser, Authenticator } from '../contract.ts';
+import { bearerToken } from './bearer.ts';
 import { LEGACY_ISSUER, LegacyTokens } from './legacy-token.ts';
 import type { ServiceAccountKeys } from './service-account-keys.ts';
 import { serviceAccountGroups, serviceAccountUser } from './service-account-user.ts';
@@ -69,7 +70,6 @@ export async function signToken(
 
 /** Verified tokens that are remembered; the oldest go first. Whether their account still exists is looked at every time. */
 const MAX_REMEMBERED = 4_096;
-const BEARER = /^bearer +(\S+)$/i;
 
 interface Verified {
   readonly claim: KubernetesClaim;
@@ -109,7 +109,7 @@ class TokenAuthenticator implements ServiceAccountAuthenticator {
   authenticate(
     credentials: Parameters<Authenticator['authenticate']>[0],
   ): AuthenticatedUser | undefined | Promise<AuthenticatedUser | undefined> {
-    const token = BEARER.exec(credentials.headers.authorization ?? '')?.[1];
+    const token = bearerToken(credentials.headers);
     if (token === undefined || this.#issuerOf(token) === undefined) return undefined;
     return this.verify(token);
   }
