@@ -8,7 +8,7 @@ import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { serverFlags } from '../src/cluster/process.ts';
+import { serverFile, serverFlags } from '../src/cluster/process.ts';
 import { Cluster } from '../test/support/cluster.ts';
 import { realClusterObstacle, root } from '../test/support/machine.ts';
 
@@ -52,7 +52,7 @@ async function startControlPlane(
   const rest = { serviceCidr: '10.96.0.0/12', dnsIp: '10.96.0.10', clusterDomain: 'cluster.local', bridge: 'k8ts0' };
   writeFileSync(join(directory, 'config.json'), JSON.stringify({ ...config, ...rest }));
   const start = performance.now();
-  const child = spawn(process.execPath, [...serverFlags, join(root, 'dist/k8ts.mjs'), 'run', '--data-dir', directory], {
+  const child = spawn(process.execPath, [...serverFlags, serverFile(join(root, 'dist')), directory], {
     stdio: ['ignore', 'ignore', 'ignore'],
     env: { ...process.env, NODE_COMPILE_CACHE: join(root, '.cache/compile') },
   });

@@ -203,6 +203,11 @@ export interface ApiAccess {
   view<T extends KubernetesObject>(group: string, resource: string): ResourceView<T> | undefined;
   /** Every resource served now, built-in and custom. */
   resources(): Iterable<Resource>;
+  /**
+   * Creates the server's own first objects, in one commit, and leaves those that are there; they are neither admitted nor validated. `manager` is
+   * whom managedFields names.
+   */
+  seed(target: GroupVersionResource, objects: readonly KubernetesObject[], manager: string): Promise<void>;
   /** The whole pipeline, for plugins that write (quota status, token secrets). Pass the acting user. */
   readonly handler: RequestHandler;
   readonly clock: Clock;

@@ -38,6 +38,7 @@ import { Dispatcher, readyAll, toObject } from './rest/dispatch.ts';
 import { watchObjects } from './rest/object-watch.ts';
 import { Registry } from './rest/registry.ts';
 import { methodNotAllowed } from './rest/scope.ts';
+import { seed } from './rest/seed.ts';
 import { prepareWatch } from './rest/watch.ts';
 import type { WriteGuard } from './rest/write-guard.ts';
 import type { PortRange } from './services/address-pool.ts';
@@ -103,6 +104,10 @@ export class ApiServer implements RequestHandler {
     this.access = {
       view: (group, resource) => registry.view(group, resource),
       resources: () => registry.resources(),
+      seed: (target, objects, manager) => {
+        const endpoint = registry.find(target.group, target.version, target.resource);
+        return endpoint === undefined ? Promise.resolve() : seed(core, endpoint, objects, manager);
+      },
       handler: this,
       clock,
       random,

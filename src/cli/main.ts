@@ -92,11 +92,6 @@ withDataDirectory(program.command('run', { hidden: true }))
   .description('run the cluster in the foreground; what up starts in the background')
   .action(async (options) => (await import('./commands/run.ts')).run(options));
 
-program
-  .command('warm', { hidden: true })
-  .description('compile what a start needs; the build runs this')
-  .action(async () => (await import('./commands/warm.ts')).warm());
-
 // Whoever read the output may have had enough of it; what was begun is finished all the same.
 process.stdout.on('error', (err: NodeJS.ErrnoException) => {
   if (err.code !== 'EPIPE') throw err;

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../util/clock.ts';
 import type { Layout } from './layout.ts';
 
@@ -16,6 +16,9 @@ export type DaemonMessage =
  * its small default would cost dozens of collections at the start.
  */
 export const serverFlags: readonly string[] = ['--min-semi-space-size=16', '--max-semi-space-size=32'];
+
+/** The program that runs a cluster, beside the command's own file. It takes the data directory as its argument. */
+export const serverFile = (directory: string): string => join(directory, 'server.mjs');
 
 /** A log larger than this, in bytes, is put aside at start (one older file is kept). */
 const MAX_LOG_BYTES = 50 * 1024 * 1024;
@@ -66,8 +69,8 @@ function processState(pid: number): { readonly startTime: string; readonly ended
   }
 }
 
-/** Starts k8ts in the background with this program's own file. It outlives this process; its output goes to the log file. */
-export async function startDaemon(layout: Layout, args: readonly string[]): Promise<ChildProcess> {
+/** Starts the cluster of a data directory in the background. It outlives this process; its output goes to the log file. */
+export async function startDaemon(layout: Layout): Promise<ChildProcess> {
   await mkdir(dirname(layout.logFile), { recursive: true });
   const size = await stat(layout.logFile).then(
     (s) => s.size,
@@ -75,11 +78,15 @@ export async function startDaemon(layout: Layout, args: readonly string[]): Prom
   );
   if (size > MAX_LOG_BYTES) await rename(layout.logFile, `${layout.logFile}.1`);
   const log = openSync(layout.logFile, 'a');
-  const child = spawn(process.execPath, [...process.execArgv, ...serverFlags, process.argv[1]!, 'run', ...args], {
-    detached: true,
-    stdio: ['ignore', log, log, 'ipc'],
-    cwd: '/',
-  });
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, ...serverFlags, serverFile(dirname(process.argv[1]!)), layout.root],
+    {
+      detached: true,
+      stdio: ['ignore', log, log, 'ipc'],
+      cwd: '/',
+    },
+  );
   closeSync(log);
   return child;
 }

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseKubeconfig } from '../../src/client/kubeconfig.ts';
-import { serverFlags } from '../../src/cluster/process.ts';
+import { serverFile, serverFlags } from '../../src/cluster/process.ts';
 import { root } from './machine.ts';
 
 /** How often a starting control plane is asked whether it is there, in milliseconds. */
@@ -45,7 +45,7 @@ export class ControlPlaneProcess {
 
   /** Starts it; does not wait. */
   spawn(): void {
-    const program = [...serverFlags, join(root, 'dist/k8ts.mjs'), 'run', '--data-dir', this.directory];
+    const program = [...serverFlags, serverFile(join(root, 'dist')), this.directory];
     this.#child = spawn(process.execPath, program, {
       stdio: ['ignore', 'ignore', 'ignore'],
       env: { ...process.env, NODE_COMPILE_CACHE: join(root, '.cache/compile') },

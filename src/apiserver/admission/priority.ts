@@ -1,8 +1,7 @@
 import { systemPriorities } from '../../api/groups/scheduling.ts';
-import { isAlreadyExists } from '../../api/meta/status.ts';
 import type { Pod, PodSpec } from '../../api/types/core-v1.ts';
 import type { PriorityClass } from '../../api/types/scheduling-v1.ts';
-import { type AdmissionAttributes, type AdmissionPlugin, type ApiAccess, loopbackUser, type ResourceView } from '../contract.ts';
+import type { AdmissionAttributes, AdmissionPlugin, ApiAccess, ResourceView } from '../contract.ts';
 import { refuse } from './refusal.ts';
 import { isWriteOf } from './targets.ts';
 
@@ -21,30 +20,17 @@ export function priority(): AdmissionPlugin {
 
 /** Makes the two system priority classes that are missing. */
 export async function ensurePriorityClasses(access: ApiAccess): Promise<void> {
-  const view = access.view<PriorityClass>(GROUP, 'priorityclasses');
-  for (const [name, value] of Object.entries(systemPriorities)) {
-    if (view?.get('', name) !== undefined) continue;
-    const body: PriorityClass = {
-      apiVersion: `${GROUP}/v1`,
-      kind: 'PriorityClass',
-      metadata: { name },
-      value,
-      description: descriptions[name] ?? '',
-    };
-    try {
-      await access.handler.handle(
-        {
-          ...{ verb: 'create', group: GROUP, version: 'v1', resource: 'priorityclasses', namespace: '', name: '' },
-          options: { fieldManager: 'kube-apiserver' },
-          body,
-        },
-        loopbackUser,
-      );
-    } catch (err) {
-      // Another API server on the same store was faster.
-      if (!isAlreadyExists(err)) throw err;
-    }
-  }
+  const resource = 'priorityclasses';
+  const view = access.view<PriorityClass>(GROUP, resource);
+  const missing = Object.entries(systemPriorities).filter(([name]) => view?.get('', name) === undefined);
+  const classes = missing.map(([name, value]) => ({
+    apiVersion: `${GROUP}/v1`,
+    kind: 'PriorityClass',
+    metadata: { name },
+    value,
+    description: descriptions[name] ?? '',
+  }));
+  await access.seed({ group: GROUP, version: 'v1', resource }, classes, 'kube-apiserver');
 }
 
 class PriorityPlugin implements AdmissionPlugin {

@@ -1,15 +1,18 @@
-import { isAlreadyExists, isConflict, isNotFound } from '../../api/meta/status.ts';
+import { isConflict, isNotFound } from '../../api/meta/status.ts';
+import { formatTime } from '../../api/meta/time.ts';
 import type { ApiRequest } from '../../api/request.ts';
 import type { APIService, APIServiceSpec } from '../../api/types/apiregistration-v1.ts';
 import { loopbackUser, type ResourceView } from '../contract.ts';
 import { isCustom } from '../rest/endpoint.ts';
 import type { ApiServer } from '../server.ts';
+import { localAvailability, withAvailability } from './availability.ts';
 import { builtinPriority, CUSTOM_PRIORITY } from './priorities.ts';
 
 /** Tells that an APIService is kept by the server: `onstart` once at its start, `true` always. */
 export const AUTOMANAGED = 'kube-aggregator.kubernetes.io/automanaged';
 export const GROUP = 'apiregistration.k8s.io';
 export const PLURAL = 'apiservices';
+const FIELD_MANAGER = 'kube-aggregator';
 
 type Management = 'onstart' | 'true';
 
@@ -40,10 +43,11 @@ export class Registration {
     this.#started = true;
     const wanted = this.#wanted();
     const writes: Promise<void>[] = [];
+    const missing: APIService[] = [];
     for (const [name, { spec, management }] of wanted) {
       if (management === 'onstart' && !first) continue;
       const found = this.#view.get('', name);
-      if (found === undefined) writes.push(this.#create(name, spec, management));
+      if (found === undefined) missing.push(this.#made(name, spec, management));
       else if (isManaged(found) && !sameSpec(found.spec, spec)) writes.push(this.#update({ ...found, spec }));
     }
     for (const found of this.#view.list()) {
@@ -52,7 +56,10 @@ export class Registration {
       if (wanted.has(name) || management === undefined || (management !== 'true' && !first)) continue;
       writes.push(this.#remove(found));
     }
-    await Promise.all(writes);
+    await Promise.all([
+      this.#server.access.seed({ group: GROUP, version: 'v1', resource: PLURAL }, missing, FIELD_MANAGER),
+      ...writes,
+    ]);
   }
 
   #wanted(): ReadonlyMap<string, Wanted> {
@@ -76,14 +83,11 @@ export class Registration {
     return out;
   }
 
-  async #create(name: string, spec: APIServiceSpec, management: Management): Promise<void> {
-    const body: APIService = {
-      apiVersion: `${GROUP}/v1`,
-      kind: 'APIService',
-      metadata: { name, labels: { [AUTOMANAGED]: management } },
-      spec,
-    };
-    await this.#write({ verb: 'create', name: '', body }, isAlreadyExists);
+  /** What this server serves is there from the start: it is made with the condition that tells so. */
+  #made(name: string, spec: APIServiceSpec, management: Management): APIService {
+    const metadata = { name, labels: { [AUTOMANAGED]: management } };
+    const api = { apiVersion: `${GROUP}/v1`, kind: 'APIService', metadata, spec };
+    return withAvailability(api, localAvailability, formatTime(this.#server.clock.now()));
   }
 
   async #update(body: APIService): Promise<void> {
@@ -100,7 +104,7 @@ export class Registration {
     request: Pick<ApiRequest, 'verb' | 'name'> & Partial<ApiRequest>,
     settled: (err: unknown) => boolean,
   ): Promise<void> {
-    const base = { group: GROUP, version: 'v1', resource: PLURAL, namespace: '', options: { fieldManager: 'kube-aggregator' } };
+    const base = { group: GROUP, version: 'v1', resource: PLURAL, namespace: '', options: { fieldManager: FIELD_MANAGER } };
     try {
       await this.#server.handle({ ...base, ...request }, loopbackUser);
     } catch (err) {

@@ -35,6 +35,7 @@ class Objects {
         return view as never;
       },
       resources: () => [],
+      seed: undefined as never,
       handler: undefined as never,
       clock: new VirtualClock(),
       random: new SeededRandom(1),

@@ -1,6 +1,5 @@
 import { deepEqual } from '../../api/groups/define.ts';
 import type { KubernetesObject } from '../../api/meta/object.ts';
-import { isAlreadyExists } from '../../api/meta/status.ts';
 import type { RequestHandler } from '../../api/request.ts';
 import type { PolicyRule, Subject } from '../../api/types/rbac-v1.ts';
 import { type ApiAccess, loopbackUser } from '../contract.ts';
@@ -13,6 +12,7 @@ import {
 import { rulesCover } from './rbac.ts';
 
 const GROUP = 'rbac.authorization.k8s.io';
+const FIELD_MANAGER = 'kube-apiserver';
 const AUTOUPDATE = 'rbac.authorization.kubernetes.io/autoupdate';
 /** Namespaces that every cluster has. */
 const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -28,32 +28,30 @@ type Policy = KubernetesObject & {
  * their autoupdate annotation says false). Reads are of memory: a start with nothing to do writes nothing.
  */
 export async function ensureBootstrapPolicy(access: ApiAccess): Promise<void> {
-  await Promise.all(
-    systemNamespaces.map((name) => ensure(access, '', 'namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
-  );
+  const namespaces = systemNamespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
   await Promise.all([
-    ...bootstrapClusterRoles().map((o) => ensure(access, GROUP, 'clusterroles', o)),
-    ...bootstrapClusterRoleBindings().map((o) => ensure(access, GROUP, 'clusterrolebindings', o)),
-    ...bootstrapRoles().map((o) => ensure(access, GROUP, 'roles', o)),
-    ...bootstrapRoleBindings().map((o) => ensure(access, GROUP, 'rolebindings', o)),
+    ensure(access, '', 'namespaces', namespaces),
+    ensure(access, GROUP, 'clusterroles', bootstrapClusterRoles()),
+    ensure(access, GROUP, 'clusterrolebindings', bootstrapClusterRoleBindings()),
+    ensure(access, GROUP, 'roles', bootstrapRoles()),
+    ensure(access, GROUP, 'rolebindings', bootstrapRoleBindings()),
   ]);
 }
 
-async function ensure(access: ApiAccess, group: string, resource: string, wanted: Policy): Promise<void> {
-  const { name = '', namespace = '' } = wanted.metadata ?? {};
-  const found = access.view<Policy>(group, resource)?.get(namespace, name);
-  if (found === undefined) {
-    try {
-      await request(access.handler, 'create', group, resource, namespace, '', wanted);
-    } catch (err) {
-      // Another API server on the same store was faster.
-      if (!isAlreadyExists(err)) throw err;
+async function ensure(access: ApiAccess, group: string, resource: string, wanted: readonly Policy[]): Promise<void> {
+  const view = access.view<Policy>(group, resource);
+  const missing: Policy[] = [];
+  const writes: Promise<unknown>[] = [];
+  for (const policy of wanted) {
+    const { name = '', namespace = '' } = policy.metadata ?? {};
+    const found = view?.get(namespace, name);
+    if (found === undefined) missing.push(policy);
+    else if (found.metadata?.annotations?.[AUTOUPDATE] === 'true') {
+      const body = reconciled(found, policy);
+      if (body !== found) writes.push(update(access.handler, resource, body));
     }
-    return;
   }
-  if (found.metadata?.annotations?.[AUTOUPDATE] !== 'true') return;
-  const updated = reconciled(found, wanted);
-  if (updated !== found) await request(access.handler, 'update', group, resource, namespace, name, updated);
+  await Promise.all([access.seed({ group, version: 'v1', resource }, missing, FIELD_MANAGER), ...writes]);
 }
 
 /** `found` with the rules and subjects of `wanted` that it lacks; the same object when it lacks none. */
@@ -71,17 +69,8 @@ export function reconciled(found: Policy, wanted: Policy): Policy {
   };
 }
 
-async function request(
-  handler: RequestHandler,
-  verb: 'create' | 'update',
-  group: string,
-  resource: string,
-  namespace: string,
-  name: string,
-  body: KubernetesObject,
-): Promise<void> {
-  await handler.handle(
-    { verb, group, version: 'v1', resource, namespace, name, options: { fieldManager: 'kube-apiserver' }, body },
-    loopbackUser,
-  );
+function update(handler: RequestHandler, resource: string, body: KubernetesObject): Promise<unknown> {
+  const { name = '', namespace = '' } = body.metadata ?? {};
+  const target = { group: GROUP, version: 'v1', resource, namespace, name };
+  return handler.handle({ verb: 'update', ...target, options: { fieldManager: FIELD_MANAGER }, body }, loopbackUser);
 }

@@ -7,11 +7,12 @@ import {
   suggestedSchemas,
 } from '../../api/groups/flowcontrol/bootstrap-configuration.ts';
 import type { KubernetesObject } from '../../api/meta/object.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../../api/meta/status.ts';
+import { isConflict, isNotFound } from '../../api/meta/status.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '../../api/types/flowcontrol-v1.ts';
 import type { Timer } from '../../util/clock.ts';
 import { type ApiAccess, loopbackUser } from '../contract.ts';
 
+const GROUP = 'flowcontrol.apiserver.k8s.io';
 const FIELD_MANAGER = 'api-priority-and-fairness-config-producer-v1';
 /** How often what is missing is made again. */
 const PERIOD_MS = 60_000;
@@ -50,34 +51,41 @@ export class BootstrapKeeper {
 
   async #ensure(): Promise<void> {
     await Promise.all([
-      ...suggestedSchemas.map((o) => this.#ensureOne('flowschemas', o, false)),
-      ...suggestedLevels.map((o) => this.#ensureOne('prioritylevelconfigurations', o, false)),
-      ...mandatorySchemas.map((o) => this.#ensureOne('flowschemas', o, true)),
-      ...mandatoryLevels.map((o) => this.#ensureOne('prioritylevelconfigurations', o, true)),
+      this.#ensureAll('flowschemas', mandatorySchemas, suggestedSchemas),
+      this.#ensureAll('prioritylevelconfigurations', mandatoryLevels, suggestedLevels),
     ]);
     await this.#removeOutdated('flowschemas', [...mandatorySchemas, ...suggestedSchemas]);
     await this.#removeOutdated('prioritylevelconfigurations', [...mandatoryLevels, ...suggestedLevels]);
   }
 
-  async #ensureOne(resource: Plural, wanted: Config, mandatory: boolean): Promise<void> {
+  async #ensureAll(resource: Plural, mandatory: readonly Config[], suggested: readonly Config[]): Promise<void> {
+    const all = [...mandatory, ...suggested];
+    const missing = all.filter((wanted) => this.#find(resource, wanted.metadata?.name ?? '') === undefined);
+    await Promise.all([
+      this.#access.seed({ group: GROUP, version: 'v1', resource }, missing, FIELD_MANAGER),
+      ...mandatory.map((wanted) => this.#keep(resource, wanted, true)),
+      ...suggested.map((wanted) => this.#keep(resource, wanted, false)),
+    ]);
+  }
+
+  async #keep(resource: Plural, wanted: Config, mandatory: boolean): Promise<void> {
     const name = wanted.metadata?.name ?? '';
     const found = this.#find(resource, name);
+    if (found === undefined) return;
+    const updated = broughtUpToDate(found, wanted, mandatory);
+    if (updated === found) return;
     try {
-      if (found === undefined) await this.#request('create', resource, '', wanted);
-      else {
-        const updated = broughtUpToDate(found, wanted, mandatory);
-        if (updated !== found) await this.#request('update', resource, name, updated);
-      }
+      await this.#request('update', resource, name, updated);
     } catch (err) {
-      // Another server on the same store was faster, or somebody wrote meanwhile: the next round sees what came of it.
-      if (!isAlreadyExists(err) && !isConflict(err)) throw err;
+      // Somebody wrote meanwhile: the next round sees what came of it.
+      if (!isConflict(err)) throw err;
     }
   }
 
   async #removeOutdated(resource: Plural, current: readonly Config[]): Promise<void> {
     const names = new Set(current.map((o) => o.metadata?.name));
     const { view } = this.#access;
-    for (const found of view<Config>('flowcontrol.apiserver.k8s.io', resource)?.list() ?? []) {
+    for (const found of view<Config>(GROUP, resource)?.list() ?? []) {
       const name = found.metadata?.name ?? '';
       if (names.has(name) || parseBool(found.metadata?.annotations?.[AUTO_UPDATE]) !== true) continue;
       try {
@@ -89,19 +97,14 @@ export class BootstrapKeeper {
   }
 
   #find(resource: Plural, name: string): Config | undefined {
-    return this.#access.view<Config>('flowcontrol.apiserver.k8s.io', resource)?.get('', name);
+    return this.#access.view<Config>(GROUP, resource)?.get('', name);
   }
 
-  async #request(
-    verb: 'create' | 'update' | 'delete',
-    resource: Plural,
-    name: string,
-    body: KubernetesObject | undefined,
-  ): Promise<void> {
+  async #request(verb: 'update' | 'delete', resource: Plural, name: string, body: KubernetesObject | undefined): Promise<void> {
     await this.#access.handler.handle(
       {
         verb,
-        group: 'flowcontrol.apiserver.k8s.io',
+        group: GROUP,
         version: 'v1',
         resource,
         namespace: '',

@@ -39,7 +39,8 @@ function checkNamespace(scope: Scope, object: KubernetesObject): void {
   }
 }
 
-function trackFields(scope: Scope, object: KubernetesObject): KubernetesObject {
+/** The object with its writer in managedFields. */
+export function trackFields(scope: Scope, object: KubernetesObject): KubernetesObject {
   const { fieldManager } = scope.core;
   if (fieldManager === undefined) return object;
   return fieldManager.update({
@@ -114,7 +115,7 @@ function nameTaken(scope: Scope, key: string, name: string, generated: boolean):
 }
 
 /** The first half of upstream's BeforeCreate: system fields and the type's strategy. The result is frozen. */
-function shape(scope: Scope, admitted: KubernetesObject): KubernetesObject {
+export function shape(scope: Scope, admitted: KubernetesObject): KubernetesObject {
   const { endpoint, request, core } = scope;
   const { resource } = endpoint;
   const metadata = admitted.metadata ?? {};

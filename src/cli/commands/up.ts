@@ -186,7 +186,7 @@ async function bringPackages(yes: boolean, steps: Steps): Promise<void> {
 
 /** Starts the daemon and shows what it tells until the cluster is ready or has failed. */
 async function runInBackground(layout: Layout, steps: Steps): Promise<void> {
-  const child = await startDaemon(layout, ['--data-dir', layout.root]);
+  const child = await startDaemon(layout);
   await new Promise<void>((done, fail) => {
     child.on('message', (message: DaemonMessage) => {
       switch (message.type) {
