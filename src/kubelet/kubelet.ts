@@ -1,6 +1,7 @@
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isNotFound } from '../api/meta/status.ts';
+import { formatMicroTime } from '../api/meta/time.ts';
 import type { ConfigMap, Node, Pod, Secret } from '../api/types/core-v1.ts';
 import type { Informer } from '../client/contract.ts';
 import {
@@ -33,22 +34,16 @@ import type { KubeletOptions } from './options.ts';
 import { rejection } from './pods/admission.ts';
 import { clearForgottenPods } from './pods/forgotten-pods.ts';
 import { noCgroups, type PodServices } from './pods/pod-services.ts';
-import {
-  allContainers,
-  containerFieldPath,
-  isMirrorPod,
-  isTerminalPhase,
-  podFormat,
-  podName,
-  podNamespace,
-  podUid,
-} from './pods/pod-spec.ts';
+import { fromApi, isMirrorPod, isStatic } from './pods/pod-source.ts';
+import { allContainers, containerFieldPath, isTerminalPhase, podFormat, podName, podNamespace, podUid } from './pods/pod-spec.ts';
 import { PodWorker } from './pods/pod-worker.ts';
 import { StatusWriter } from './pods/status-writer.ts';
 import { runProbe } from './probes/run-probe.ts';
 import { ObjectCache } from './references/object-cache.ts';
 import { TokenCache } from './references/tokens.ts';
 import { resizeObstacle } from './resources/resize.ts';
+import { ManifestDirectory } from './static-pods/manifest-directory.ts';
+import { StaticPods } from './static-pods/static-pods.ts';
 import { StatsSource } from './stats/stats-source.ts';
 import { hostMounter, plainMounter } from './volumes/mounter.ts';
 
@@ -67,6 +62,9 @@ export class KubeletCore {
   readonly #pressure: PressureTracker;
   readonly #imageGc: ImageGc;
   readonly #eviction: Eviction;
+  /** When pods of the API were first seen. */
+  readonly #seenAt = new Map<string, string>();
+  #statics: StaticPods | undefined;
   #services: PodServices | undefined;
   #configMaps: ObjectCache<ConfigMap> | undefined;
   #secrets: ObjectCache<Secret> | undefined;
@@ -205,7 +203,8 @@ export class KubeletCore {
     const o = this.options;
     await mkdir(join(o.rootDir, 'pods'), { recursive: true, mode: 0o750 });
     await mkdir(o.podLogDir, { recursive: true, mode: 0o755 });
-    const status = new StatusWriter(o.client, o.clock, o.logger, signal);
+    const statics = this.#makeStaticPods(signal);
+    const status = new StatusWriter(o.client, o.clock, o.logger, signal, (pod) => (isStatic(pod) ? statics.mirrorOf(pod) : pod));
     this.#configMaps = new ObjectCache(o.client, configMaps, o.clock, o.logger, (uid) =>
       this.#workers.get(uid)?.refreshVolumes(),
     );
@@ -229,6 +228,7 @@ export class KubeletCore {
       onAdd: () => {
         this.#nodeSeen = true;
         this.reporter.poke();
+        statics.nodeSeen();
       },
       onDelete: () => this.reporter.poke(),
     });
@@ -236,6 +236,14 @@ export class KubeletCore {
     await this.#eviction.observe().catch((err: unknown) => o.logger.warn({ err }, 'the machine could not be looked at'));
     // Services first: a container that starts before they are known would miss their variables.
     await Promise.all([serviceInformer.synced(signal), this.#nodeInformer.synced(signal)]);
+    // Known before what the runtime has is judged.
+    if (o.staticPodPath === undefined) statics.setWanted(new Map());
+    else {
+      const { staticPodPath: path, nodeName, clock, logger } = o;
+      await new ManifestDirectory({ path, nodeName, clock, logger, changed: (wanted) => statics.setWanted(wanted) }).start(
+        signal,
+      );
+    }
     this.#podInformer.addHandler({
       onAdd: (pod) => this.#seen(pod),
       onUpdate: (pod) => this.#seen(pod),
@@ -364,9 +372,42 @@ export class KubeletCore {
     return this.#nodeInformer?.get(this.options.nodeName) ?? this.reporter.node;
   }
 
+  #makeStaticPods(signal: AbortSignal): StaticPods {
+    const { client, clock, logger } = this.options;
+    this.#statics = new StaticPods(
+      {
+        client,
+        clock,
+        logger,
+        node: () => this.#nodeInformer?.get(this.options.nodeName),
+        start: (pod) => this.#run(pod),
+        stop: (uid) => {
+          const worker = this.#workers.get(uid);
+          if (worker !== undefined) worker.removed(worker.pod);
+        },
+        mirrored: (uid) => this.#services?.status.retarget(uid),
+      },
+      signal,
+    );
+    return this.#statics;
+  }
+
+  /** A pod is in the API, or has changed there. */
   #seen(pod: Pod): void {
+    if (isMirrorPod(pod)) this.#statics?.mirrorSeen(pod);
+    else this.#run(this.#asRun(pod));
+  }
+
+  #asRun(pod: Pod): Pod {
+    const uid = podUid(pod);
+    let seen = this.#seenAt.get(uid);
+    if (seen === undefined) this.#seenAt.set(uid, (seen = formatMicroTime(this.options.clock.now())));
+    return fromApi(pod, seen);
+  }
+
+  #run(pod: Pod): void {
     const services = this.#services;
-    if (services === undefined || isMirrorPod(pod)) return;
+    if (services === undefined) return;
     const uid = podUid(pod);
     const worker = this.#workers.get(uid);
     if (worker !== undefined) {
@@ -408,7 +449,8 @@ export class KubeletCore {
   }
 
   #deleted(pod: Pod): void {
-    this.#workers.get(podUid(pod))?.removed(pod);
+    if (isMirrorPod(pod)) this.#statics?.mirrorGone(pod);
+    else this.#workers.get(podUid(pod))?.removed(this.#asRun(pod));
   }
 
   #released(uid: string): void {
@@ -423,8 +465,10 @@ export class KubeletCore {
     this.#configMaps?.release(uid);
     this.#secrets?.release(uid);
     this.#tokens.forget(uid);
+    this.#seenAt.delete(uid);
+    this.#statics?.released(uid);
     // A pod that came back under the same uid while its old life was being cleared away.
-    const again = this.#podInformer?.list().find((p) => podUid(p) === uid);
+    const again = this.#podInformer?.list().find((p) => podUid(p) === uid && !isMirrorPod(p));
     if (again !== undefined) this.#seen(again);
   }
 

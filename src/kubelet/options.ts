@@ -47,6 +47,8 @@ export interface KubeletOptions {
   readonly eviction?: EvictionPolicy;
   /** When unused images are removed: from 85 % down to 80 % of their disk unless said. */
   readonly imageGcPolicy?: ImageGcPolicy;
+  /** A directory of manifests of pods that the node runs by itself, or one manifest; none unless said. */
+  readonly staticPodPath?: string;
   readonly machine?: Machine;
   readonly cgroups?: PodCgroups;
   /** How memory volumes are mounted; by mount(8) for root, not at all for others, unless said. */

@@ -6,6 +6,7 @@ import type { KubernetesObject } from '../api/meta/object.ts';
 import { isNotFound } from '../api/meta/status.ts';
 import type { UserInfo } from '../api/request.ts';
 import type { ConfigMap, Container, Event, Pod, PodSpec, Secret } from '../api/types/core-v1.ts';
+import { nodeRestriction } from '../apiserver/admission/node-restriction.ts';
 import { serviceAccountKeys } from '../apiserver/authn/service-account-keys.ts';
 import { serviceAccountAuthenticator } from '../apiserver/authn/service-account-token.ts';
 import { x509Authenticator } from '../apiserver/authn/x509.ts';
@@ -72,7 +73,7 @@ export async function startTestApi(dir: string, logger: Logger = silentLogger): 
     subresourceHandlers: [tokenRequestHandler(keys)],
     authenticators: [x509Authenticator(clock), tokens],
     authorizer,
-    admission: [],
+    admission: [nodeRestriction(authorizer)],
     clock,
     random: systemRandom,
     logger,

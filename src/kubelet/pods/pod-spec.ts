@@ -1,15 +1,13 @@
 import type { Container, EphemeralContainer, Pod } from '../../api/types/core-v1.ts';
+import { isMirrorPod, isStatic } from './pod-source.ts';
 
 /** Grace given to a pod that names none (upstream's default of the API). Seconds. */
 export const DEFAULT_GRACE_SECONDS = 30;
 /** Containers are never given less than this between SIGTERM and SIGKILL, unless the deletion says 0 or 1. Seconds. */
 export const MINIMUM_GRACE_SECONDS = 2;
 
-export const podUid = (pod: Pod): string => {
-  // A static pod's identity is the hash of its manifest, which the mirror pod carries.
-  const mirrored = pod.metadata?.annotations?.['kubernetes.io/config.hash'];
-  return mirrored ?? pod.metadata?.uid ?? '';
-};
+/** A static pod's is the hash of its manifest. */
+export const podUid = (pod: Pod): string => pod.metadata?.uid ?? '';
 export const podName = (pod: Pod): string => pod.metadata?.name ?? '';
 export const podNamespace = (pod: Pod): string => pod.metadata?.namespace ?? 'default';
 
@@ -21,16 +19,12 @@ export const isHostNetwork = (pod: Pod): boolean => pod.spec?.hostNetwork === tr
 export const isRestartableInit = (c: { readonly restartPolicy?: string }): boolean => c.restartPolicy === 'Always';
 export const isTerminalPhase = (phase: string | undefined): boolean => phase === 'Failed' || phase === 'Succeeded';
 
-/** A mirror of a static pod: written by a kubelet, run from its manifest. */
-export const isMirrorPod = (pod: Pod): boolean => pod.metadata?.annotations?.['kubernetes.io/config.mirror'] !== undefined;
-
 /** Priority from which a pod is critical to the node (scheduling.SystemCriticalPriority). */
 const SYSTEM_CRITICAL_PRIORITY = 2_000_000_000;
 
 /** A pod the node must not lose: a static one, its mirror, or one of system priority (kubelet types.IsCriticalPod). */
 export function isCritical(pod: Pod): boolean {
-  const source = pod.metadata?.annotations?.['kubernetes.io/config.source'];
-  return isMirrorPod(pod) || (source !== undefined && source !== 'api') || (pod.spec?.priority ?? 0) >= SYSTEM_CRITICAL_PRIORITY;
+  return isMirrorPod(pod) || isStatic(pod) || (pod.spec?.priority ?? 0) >= SYSTEM_CRITICAL_PRIORITY;
 }
 
 export type AnyContainer = Container | EphemeralContainer;

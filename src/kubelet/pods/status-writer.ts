@@ -6,7 +6,7 @@ import { pods } from '../../client/resource-refs.ts';
 import { backoffDelay } from '../../util/backoff.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
-import { isMirrorPod, podFormat, podName, podNamespace, podUid } from './pod-spec.ts';
+import { podFormat, podName, podNamespace, podUid } from './pod-spec.ts';
 import { statusPatch } from './status-patch.ts';
 
 const RETRY = { initial: 200, max: 10_000 } as const;
@@ -14,8 +14,9 @@ const RETRY = { initial: 200, max: 10_000 } as const;
 interface Entry {
   pod: Pod;
   wanted: PodStatus;
-  /** The status the API is known to have. */
+  /** The status the API is known to have, and the object that has it. */
   written: PodStatus | undefined;
+  writtenTo: string;
   busy: boolean;
   /** Called when `wanted` has been written, or can never be. */
   readonly waiting: (() => void)[];
@@ -27,9 +28,18 @@ export class StatusWriter {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #signal: AbortSignal;
+  readonly #target: (pod: Pod) => Pod | undefined;
   readonly #entries = new Map<string, Entry>();
 
-  constructor(client: Client, clock: Clock, logger: Logger, signal: AbortSignal) {
+  /** `target`: the object in the API that a pod's status is written to; undefined while there is none. */
+  constructor(
+    client: Client,
+    clock: Clock,
+    logger: Logger,
+    signal: AbortSignal,
+    target: (pod: Pod) => Pod | undefined = (pod) => pod,
+  ) {
+    this.#target = target;
     this.#client = client;
     this.#clock = clock;
     this.#logger = logger;
@@ -46,12 +56,18 @@ export class StatusWriter {
     const uid = podUid(pod);
     let entry = this.#entries.get(uid);
     if (entry === undefined) {
-      entry = { pod, wanted: status, written: undefined, busy: false, waiting: [] };
+      entry = { pod, wanted: status, written: undefined, writtenTo: '', busy: false, waiting: [] };
       this.#entries.set(uid, entry);
     }
     entry.pod = pod;
     entry.wanted = status;
     if (!entry.busy) void this.#write(entry);
+  }
+
+  /** The object that the pod's status is written to has come, or is another now. */
+  retarget(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry !== undefined && !entry.busy) void this.#write(entry);
   }
 
   /** Resolves when everything asked for this pod has been written, or the pod is gone. */
@@ -73,8 +89,12 @@ export class StatusWriter {
     while (!this.#signal.aborted) {
       const { pod, wanted } = entry;
       if (this.#entries.get(podUid(pod)) !== entry) break;
+      const target = this.#target(pod);
+      if (target === undefined) break;
+      const targetUid = target.metadata?.uid ?? '';
+      if (entry.writtenTo !== targetUid) entry.written = undefined;
       // The informer lags behind our own last write.
-      const patch = statusPatch(pod.metadata?.uid ?? '', entry.written ?? pod.status, wanted);
+      const patch = statusPatch(targetUid, entry.written ?? target.status, wanted);
       if (patch === undefined) {
         if (entry.wanted === wanted) break;
         continue;
@@ -84,6 +104,7 @@ export class StatusWriter {
           .resource(pods)
           .patch(podName(pod), podNamespace(pod), patchTypes.strategic, patch, { subresource: 'status', signal: this.#signal });
         entry.written = answer.status ?? wanted;
+        entry.writtenTo = targetUid;
         failures = 0;
         if (entry.wanted === wanted) break;
       } catch (err) {
@@ -94,7 +115,7 @@ export class StatusWriter {
           break;
         }
         failures++;
-        this.#logger.warn({ err, pod: podFormat(pod), mirror: isMirrorPod(pod) }, 'could not write pod status');
+        this.#logger.warn({ err, pod: podFormat(pod) }, 'could not write pod status');
         await this.#clock.sleep(backoffDelay(RETRY, failures), this.#signal).catch(() => undefined);
       }
     }
