@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Pod, Service } from '../api/types/core-v1.ts';
-import type { EndpointSlice } from '../api/types/discovery-v1.ts';
+import type { Endpoint, EndpointSlice } from '../api/types/discovery-v1.ts';
 import { deepFreeze } from '../util/deep-freeze.ts';
 import { staleUdpFlows } from './conntrack.ts';
 import { rulesetCommands } from './diff.ts';
@@ -32,8 +32,10 @@ const slice = (...endpoints: readonly (readonly [string, string, object?])[]): E
 const two = slice(['10.244.0.6', 'b'], ['10.244.0.5', 'a']);
 const options = { clusterCidr: '10.244.0.0/16', podCidr: '10.244.0.0/24', bridge: 'k8ts0' };
 
+const here = { nodeName: 'a', zone: 'za' };
+
 describe('servicePorts', () => {
-  const one = (s: Service, ...slices: EndpointSlice[]): ServicePort => servicePorts(s, slices, 'a')[0]!;
+  const one = (s: Service, ...slices: EndpointSlice[]): ServicePort => servicePorts(s, slices, here)[0]!;
   it('joins ports with their endpoints, in a stable order', () => {
     expect(one(service({}), two)).toMatchObject({
       name: 'default/web:http',
@@ -50,7 +52,7 @@ describe('servicePorts', () => {
   });
   it('has nothing for Services without an address of their own', () => {
     for (const spec of [{ clusterIP: 'None' }, { type: 'ExternalName' as const }, { clusterIP: '' }])
-      expect(servicePorts(service(spec), [two], 'a')).toEqual([]);
+      expect(servicePorts(service(spec), [two], here)).toEqual([]);
   });
   it('keeps to this node where the traffic policy says so', () => {
     expect(one(service({ internalTrafficPolicy: 'Local' }), two).internal.map((e) => e.ip)).toEqual(['10.244.0.5']);
@@ -64,6 +66,23 @@ describe('servicePorts', () => {
       '10.244.0.8',
     ]);
     expect(one(service({}), slice(['10.244.0.7', 'a', { ready: false }])).internal).toEqual([]);
+  });
+  it('keeps to endpoints meant for this node, or for its zone, where all have hints', () => {
+    const hints = (ip: string, forZone: string, forNode?: string, ready = true) => ({
+      addresses: [ip],
+      conditions: { ready },
+      hints: { forZones: [{ name: forZone }], ...(forNode === undefined ? {} : { forNodes: [{ name: forNode }] }) },
+    });
+    const ips = (...list: readonly Endpoint[]): readonly string[] =>
+      one(service({}), deepFreeze({ ...two, endpoints: list })).internal.map((e) => e.ip);
+    expect(ips(hints('10.0.0.1', 'za', 'a'), hints('10.0.0.2', 'za', 'b'))).toEqual(['10.0.0.1']);
+    // None is meant for this node: the zone it is.
+    expect(ips(hints('10.0.0.1', 'za', 'c'), hints('10.0.0.2', 'zb', 'b'))).toEqual(['10.0.0.1']);
+    expect(ips(hints('10.0.0.1', 'za'), hints('10.0.0.2', 'zb'))).toEqual(['10.0.0.1']);
+    expect(ips(hints('10.0.0.1', 'zc'), hints('10.0.0.2', 'zb'))).toHaveLength(2);
+    expect(ips(hints('10.0.0.1', 'za'), { addresses: ['10.0.0.2'], conditions: { ready: true } })).toHaveLength(2);
+    // Those not ready do not count.
+    expect(ips(hints('10.0.0.1', 'zb'), hints('10.0.0.2', 'za', undefined, false))).toEqual(['10.0.0.1']);
   });
   it('reads affinity and load balancer addresses', () => {
     const s = service(
@@ -99,7 +118,7 @@ describe('hostPorts', () => {
 
 describe('staleUdpFlows', () => {
   const dns = (ips: readonly string[]): ServicePort => ({
-    ...servicePorts(service({}), [two], 'a')[0]!,
+    ...servicePorts(service({}), [two], here)[0]!,
     protocol: 'udp',
     internal: ips.map((ip) => ({ ip, port: 53, local: true })),
     external: [],
@@ -126,7 +145,7 @@ const host: readonly HostPort[] = [
   { protocol: 'udp', hostPort: 53, hostIp: '192.0.2.1', ip: '10.244.0.9', port: 53 },
 ];
 const make = (s: Service, e: EndpointSlice, h: readonly HostPort[] = []): Ruleset =>
-  buildRuleset(servicePorts(s, [e], 'a'), h, options);
+  buildRuleset(servicePorts(s, [e], here), h, options);
 const rulesets: readonly (readonly [string, Ruleset])[] = [
   ['nothing', buildRuleset([], [], { ...options, podCidr: '', clusterCidr: '' })],
   ['a cluster IP', make(service({}), two)],

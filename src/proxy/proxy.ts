@@ -1,5 +1,5 @@
 import type { ControllerContext } from '../client/controller.ts';
-import { endpointSlices, pods, services } from '../client/resource-refs.ts';
+import { endpointSlices, nodes, pods, services } from '../client/resource-refs.ts';
 import { backoffDelay } from '../util/backoff.ts';
 import type { Timer } from '../util/clock.ts';
 import { forgetFlows, staleUdpFlows } from './conntrack.ts';
@@ -12,6 +12,7 @@ import { hostPorts, type ServicePort, servicePorts } from './service-ports.ts';
 export const PROXY_TABLE = 'k8ts-proxy';
 const FAMILY = 'ip';
 const BY_SERVICE = 'proxy/service';
+const ZONE = 'topology.kubernetes.io/zone';
 /** Changes are gathered for this long before the rules are written, in milliseconds. */
 const GATHER_MS = 10;
 /** The least time between two writes, in milliseconds: a storm of changes is written at this pace. */
@@ -58,6 +59,8 @@ class NftablesProxy implements ServiceProxy {
   #lastSync = Number.NEGATIVE_INFINITY;
   #state: ProxyState = { healthy: false, syncs: 0, failures: 0, lastError: undefined, servicePorts: 0 };
   #signal: AbortSignal | undefined;
+  /** The node's zone, as its labels have it. */
+  #zone = '';
 
   constructor(options: ProxyOptions) {
     this.#options = options;
@@ -93,6 +96,16 @@ class NftablesProxy implements ServiceProxy {
       onUpdate: (p, old) => JSON.stringify(hostPorts([p], nodeName)) !== JSON.stringify(hostPorts([old], nodeName)) && changed(),
       onDelete: (p) => hostPorts([p], nodeName).length > 0 && changed(),
     });
+    const node = context.informers.informer(nodes, { fieldSelector: `metadata.name=${nodeName}` });
+    const moved = (zone = ''): void => {
+      if (zone === this.#zone) return;
+      this.#zone = zone;
+      this.#changed();
+    };
+    node.addHandler({
+      onAdd: ({ metadata }) => moved(metadata?.labels?.[ZONE]),
+      onUpdate: ({ metadata }) => moved(metadata?.labels?.[ZONE]),
+    });
     signal.addEventListener('abort', () => this.#timer?.cancel(), { once: true });
     void Promise.all([service.synced(signal), slice.synced(signal), pod.synced(signal)]).then(changed, () => {});
   }
@@ -123,9 +136,10 @@ class NftablesProxy implements ServiceProxy {
     this.#dirty = false;
     this.#lastSync = context.clock.monotonic();
     const { nodeName, nft } = this.#options;
+    const place = { nodeName, zone: this.#zone };
     const ports = service
       .list()
-      .flatMap((s) => servicePorts(s, slice.byIndex(BY_SERVICE, `${s.metadata?.namespace}/${s.metadata?.name}`), nodeName));
+      .flatMap((s) => servicePorts(s, slice.byIndex(BY_SERVICE, `${s.metadata?.namespace}/${s.metadata?.name}`), place));
     const ruleset = buildRuleset(ports, hostPorts(pod.list(), nodeName), this.#options);
     try {
       const script = rulesetCommands(FAMILY, PROXY_TABLE, this.#applied, ruleset);

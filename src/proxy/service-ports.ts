@@ -49,8 +49,15 @@ const protocolOf = (protocol: string | undefined): ServicePort['protocol'] =>
 
 const isV4 = (ip: string): boolean => !ip.includes(':');
 
+/** Where this proxy is. */
+export interface Place {
+  readonly nodeName: string;
+  /** The node's zone; '' when it has none, or is not known. */
+  readonly zone: string;
+}
+
 /** The ports of a Service with their endpoints, for IPv4. Empty for headless and ExternalName Services, and those of another proxy. */
-export function servicePorts(service: Service, slices: readonly EndpointSlice[], nodeName: string): readonly ServicePort[] {
+export function servicePorts(service: Service, slices: readonly EndpointSlice[], place: Place): readonly ServicePort[] {
   const { spec, metadata, status } = service;
   if (spec === undefined || spec.type === 'ExternalName' || spec.clusterIP === 'None' || !spec.clusterIP) return [];
   if (metadata?.labels?.['service.kubernetes.io/service-proxy-name'] !== undefined) return [];
@@ -65,8 +72,8 @@ export function servicePorts(service: Service, slices: readonly EndpointSlice[],
     (spec.type === 'NodePort' || spec.type === 'LoadBalancer' || (spec.externalIPs ?? []).length > 0);
   return (spec.ports ?? []).map((port) => {
     const protocol = protocolOf(port.protocol);
-    const candidates = candidatesOf(slices, port.name ?? '', protocol, nodeName);
-    const everywhere = usable(candidates, () => true);
+    const candidates = candidatesOf(slices, port.name ?? '', protocol, place);
+    const everywhere = usable(candidates, nearness(candidates));
     const here = usable(candidates, (c) => c.local);
     return {
       name: `${metadata?.namespace}/${metadata?.name}${port.name ? `:${port.name}` : ''}`,
@@ -90,13 +97,16 @@ interface Candidate extends Destination {
   readonly ready: boolean;
   readonly serving: boolean;
   readonly terminating: boolean;
+  /** What its hints say of this node and of its zone; undefined when they say nothing of nodes, or of zones. */
+  readonly forNode: boolean | undefined;
+  readonly forZone: boolean | undefined;
 }
 
 function candidatesOf(
   slices: readonly EndpointSlice[],
   portName: string,
   protocol: string,
-  nodeName: string,
+  { nodeName, zone }: Place,
 ): readonly Candidate[] {
   const found = new Map<string, Candidate>();
   for (const slice of slices) {
@@ -114,11 +124,28 @@ function candidatesOf(
           ready,
           serving: endpoint.conditions?.serving ?? ready,
           terminating: endpoint.conditions?.terminating === true,
+          forNode: hinted(endpoint.hints?.forNodes, nodeName),
+          forZone: hinted(endpoint.hints?.forZones, zone),
         });
       }
     }
   }
   return [...found.values()].sort((a, b) => (a.ip === b.ip ? a.port - b.port : a.ip < b.ip ? -1 : 1));
+}
+
+const hinted = (names: readonly { readonly name: string }[] | undefined, own: string): boolean | undefined =>
+  names === undefined || names.length === 0 ? undefined : names.some(({ name }) => name === own);
+
+/**
+ * Which endpoints traffic from here should keep to: those meant for this node, else for its zone (KEP-4444, KEP-3015). Hints count only when
+ * every ready endpoint has them and one of them is meant for here: otherwise traffic goes everywhere.
+ */
+function nearness(candidates: readonly Candidate[]): (candidate: Candidate) => boolean {
+  const ready = candidates.filter((c) => c.ready);
+  for (const hint of ['forNode', 'forZone'] as const) {
+    if (ready.every((c) => c[hint] !== undefined) && ready.some((c) => c[hint] === true)) return (c) => c[hint] === true;
+  }
+  return () => true;
 }
 
 /** Ready endpoints; where there are none, those that still serve while they terminate (KEP-1669). */

@@ -168,3 +168,41 @@ test('more pods than a slice holds, all at once: few writes', async () => {
   expect(new Set(addresses(f.all(endpointSlices, 'x'))).size).toBe(250);
   await f.stop();
 });
+
+test('in proportion to the CPUs of zones where the service asks for it, and no more when nodes do not tell', async () => {
+  const f = await fixture();
+  const node = (name: string, zone: string) => ({
+    metadata: { name, labels: { 'topology.kubernetes.io/zone': zone } },
+    status: { allocatable: { cpu: '1' }, conditions: [{ type: 'Ready', status: 'True' as const }] },
+  });
+  for (const [name, zone] of [
+    ['n2', 'za'],
+    ['n3', 'zb'],
+  ] as const) {
+    await f.create(nodes, { metadata: node(name, zone).metadata });
+    await f.change(nodes, name, (n) => ({ ...n, status: node(name, zone).status }), 'status');
+  }
+  const annotations = { 'service.kubernetes.io/topology-mode': 'Auto' };
+  await f.create(services, { ...service(), metadata: { ...service().metadata, annotations } });
+  for (const [i, nodeName] of ['n2', 'n2', 'n2', 'n2', 'n2', 'n3'].entries()) {
+    await f.create(pods, { ...pod(`p${i}`), spec: { ...pod('').spec!, nodeName } });
+    await makeReady(f, `p${i}`, `10.244.0.${i + 1}`);
+  }
+  await f.advance();
+  const hints = (): unknown =>
+    f.all(endpointSlices, 'x')[0]?.endpoints?.map((endpoint) => endpoint.hints?.forZones?.map(({ name }) => name).join());
+  expect(hints()).toEqual(['zb', 'zb', 'za', 'za', 'za', 'zb']);
+  const reasons = (): unknown => f.all(events, 'x').map(({ reason, message }) => `${reason}: ${message}`);
+  expect(reasons()).toContain('TopologyAwareHintsEnabled: Topology Aware Hints has been enabled, addressType: IPv4');
+  await f.change(nodes, 'n3', (n) => ({ ...n, metadata: { ...n.metadata, labels: {} } }));
+  await f.advance(1_000);
+  expect(hints()).toEqual(Array.from({ length: 6 }));
+  await f.change(nodes, 'n3', (n) => ({ ...n, metadata: node('n3', 'zb').metadata }));
+  await f.advance(1_000);
+  expect(hints()).toEqual(['zb', 'zb', 'za', 'za', 'za', 'zb']);
+  await f.change(services, 'x/web', (s) => ({ ...s, metadata: { ...s.metadata, annotations: {} } }));
+  await f.advance();
+  expect(hints()).toEqual(Array.from({ length: 6 }));
+  expect(reasons()).toContain('TopologyAwareHintsDisabled: Topology Aware Hints has been disabled, addressType: IPv4');
+  await f.stop();
+});

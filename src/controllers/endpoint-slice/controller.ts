@@ -2,21 +2,25 @@ import { type KubernetesObject, objectKey } from '../../api/meta/object.ts';
 import { isNotFound } from '../../api/meta/status.ts';
 import type { Node, Pod, Service } from '../../api/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/types/discovery-v1.ts';
-import type { EventRecorder, Informer, ResourceClient } from '../../client/contract.ts';
+import type { EventRecorder, Informer, ResourceClient, WorkQueue } from '../../client/contract.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { startReconciler } from '../../client/controller-runner.ts';
 import { endpointSlices, nodes, pods, services } from '../../client/resource-refs.ts';
 import { namespaceIsGoing } from '../service-account.ts';
 import { type PacedQueue, pacedQueue } from '../workload/paced-queue.ts';
 import { messageOf } from '../workload/pod-control.ts';
+import { HintedServices } from './hinted-services.ts';
 import { CONTROLLER_NAME, MANAGED_BY, planEndpointSlices, SERVICE_NAME, type SlicePlan } from './plan.ts';
 import { indexServicePods, podsOfService, servicesOfPod, servicesToUpdate } from './service-pods.ts';
 import { SliceTracker } from './slice-tracker.ts';
+import { wantsTopologyHints } from './topology.ts';
 import { TriggerTimes, withTriggerTime } from './trigger-time.ts';
 
 const WORKERS = 5;
 const MAX_RETRIES = 15;
 const BY_SERVICE = 'endpoint-slice-service';
+/** Changes of nodes come in crowds: services that hang on them are looked at a while after the first. */
+const REVIEW_AFTER_MS = 1_000;
 
 /** Keeps the EndpointSlices of every Service that has a selector. */
 export function endpointSliceController(): Controller {
@@ -49,7 +53,9 @@ class SliceShell {
   readonly #times = new TriggerTimes();
   /** Services that could not be looked at because our own writes had not been seen. */
   readonly #waiting = new Set<string>();
+  readonly #hinted: HintedServices;
   #queue!: PacedQueue;
+  #review!: WorkQueue;
 
   constructor(context: ControllerContext, signal: AbortSignal) {
     this.#context = context;
@@ -60,6 +66,7 @@ class SliceShell {
     this.#slices = context.informers.informer(endpointSlices);
     this.#client = context.client.resource(endpointSlices);
     this.#recorder = context.recorder('endpoint-slice-controller');
+    this.#hinted = new HintedServices(this.#nodes, () => this.#review.addAfter('', REVIEW_AFTER_MS));
   }
 
   start(): void {
@@ -78,6 +85,16 @@ class SliceShell {
     );
     this.#queue = pacedQueue(queue, this.#context.clock);
     const add = (key: string): void => this.#queue.add(key);
+    this.#review = startReconciler(
+      this.#context,
+      {
+        name: 'endpoint_slice_topology',
+        workers: 1,
+        informers: [this.#nodes] as never,
+        reconcile: async () => this.#hinted.toReview().forEach(add),
+      },
+      this.#signal,
+    );
     this.#services.addHandler({
       onAdd: (service) => add(objectKey(service)),
       onUpdate: (service) => add(objectKey(service)),
@@ -111,6 +128,7 @@ class SliceShell {
       this.#tracker.forget(key);
       this.#times.forget(key);
       this.#waiting.delete(key);
+      this.#hinted.forget(key);
       this.#queue.forget(key);
       return;
     }
@@ -121,14 +139,20 @@ class SliceShell {
       return;
     }
     const selected = this.#queue.compute(key, () => podsOfService(service, this.#pods));
+    const wantsHints = wantsTopologyHints(service);
     const plan = this.#queue.compute(key, () =>
       planEndpointSlices({
         service,
         pods: selected,
         slices: slicesOf(this.#slices, key, CONTROLLER_NAME),
         node: (name) => this.#nodes.get(name),
+        zones: wantsHints ? this.#hinted.ratios : undefined,
+        hinted: this.#hinted.has(key),
       }),
     );
+    if (wantsHints) this.#hinted.got(key, plan.zoneCounts);
+    else this.#hinted.forget(key);
+    for (const { type, reason, message } of plan.events) this.#recorder.event(service, type, reason, message);
     const trigger = this.#queue.compute(key, () => this.#times.next(key, service, selected));
     try {
       await this.#perform(key, plan, trigger);

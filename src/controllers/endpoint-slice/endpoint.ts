@@ -5,7 +5,7 @@ import { isReady } from '../workload/pod-state.ts';
 
 export type AddressType = 'IPv4' | 'IPv6';
 
-const ZONE = 'topology.kubernetes.io/zone';
+export const ZONE = 'topology.kubernetes.io/zone';
 
 export const isHeadless = (service: Service): boolean => {
   const ip = service.spec?.clusterIP;

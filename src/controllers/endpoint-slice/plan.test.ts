@@ -96,8 +96,8 @@ test('finished pods and pods without an address are no endpoints; a service with
   const { create } = plan(service(), [finished, { ...pod(2), status: {} }]);
   expect(create).toHaveLength(1);
   expect(create[0]).toMatchObject({ endpoints: [], ports: [] });
-  const standing = after([], { create, update: [], delete: [], problems: [] });
-  expect(plan(service(), [], standing)).toEqual({ create: [], update: [], delete: [], problems: [] });
+  const standing = after([], plan(service(), [finished, { ...pod(2), status: {} }]));
+  expect(plan(service(), [], standing)).toMatchObject({ create: [], update: [], delete: [], problems: [] });
   // The first endpoint takes the placeholder's place.
   const next = plan(service(), [pod(1)], standing);
   expect([next.create.length, next.update[0]?.metadata?.name, next.delete.length]).toEqual([0, 's0', 0]);
@@ -106,7 +106,7 @@ test('finished pods and pods without an address are no endpoints; a service with
 test('nothing to do when nothing changed', () => {
   const slices = start(service(), many(7));
   expect(slices.map((slice) => podsIn(slice).length)).toEqual([3, 3, 1]);
-  expect(plan(service(), many(7), slices)).toEqual({ create: [], update: [], delete: [], problems: [] });
+  expect(plan(service(), many(7), slices)).toMatchObject({ create: [], update: [], delete: [], problems: [] });
 });
 
 test('one pod more goes into the slice it fits best; one less changes one slice; a replaced one stays in one slice', () => {

@@ -15,6 +15,15 @@ import {
   sameEndpoint,
 } from './endpoint.ts';
 import { trafficDistributionOf, withHints } from './hints.ts';
+import {
+  hintsDisabledEvent,
+  hintsEnabledEvent,
+  type SliceEvent,
+  wantsTopologyHints,
+  withTopologyHints,
+  type ZoneCounts,
+  type ZoneRatios,
+} from './topology.ts';
 
 export const SERVICE_NAME = 'kubernetes.io/service-name';
 export const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
@@ -32,6 +41,10 @@ export interface SliceObservation {
   /** The slices of the service that this controller manages. */
   readonly slices: readonly EndpointSlice[];
   readonly node: (name: string) => Node | undefined;
+  /** How the CPUs are spread, for services that want endpoints in proportion to them. */
+  readonly zones?: ZoneRatios | undefined;
+  /** Whether the slices got hints of that kind the last time. */
+  readonly hinted?: boolean;
   readonly maxEndpointsPerSlice?: number;
 }
 
@@ -42,6 +55,10 @@ export interface SlicePlan {
   readonly delete: readonly EndpointSlice[];
   /** Pods left out because their node is not known yet, as upstream words it. */
   readonly problems: readonly string[];
+  /** To be told of the service. */
+  readonly events: readonly SliceEvent[];
+  /** How many endpoints are meant for each zone, where hints were given in proportion to CPUs. */
+  readonly zoneCounts: ReadonlyMap<AddressType, ZoneCounts>;
 }
 
 /**
@@ -55,9 +72,18 @@ export function planEndpointSlices(observed: SliceObservation): SlicePlan {
   const update: EndpointSlice[] = [];
   const remove: EndpointSlice[] = [];
   const problems = new Set<string>();
+  const events: SliceEvent[] = [];
+  const zoneCounts = new Map<AddressType, ZoneCounts>();
   for (const type of types) {
     const ofType = slices.filter((slice) => slice.addressType === type);
     const plan = new TypePlanner(observed, type, ofType, problems).plan();
+    if (plan.problem !== undefined) events.push(hintsDisabledEvent(type, plan.problem));
+    else if (plan.zoneCounts === undefined && observed.hinted === true) events.push(hintsDisabledEvent(type));
+    if (plan.zoneCounts !== undefined) {
+      // Told once, not for each type of addresses.
+      if (observed.hinted !== true && zoneCounts.size === 0) events.push(hintsEnabledEvent(type));
+      zoneCounts.set(type, plan.zoneCounts);
+    }
     create.push(...plan.create);
     update.push(...plan.update);
     remove.push(...plan.remove);
@@ -65,7 +91,7 @@ export function planEndpointSlices(observed: SliceObservation): SlicePlan {
   for (const slice of slices) if (!types.has(slice.addressType as AddressType)) remove.push(slice);
   // A service on its way out gets no new slices: the garbage collector would race with us.
   const going = service.metadata?.deletionTimestamp !== undefined;
-  return { create: going ? [] : create, update, delete: remove, problems: [...problems] };
+  return { create: going ? [] : create, update, delete: remove, problems: [...problems], events, zoneCounts };
 }
 
 interface Group {
@@ -77,6 +103,9 @@ interface Changes {
   readonly create: EndpointSlice[];
   readonly update: EndpointSlice[];
   readonly remove: EndpointSlice[];
+  zoneCounts?: ZoneCounts | undefined;
+  /** Why hints in proportion to CPUs cannot be given. */
+  problem?: string | undefined;
 }
 
 class TypePlanner {
@@ -221,10 +250,19 @@ class TypePlanner {
   }
 
   #applyHints(changes: Changes): void {
-    const distribution = trafficDistributionOf(this.#observed.service);
+    const { service, zones } = this.#observed;
     const touched = new Set([...changes.update, ...changes.remove].map((slice) => slice.metadata?.name));
-    for (const slice of this.#slices) {
-      if (touched.has(slice.metadata?.name)) continue;
+    const unchanged = this.#slices.filter((slice) => !touched.has(slice.metadata?.name));
+    if (wantsTopologyHints(service)) {
+      const hinted = withTopologyHints({ create: changes.create, update: changes.update, unchanged }, zones);
+      changes.create.splice(0, Infinity, ...hinted.create);
+      changes.update.splice(0, Infinity, ...hinted.update);
+      changes.zoneCounts = hinted.counts;
+      changes.problem = hinted.problem;
+      return;
+    }
+    const distribution = trafficDistributionOf(service);
+    for (const slice of unchanged) {
       const hinted = withHints(slice, distribution);
       if (hinted !== slice) changes.update.push(hinted);
     }
