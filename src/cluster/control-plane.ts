@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { builtinResources } from '../api/groups/index.ts';
 import type { UserInfo } from '../api/request.ts';
@@ -134,10 +135,12 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   });
   server.addRoute('/.well-known/openid-configuration', () => json(openIdConfiguration(keys, url)));
   server.addRoute('/openid/v1/jwks', async () => json(await jsonWebKeySet(keys), 'application/jwk-set+json'));
-  await ensureBootstrapPolicy(server.access);
-  await ensurePriorityClasses(server.access);
-  await addFlowControl(server, new FlowControl({ clock, logger: logger.child({ component: 'flow-control' }) }));
-  await ensureTokenTracking(server.access);
+  await Promise.all([
+    ensureBootstrapPolicy(server.access),
+    ensurePriorityClasses(server.access),
+    addFlowControl(server, new FlowControl({ clock, logger: logger.child({ component: 'flow-control' }) })),
+    ensureTokenTracking(server.access),
+  ]);
   const clientFor = (user: UserInfo): Client => createClient(inProcessTransport(server, user));
   // One place to scrape: what upstream spreads over three processes' /metrics stands together in the API server's.
   const metrics = new Registry();
@@ -162,7 +165,13 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     namespaceDeletionGraceMs: 0,
     ...nodeIpam,
   };
-  if (runs(config, 'controllers')) runControllers(controllers(all), loops, signal);
+  if (runs(config, 'controllers')) {
+    for (const controller of controllers(all)) {
+      runControllers([controller], loops, signal);
+      // Together they take a while to start; whoever asks meanwhile is answered.
+      await turn();
+    }
+  }
   // It acts as itself, and looks at the same caches as the controllers: they are in one process.
   const { client, logger: schedulerLogger, recorder } = contextFor(kubeScheduler, 'scheduler');
   if (runs(config, 'scheduler')) runControllers([scheduler()], { ...loops, client, logger: schedulerLogger, recorder }, signal);
