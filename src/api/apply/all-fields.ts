@@ -1,3 +1,4 @@
+import { keep, recall } from '../repeated-parts.ts';
 import { type FieldSet, leaf, sorted } from './field-set.ts';
 import { isEmptyMap, isList, isMap, type JsonList, type JsonMap } from './json-value.ts';
 import { allDifferent, elementAt, itemsByElement } from './list-items.ts';
@@ -137,18 +138,34 @@ function hasChildrenAndSelf(node: FieldSet, children: number): boolean {
  * empty. Nothing is implied. Throws `TypedValueError` for items without a name.
  */
 export function configuredFields(shape: Shape, value: unknown): FieldSet {
-  return configured(shape, value) ?? {};
+  return configured(shape, value, true) ?? {};
+}
+
+const configuredKey = {};
+
+interface Configured {
+  readonly shape: Shape;
+  readonly node: FieldSet | undefined;
+}
+
+/** As `configured`, of a member of the outermost object: of what has come before in other objects it is known. */
+function configuredPart(shape: Shape, part: object): FieldSet | undefined {
+  const kept = recall<Configured>(part, configuredKey);
+  if (kept?.shape === shape) return kept.node;
+  const node = configured(shape, part);
+  keep(part, configuredKey, { shape, node } satisfies Configured);
+  return node;
 }
 
 /** What is below a value; a leaf when the value is owned as one. Undefined when there is nothing. */
-function configured(shape: Shape, value: unknown): FieldSet | undefined {
+function configured(shape: Shape, value: unknown, outermost = false): FieldSet | undefined {
   if (shape.list !== undefined && (isList(value) || shape.map === undefined)) {
     if (shape.list.atomic) return leaf;
     return isList(value) ? configuredItems(shape.list, value) : undefined;
   }
   if (shape.map !== undefined && (isMap(value) || value === null || shape.scalar === undefined)) {
     if (shape.map.atomic) return leaf;
-    return isMap(value) ? configuredMembers(shape.map, value) : undefined;
+    return isMap(value) ? configuredMembers(shape.map, value, outermost) : undefined;
   }
   return leaf;
 }
@@ -162,7 +179,7 @@ function configuredItems(shape: ListShape, list: JsonList): FieldSet | undefined
   return sorted(out);
 }
 
-function configuredMembers(shape: MapShape, map: JsonMap): FieldSet | undefined {
+function configuredMembers(shape: MapShape, map: JsonMap, outermost = false): FieldSet | undefined {
   const out: Draft = {};
   let any = false;
   for (const name in map) {
@@ -171,7 +188,7 @@ function configuredMembers(shape: MapShape, map: JsonMap): FieldSet | undefined 
     const field = shape.fields.get(name);
     const inner = field === undefined ? shape.values : field.shape;
     if (inner === undefined) continue;
-    let node = configured(inner, value);
+    let node = outermost && isMap(value) ? configuredPart(inner, value) : configured(inner, value);
     if (value === null || field === undefined || (isMap(value) && isEmptyMap(value))) node = owned(node);
     if (node === undefined) continue;
     out[field === undefined ? fieldElement(name) : field.element] = node;

@@ -1,3 +1,4 @@
+import { isRepeated, keep, recall } from '../repeated-parts.ts';
 import { allFields } from './all-fields.ts';
 import { emptySet, type FieldSet, leaf, sorted, union, withoutSelf, withSelf } from './field-set.ts';
 import { equalValues, isEmptyMap, isList, isMap, type JsonList, type JsonMap, member } from './json-value.ts';
@@ -53,12 +54,20 @@ function kindOf(shape: Shape, value: unknown): Kind {
   return isList(value) ? 'list' : typeof value === 'object' ? 'map' : 'scalar';
 }
 
+/** What was found of one value. */
+interface Found {
+  readonly added: FieldSet | undefined;
+  readonly modified: FieldSet | undefined;
+  readonly removed: FieldSet | undefined;
+}
+
 /** Leaves what it found of the value visited last in its three sinks: nodes for that value's own path. */
 class Comparer {
   added: FieldSet | undefined;
   modified: FieldSet | undefined;
   removed: FieldSet | undefined;
   readonly #typed: boolean;
+  #outermost = true;
 
   constructor(typed: boolean) {
     this.#typed = typed;
@@ -113,6 +122,8 @@ class Comparer {
       return;
     }
     const sinks = new Sinks();
+    const outermost = this.#outermost;
+    this.#outermost = false;
     let shared = 0;
     for (const name in after) {
       const next = after[name];
@@ -122,7 +133,9 @@ class Comparer {
       if (previous === undefined) previous = this.#implied(declared, before !== emptyMap);
       else shared++;
       if (previous === next) continue;
-      this.#member(shape, declared, name, previous, next, sinks, guide);
+      if (outermost && guide !== undefined && declared !== undefined && previous === declared.implied && isRepeatedPart(next)) {
+        this.#repeated(declared, previous, next, sinks, guide);
+      } else this.#member(shape, declared, name, previous, next, sinks, guide);
     }
     for (const _name in before) shared--;
     // Whatever was there is there still.
@@ -137,6 +150,21 @@ class Comparer {
       this.#member(shape, declared, name, previous, this.#implied(declared, after !== emptyMap), sinks);
     }
     this.#take(sinks);
+  }
+
+  /** A new part that has come before in other objects: what it adds to what Go has without it is known. */
+  #repeated(field: FieldShape, before: unknown, after: object, sinks: Sinks, guide: FieldSet): void {
+    const kept = recall<Found>(after, field);
+    if (kept === undefined) {
+      this.visit(field.shape, before, after, guide[field.element]);
+      const { added, modified, removed } = this;
+      keep(after, field, { added, modified, removed } satisfies Found);
+    } else {
+      this.added = kept.added;
+      this.modified = kept.modified;
+      this.removed = kept.removed;
+    }
+    if (this.added ?? this.modified ?? this.removed) sinks.put(field.element, this);
   }
 
   #implied(declared: FieldShape | undefined, present: boolean): unknown {
@@ -222,6 +250,8 @@ class Comparer {
   }
 }
 
+const isRepeatedPart = (value: unknown): value is object => typeof value === 'object' && value !== null && isRepeated(value);
+
 const emptyMap: JsonMap = Object.freeze({});
 const emptyList: JsonList = Object.freeze([]);
 const none: JsonList = emptyList;
@@ -239,7 +269,7 @@ class Sinks {
   modified: Draft | undefined;
   removed: Draft | undefined;
 
-  put(element: PathElement, found: Comparer): void {
+  put(element: PathElement, found: Found): void {
     if (found.added !== undefined) (this.added ??= {})[element] = found.added;
     if (found.modified !== undefined) (this.modified ??= {})[element] = found.modified;
     if (found.removed !== undefined) (this.removed ??= {})[element] = found.removed;

@@ -1,7 +1,9 @@
+import { deepFreeze } from '../../util/deep-freeze.ts';
+import { isRepeated, keep, markRepeated, recall } from '../repeated-parts.ts';
 import { isEmptyMap, isList, isMap, type JsonList, type JsonMap, setMember } from './json-value.ts';
 import { elementAt, TypedValueError } from './list-items.ts';
 import { type PathElement, showElement } from './path-element.ts';
-import type { ListShape, MapShape, Shape } from './shape.ts';
+import type { FieldShape, ListShape, MapShape, Shape } from './shape.ts';
 
 /**
  * An object with a configuration merged into it: what the configuration says holds, what it does not mention stays. Nothing is removed.
@@ -9,23 +11,23 @@ import type { ListShape, MapShape, Shape } from './shape.ts';
  * Gives `object` itself when nothing changed. Throws `TypedValueError` where the configuration names an item twice.
  */
 export function mergeConfiguration<T>(shape: Shape, object: T, configuration: unknown): T {
-  return merge(shape, object, configuration) as T;
+  return merge(shape, object, configuration, true) as T;
 }
 
-function merge(shape: Shape, object: unknown, config: unknown): unknown {
+function merge(shape: Shape, object: unknown, config: unknown, outermost = false): unknown {
   if (config === undefined || object === config) return object;
   // What it is now decides how it is merged; a value of another kind is replaced.
   const open = shape.scalar !== undefined && shape.map !== undefined;
   if (shape.list !== undefined && (open ? isList(config) : shape.map === undefined))
     return mergeLists(shape.list, object, config);
-  if (shape.map !== undefined && (!open || typeof config === 'object')) return mergeMaps(shape.map, object, config);
+  if (shape.map !== undefined && (!open || typeof config === 'object')) return mergeMaps(shape.map, object, config, outermost);
   return config;
 }
 
 const emptyList: JsonList = Object.freeze([]);
 const emptyMap: JsonMap = Object.freeze({});
 
-function mergeMaps(shape: MapShape, was: unknown, config: unknown): unknown {
+function mergeMaps(shape: MapShape, was: unknown, config: unknown, outermost = false): unknown {
   const object = isMap(was) ? was : emptyMap;
   const wanted = isMap(config) ? config : emptyMap;
   if (shape.atomic || (isEmptyMap(object) && isEmptyMap(wanted))) return config;
@@ -33,16 +35,39 @@ function mergeMaps(shape: MapShape, was: unknown, config: unknown): unknown {
   for (const name in wanted) {
     const value = wanted[name];
     if (value === undefined) continue;
-    const inner = shape.fields.get(name)?.shape ?? shape.values;
+    const field = shape.fields.get(name);
+    const inner = field?.shape ?? shape.values;
     if (inner === undefined) continue;
     const before = Object.hasOwn(object, name) ? object[name] : undefined;
     // A null for what is not there is a value as well: upstream's typed objects drop it later.
-    const merged = before === undefined ? fresh(inner, value) : merge(inner, before, value);
+    const merged =
+      outermost && field !== undefined && before === field.implied && isMap(value) && isRepeated(value)
+        ? mergeRepeated(field, value)
+        : before === undefined
+          ? fresh(inner, value)
+          : merge(inner, before, value);
     if (merged === before) continue;
     out ??= { ...object };
     setMember(out, name, merged);
   }
   return out ?? (object === emptyMap ? {} : object);
+}
+
+/** A part of many configurations, where there is nothing but what Go has without it. */
+function mergeRepeated(field: FieldShape, part: object): unknown {
+  const kept = recall<Merged>(part, mergedKey);
+  if (kept?.field === field) return kept.value;
+  const value = field.implied === undefined ? fresh(field.shape, part) : merge(field.shape, field.implied, part);
+  if (typeof value === 'object' && value !== null) markRepeated(deepFreeze(value));
+  keep(part, mergedKey, { field, value } satisfies Merged);
+  return value;
+}
+
+const mergedKey = {};
+
+interface Merged {
+  readonly field: FieldShape;
+  readonly value: unknown;
 }
 
 /** A configuration where nothing was: merged with nothing, so that duplicates are found in it too. */

@@ -1,3 +1,4 @@
+import { keep, recall } from '../repeated-parts.ts';
 import { isList, isMap, type JsonList, type JsonMap } from './json-value.ts';
 import { allDifferent, FEW_ITEMS, isNamed, itemElement, TypedValueError } from './list-items.ts';
 import { fieldElement, indexElement, type PathElement, showElement } from './path-element.ts';
@@ -5,7 +6,7 @@ import type { ListShape, MapShape, ScalarKind, Shape } from './shape.ts';
 
 /** Checks that a value can be walked by a shape: its types, its field names, and that no item of a list is there twice. Throws `TypedValueError` with all that is wrong, in upstream's words. */
 export function checkTyped(shape: Shape, value: unknown, options: { readonly allowDuplicates: boolean }): void {
-  if (certainlyFits(shape, value)) return;
+  if (isMap(value) && shape.map !== undefined ? outermostCertainlyFits(shape.map, value) : certainlyFits(shape, value)) return;
   const errors: string[] = [];
   validate(shape, value, '', options.allowDuplicates, errors);
   if (errors.length === 1) throw new TypedValueError(errors[0]);
@@ -20,6 +21,22 @@ function certainlyFits(shape: Shape, value: unknown): boolean {
   if (isList(value)) return list !== undefined && (open || map === undefined) && itemsCertainlyFit(list, value);
   if (isMap(value)) return map !== undefined && membersCertainlyFit(map, value);
   return open || (map === undefined && list === undefined && scalarProblem(scalar!, value) === undefined);
+}
+
+const fitsKey = {};
+
+/** Members that have come before in other objects are not looked at again. */
+function outermostCertainlyFits(shape: MapShape, map: JsonMap): boolean {
+  for (const name in map) {
+    const value = map[name];
+    if (value === undefined) continue;
+    const inner = shape.fields.get(name)?.shape ?? shape.values;
+    if (inner === undefined) return false;
+    if (isMap(value) && recall(value, fitsKey) === inner) continue;
+    if (!certainlyFits(inner, value)) return false;
+    if (isMap(value)) keep(value, fitsKey, inner);
+  }
+  return true;
 }
 
 function membersCertainlyFit(shape: MapShape, map: JsonMap): boolean {

@@ -1,4 +1,6 @@
+import { deepFreeze } from '../../util/deep-freeze.ts';
 import { badRequest, type StatusError } from '../meta/status.ts';
+import { isRepeated, keep, markRepeated, recall } from '../repeated-parts.ts';
 import { builtinSchema } from './builtin.ts';
 import { type Decoder, scalarDecoder } from './decode-scalar.ts';
 import { DecodeError, DecodeState, describeValue } from './decode-state.ts';
@@ -323,7 +325,9 @@ class StructDecoder {
       if (plan === undefined) state.unknownField(depth, key);
       else if (plan.plainString && typeof item === 'string') decoded = item === '' && plan.omitEmpty ? undefined : item;
       else if (known !== nothing && typeof item === 'object' && item !== null && known[key] === item) decoded = item;
-      else {
+      else if (depth === 0 && typeof item === 'object' && item !== null && isRepeated(item)) {
+        decoded = decodeRepeated(item, key, plan, state);
+      } else {
         path[depth] = key;
         state.known = known === nothing ? undefined : known[key];
         decoded = plan.decode(item, state, depth + 1);
@@ -343,6 +347,20 @@ class StructDecoder {
     }
     return out ?? value;
   }
+}
+
+/** A part of the outermost object that has come before: decoded once, unless there is something to be told of it each time. */
+function decodeRepeated(item: object, key: string, plan: FieldPlan, state: DecodeState): unknown {
+  const kept = recall(item, plan);
+  if (kept !== undefined) return kept;
+  state.path[0] = key;
+  state.known = undefined;
+  const decoded = plan.decode(item, state, 1);
+  if (state.unknown.length === 0 && typeof decoded === 'object' && decoded !== null) {
+    markRepeated(deepFreeze(decoded));
+    keep(item, plan, decoded);
+  }
+  return decoded;
 }
 
 /** The members of an object that come before a key. All of them are known fields, so none is `__proto__`. */

@@ -1,8 +1,9 @@
 import { deepFreeze } from '../../util/deep-freeze.ts';
+import { isRepeated, onceFor } from '../repeated-parts.ts';
 import type { Field, ObjectSchema, Schema } from './schema.ts';
 
 /** Gives the value with defaults filled in; the same value when nothing was missing. */
-type Defaulter = (value: unknown, known: unknown) => unknown;
+type Defaulter = (value: unknown, known: unknown, outermost?: boolean) => unknown;
 
 const defaulters = new WeakMap<Schema, Defaulter | null>();
 
@@ -14,7 +15,7 @@ const defaulters = new WeakMap<Schema, Defaulter | null>();
  */
 export function applyDefaults<T>(schema: Schema, object: T, known?: unknown): T {
   const defaulter = defaulterOf(schema);
-  return defaulter === null ? object : (defaulter(object, known) as T);
+  return defaulter === null ? object : (defaulter(object, known, true) as T);
 }
 
 function defaulterOf(schema: Schema): Defaulter | null {
@@ -81,14 +82,17 @@ function objectDefaulter(schema: ObjectSchema): Defaulter {
       concerned.push({ name: field.name, schema: fill ? field.schema : withoutDefault(field.schema) });
     }
   }
-  return (value, known) => {
+  return (value, known, outermost) => {
     if (!isObject(value)) return value;
     const same = isObject(known) ? known : nothing;
     let out: Record<string, unknown> | undefined;
     for (const field of concerned) {
       const before = Object.hasOwn(value, field.name) ? value[field.name] : undefined;
       if (typeof before === 'object' && before !== null && before === same[field.name]) continue;
-      const after = withDefault(field.schema, before, before === undefined || before === null, same[field.name]);
+      const after =
+        outermost === true && typeof before === 'object' && before !== null && isRepeated(before)
+          ? onceFor(before, field, (part) => withDefault(field.schema, part, false, undefined))
+          : withDefault(field.schema, before, before === undefined || before === null, same[field.name]);
       if (after !== before) (out ??= { ...value })[field.name] = after;
     }
     return out ?? value;

@@ -1,9 +1,14 @@
-import { badRequest } from '../meta/status.ts';
+import { closingQuote, countColons, countFields, notJson, QUOTE } from './json-members.ts';
 import { jsonSyntaxProblem } from './json-syntax.ts';
+import type { RepeatedText } from './repeated-text.ts';
+
+export { MAX_JSON_DEPTH } from './json-members.ts';
 
 export interface ParseOptions {
   /** Look for fields given twice. Costs about a fifth of the parsing. */
   readonly duplicates: boolean;
+  /** Parts that have come before are taken from here, and those that may come again are kept here. */
+  readonly repeated?: RepeatedText | undefined;
 }
 
 export interface Parsed {
@@ -12,8 +17,6 @@ export interface Parsed {
   readonly duplicateFields: readonly string[];
 }
 
-/** Deeper nesting is refused. Go allows 10,000; every walk over an object recurses, and no object comes near this. */
-export const MAX_JSON_DEPTH = 1000;
 /** Upstream stops counting strict errors here. */
 const MAX_DUPLICATES = 100;
 
@@ -25,68 +28,25 @@ const none: readonly string[] = Object.freeze([]);
  * Throws a BadRequest StatusError with Go's message for what is not JSON, is nested too deeply, or has a number beyond a double.
  */
 export function parseJson(bytes: Uint8Array, options: ParseOptions): Parsed {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  // What has as many characters as bytes has every character where its byte is.
+  const repeated = text.length === bytes.length ? options.repeated : undefined;
+  const known = repeated?.recognize(text);
+  if (known !== undefined) {
+    const { value, fields, start, end } = known;
+    const written = options.duplicates ? countColons(bytes, 0, start) + countColons(bytes, end, bytes.length) : fields;
+    return { value, duplicateFields: written === fields ? none : findDuplicates(bytes) };
+  }
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+    value = JSON.parse(text);
   } catch {
     throw notJson(jsonSyntaxProblem(bytes) ?? 'invalid JSON');
   }
   const fields = countFields(value, 1);
-  if (!options.duplicates || countColons(bytes) === fields) return { value, duplicateFields: none };
+  repeated?.learn(text);
+  if (!options.duplicates || countColons(bytes, 0, bytes.length) === fields) return { value, duplicateFields: none };
   return { value, duplicateFields: findDuplicates(bytes) };
-}
-
-const notJson = (cause: string): Error => badRequest(`couldn't get version/kind; json parse error: ${cause}`);
-
-/** The number of object members below a value. Also refuses what is too deep or too large for what comes after. */
-function countFields(value: unknown, depth: number): number {
-  if (typeof value !== 'object' || value === null) {
-    if (typeof value === 'number' && !Number.isFinite(value)) {
-      throw badRequest(`json: cannot unmarshal number ${value > 0 ? '' : '-'}1e999 into Go value of type float64`);
-    }
-    return 0;
-  }
-  if (depth > MAX_JSON_DEPTH) throw notJson('exceeded max depth');
-  let count = 0;
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) {
-      const item: unknown = value[i];
-      if (typeof item !== 'string') count += countFields(item, depth + 1);
-    }
-    return count;
-  }
-  for (const key in value) {
-    count++;
-    const item = (value as Record<string, unknown>)[key];
-    if (typeof item !== 'string') count += countFields(item, depth + 1);
-  }
-  return count;
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COLON = 0x3a;
-
-/** The number of object members written in a text that is known to be JSON. More than were parsed means that some were given twice. */
-function countColons(bytes: Uint8Array): number {
-  let count = 0;
-  const length = bytes.length;
-  for (let i = 0; i < length; i++) {
-    const c = bytes[i];
-    if (c === COLON) count++;
-    else if (c === QUOTE) i = closingQuote(bytes, i);
-  }
-  return count;
-}
-
-/** The index of the quote that ends the string that starts at `start`. */
-function closingQuote(bytes: Uint8Array, start: number): number {
-  let i = start + 1;
-  for (;;) {
-    const c = bytes[i];
-    if (c === QUOTE || c === undefined) return i;
-    i += c === BACKSLASH ? 2 : 1;
-  }
 }
 
 /** Walks a text that is known to be JSON and names the members that an object has twice. */

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { genericNotFound } from '../../api/meta/status.ts';
 import type { ApiRequest, UserInfo, Verb } from '../../api/request.ts';
+import { RepeatedText } from '../../api/wire/repeated-text.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { Random } from '../../util/random.ts';
@@ -75,11 +76,13 @@ export class Pipeline {
   readonly #deadlines: Deadlines;
   readonly #encoders: WatchEncoders;
   readonly #impersonation: Impersonation;
+  readonly #repeated: RepeatedText;
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
     this.#impersonation = new Impersonation(parts.authorizer);
     this.#encoders = new WatchEncoders(parts.clock);
+    this.#repeated = new RepeatedText(parts.random.uuid());
     this.#deadlines = new Deadlines(parts.clock, (exchange, error) => {
       parts.metrics.terminated(exchange, 504);
       this.#fail(exchange, error);
@@ -350,7 +353,7 @@ export class Pipeline {
       if (endpoint === undefined) throw genericNotFound();
       const patchType = patchTypeOf(contentType, acceptedPatches(endpoint.resource));
       this.#body(exchange, (body) => {
-        const { value, duplicateFields } = readPatch(body, patchType, duplicates);
+        const { value, duplicateFields } = readPatch(body, patchType, duplicates, this.#repeated);
         this.#finish(exchange, { ...request, patchType, body: value }, duplicateFields, media);
       });
       return;
@@ -358,7 +361,7 @@ export class Pipeline {
     const type = this.#parts.dispatcher.bodyType(request);
     const encoding = objectEncoding(contentType, type);
     this.#body(exchange, (body) => {
-      const { value, duplicateFields }: RequestBody = readObject(body, encoding, type, duplicates);
+      const { value, duplicateFields }: RequestBody = readObject(body, encoding, type, duplicates, this.#repeated);
       this.#finish(exchange, { ...request, body: value }, duplicateFields, media);
     });
   }

@@ -5,6 +5,7 @@ import { builtinSchema } from '../../api/schema/builtin.ts';
 import type { DeleteOptions } from '../../api/types/meta-v1.ts';
 import { parseJson } from '../../api/wire/json.ts';
 import { decodeProtobuf, openProtobuf } from '../../api/wire/protobuf.ts';
+import type { RepeatedText } from '../../api/wire/repeated-text.ts';
 import { parseYaml } from '../../api/wire/yaml.ts';
 import { type BodyType, decodeValue } from '../rest/decode-body.ts';
 import { bodyEncoding, bodyType, type Encoding } from './negotiation.ts';
@@ -34,13 +35,22 @@ export function objectEncoding(contentType: string | undefined, type: BodyType |
   return bodyEncoding(bodyType(contentType), builtin ? builtinEncodings : customEncodings);
 }
 
-/** Reads an object. `duplicates` false does not look for fields given twice. Throws 400 for what cannot be read. */
-export function readObject(body: Buffer, encoding: Encoding, type: BodyType | undefined, duplicates: boolean): RequestBody {
+/**
+ * Reads an object. `duplicates` false does not look for fields given twice. `repeated` remembers parts of JSON that come again. Throws 400 for
+ * what cannot be read.
+ */
+export function readObject(
+  body: Buffer,
+  encoding: Encoding,
+  type: BodyType | undefined,
+  duplicates: boolean,
+  repeated?: RepeatedText,
+): RequestBody {
   switch (encoding) {
     case 'json':
-      return parseJson(body, { duplicates });
+      return parseJson(body, { duplicates, repeated });
     case 'yaml': {
-      const quick = body[0] === OPEN_BRACE ? readJsonAsYaml(body, duplicates) : undefined;
+      const quick = body[0] === OPEN_BRACE ? readJsonAsYaml(body, duplicates, repeated) : undefined;
       if (quick !== undefined) return quick;
       const parsed = parseYaml(body.toString('utf8'));
       return duplicates ? parsed : { value: parsed.value, duplicateFields: none };
@@ -53,9 +63,9 @@ export function readObject(body: Buffer, encoding: Encoding, type: BodyType | un
 const OPEN_BRACE = 0x7b;
 
 /** JSON is YAML, and most of what comes as YAML is JSON. What is none, or has something to be told of, is for the slow reader. */
-function readJsonAsYaml(body: Buffer, duplicates: boolean): RequestBody | undefined {
+function readJsonAsYaml(body: Buffer, duplicates: boolean, repeated: RepeatedText | undefined): RequestBody | undefined {
   try {
-    const parsed = parseJson(body, { duplicates });
+    const parsed = parseJson(body, { duplicates, repeated });
     return parsed.duplicateFields.length === 0 ? parsed : undefined;
   } catch {
     return undefined;
@@ -79,8 +89,8 @@ export function patchTypeOf(contentType: string | undefined, accepted: readonly 
 }
 
 /** Reads the body of a PATCH. */
-export const readPatch = (body: Buffer, type: PatchType, duplicates: boolean): RequestBody =>
-  readObject(body, type === patchTypes.apply ? 'yaml' : 'json', undefined, duplicates);
+export const readPatch = (body: Buffer, type: PatchType, duplicates: boolean, repeated?: RepeatedText): RequestBody =>
+  readObject(body, type === patchTypes.apply ? 'yaml' : 'json', undefined, duplicates, repeated);
 
 /** The DeleteOptions of a body, which take the place of those in the query; the request as it is when there is no body. */
 export function withDeleteOptions(request: ApiRequest, body: Buffer, contentType: string | undefined): ApiRequest {

@@ -1,11 +1,16 @@
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import { apiVersionOf } from '../../api/meta/object.ts';
+import { isRepeated, onceFor } from '../../api/repeated-parts.ts';
 import type { Codec } from '../../store/collection.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 
 const OPEN_BRACE = 0x7b;
 /** Objects of one type whose bytes wait for their writer at most. */
 const MAX_ENCODED = 512;
+/** Texts up to this length are written where there is room already, and then copied: making bytes of a string is dear by itself. */
+const MAX_SCRATCH_TEXT = 16 * 1024;
+/** UTF-16 units take at most three bytes each. */
+const MAX_BYTES_PER_UNIT = 3;
 
 /**
  * How one stored type is written: its JSON, kind and apiVersion first, metadata next, without the resourceVersion. All three come at a known
@@ -23,6 +28,7 @@ export class ObjectCodec implements Codec<KubernetesObject> {
   readonly #metadataAt: number;
   /** Bytes of objects on their way into the store and out to who wrote them, so that the wire form needs no second stringify. */
   readonly #encoded = new Map<KubernetesObject, Buffer>();
+  #scratch: Buffer | undefined;
 
   constructor(
     type: { readonly group: string; readonly version: string; readonly kind: string },
@@ -41,9 +47,23 @@ export class ObjectCodec implements Codec<KubernetesObject> {
     const { kind: _kind, apiVersion: given, metadata, ...rest } = object;
     const { resourceVersion: _resourceVersion, ...stored } = metadata ?? {};
     const apiVersion = this.#mixed ? (given ?? this.#apiVersion) : this.#apiVersion;
-    const bytes = Buffer.from(JSON.stringify({ kind: this.#kind, apiVersion, metadata: stored, ...rest }));
+    const repeated = repeatedSpecOf(rest);
+    const text =
+      repeated === undefined
+        ? JSON.stringify({ kind: this.#kind, apiVersion, metadata: stored, ...rest })
+        : textAround(JSON.stringify({ kind: this.#kind, apiVersion, metadata: stored }), rest, repeated);
+    const bytes = this.#bytesOf(text);
     this.#keep(object, bytes);
     return bytes;
+  }
+
+  #bytesOf(text: string): Buffer {
+    if (text.length > MAX_SCRATCH_TEXT) return Buffer.from(text);
+    const scratch = (this.#scratch ??= Buffer.allocUnsafeSlow(MAX_SCRATCH_TEXT * MAX_BYTES_PER_UNIT));
+    const length = scratch.write(text, 0);
+    const out = Buffer.allocUnsafe(length);
+    scratch.copy(out, 0, 0, length);
+    return out;
   }
 
   /** Not everybody who writes wants to read it: what nobody asked for is forgotten. */
@@ -84,6 +104,25 @@ export class ObjectCodec implements Codec<KubernetesObject> {
     bytes.copy(out, at + revision.length, at);
     return out;
   }
+}
+
+/** The spec of an object that shares it with others. */
+function repeatedSpecOf(object: object): object | undefined {
+  const { spec } = object as { readonly spec?: unknown };
+  return typeof spec === 'object' && spec !== null && isRepeated(spec) ? spec : undefined;
+}
+
+const textKey = {};
+
+/** The text of an object that begins as `head`, with the members of `rest` behind; that of the repeated part is known. */
+function textAround(head: string, rest: object, repeated: object): string {
+  let text = head.slice(0, -1);
+  for (const key of Object.keys(rest)) {
+    const value: unknown = (rest as Readonly<Record<string, unknown>>)[key];
+    const member = value === repeated ? onceFor(repeated, textKey, JSON.stringify) : JSON.stringify(value);
+    if (member !== undefined) text += `,${JSON.stringify(key)}:${member}`;
+  }
+  return `${text}}`;
 }
 
 /** How many bytes a list item without its head takes. */

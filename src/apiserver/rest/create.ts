@@ -63,7 +63,7 @@ export async function createObject(scope: Scope, decoded: KubernetesObject): Pro
   const name = decoded.metadata?.name ?? '';
   const record = scope.admission('CREATE', name, deepFreeze(decoded), undefined);
   if (chain.mutators.length > 0) await mutate(chain, record);
-  const admitted = withReadableEntries(record.object ?? decoded, decoded, scope.warnings);
+  const admitted = endpoint.families.share(withReadableEntries(record.object ?? decoded, decoded, scope.warnings));
   const generated = (admitted.metadata?.name ?? '') === '' && (admitted.metadata?.generateName ?? '') !== '';
   for (let attempt = 1; ; attempt++) {
     const shaped = shape(scope, admitted);

@@ -6,6 +6,7 @@ import { encodeMessage } from '../../api/wire/protobuf.ts';
 import type { Collection, Entry } from '../../store/collection.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import { ObjectCodec } from './codec.ts';
+import { Families } from './families.ts';
 
 /** Objects that a conversion webhook gets in one call. */
 const MAX_CONVERTED_AT_ONCE = 500;
@@ -35,6 +36,7 @@ export class Endpoint {
   readonly id: string;
   /** What its protobuf is written by; undefined for custom resources, which have none. */
   readonly protobuf: ObjectSchema | undefined;
+  readonly families = new Families();
   /** Whether objects are stored as this version shows them, so that stored bytes are the answer. */
   readonly #native: boolean;
   readonly #ended = new AbortController();

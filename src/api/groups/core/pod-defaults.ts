@@ -1,3 +1,4 @@
+import { onceFor } from '../../repeated-parts.ts';
 import type {
   Container,
   ContainerPort,
@@ -53,9 +54,11 @@ export function defaultPodTemplate(template: PodTemplateSpec): PodTemplateSpec {
 }
 
 /** The defaults of a pod (SetDefaults_Pod). */
-export function defaultPod(pod: Pod): Pod {
-  let spec: PodSpec = pod.spec ?? { containers: [] };
-  spec = mapListField(spec, 'containers', requestsFromLimits);
+export const defaultPod = (pod: Pod): Pod =>
+  withFields(pod, { spec: onceFor(pod.spec ?? { containers: [] }, defaultSpecOfPod, defaultSpecOfPod) });
+
+function defaultSpecOfPod(given: PodSpec): PodSpec {
+  let spec = mapListField(given, 'containers', requestsFromLimits);
   spec = mapListField(spec, 'initContainers', requestsFromLimits);
   if (spec.resources !== undefined) spec = defaultPodLevelResources(spec);
   spec = withMissing(spec, { enableServiceLinks: true });
@@ -63,7 +66,7 @@ export function defaultPod(pod: Pod): Pod {
     spec = mapListField(spec, 'containers', hostPorts);
     spec = mapListField(spec, 'initContainers', hostPorts);
   }
-  return withFields(pod, { spec: defaultPodSpec(spec) });
+  return defaultPodSpec(spec);
 }
 
 /** A limit without a request is requested. Only in pods: a template keeps what its author wrote. */

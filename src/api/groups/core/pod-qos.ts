@@ -1,5 +1,5 @@
 import { addQuantities, compareQuantities, Quantity } from '../../meta/quantity.ts';
-import type { Pod, PodQOSClass, ResourceList } from '../../types/core-v1.ts';
+import type { Pod, PodQOSClass, PodSpec, ResourceList } from '../../types/core-v1.ts';
 import { isQosResource } from './resource-names.ts';
 
 type Sums = Record<string, string>;
@@ -8,11 +8,13 @@ type Sums = Record<string, string>;
 export const qosClass = (pod: Pod): PodQOSClass => pod.status?.qosClass || computeQosClass(pod);
 
 /** The quality of service class that a pod's resources make it, whatever its status says. */
-export function computeQosClass(pod: Pod): PodQOSClass {
+export const computeQosClass = (pod: Pod): PodQOSClass => qosClassOf(pod.spec);
+
+/** As `computeQosClass`, of the spec. */
+export function qosClassOf(spec: PodSpec | undefined): PodQOSClass {
   const requests: Sums = {};
   const limits: Sums = {};
   let guaranteed = true;
-  const { spec } = pod;
   if (spec?.resources !== undefined) {
     // Pod-level resources, where given, alone decide (KEP-2837).
     sum(requests, spec.resources.requests);

@@ -35,8 +35,12 @@ const maxSearchPaths = 32;
 const maxSearchCharacters = 2048;
 
 const strict: PodValidationOptions = Object.freeze({});
-/** Frozen specs in which nothing was wrong, and whose pod's they are: most updates leave the spec as it is. */
+/**
+ * Frozen specs in which nothing was wrong: most updates leave the spec as it is, and the pods of a template have the same. With the name
+ * of the pod where that counts.
+ */
 const faultlessSpecs = new WeakMap<PodSpec, string>();
+const ANY_NAME = '';
 
 const noSpec: PodSpec = Object.freeze({ containers: [] });
 const restartPolicies = ['Always', 'OnFailure', 'Never'];
@@ -62,7 +66,8 @@ export function collectPod(pod: Pod, options: PodValidationOptions, errors: Erro
   const spec = pod.spec ?? noSpec;
   validatePodAnnotations(pod.metadata?.annotations, spec, 'metadata.annotations', options, errors);
   // Only the name of a volume's own claim looks beyond the spec: at the pod's name.
-  const name = pod.metadata?.name ?? '';
+  const named = spec.volumes?.some((volume) => volume.ephemeral !== undefined) === true;
+  const name = named ? (pod.metadata?.name ?? '') : ANY_NAME;
   if (faultlessSpecs.get(spec) === name) return;
   const before = errors.length;
   collectPodSpec(pod, spec, options, errors);

@@ -1,5 +1,6 @@
 import { isDNS1123Label } from '../../meta/names.ts';
 import { Quantity } from '../../meta/quantity.ts';
+import { onceFor } from '../../repeated-parts.ts';
 import type {
   Container,
   ContainerPort,
@@ -27,7 +28,16 @@ export function podWarnings(pod: Pod, old: Pod | undefined): readonly string[] {
       `metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: [${messages.join(' ')}]`,
     );
   }
-  if (pod.spec !== undefined) collect(pod.spec, pod.metadata ?? {}, '', warnings);
+  if (pod.spec === undefined) return warnings;
+  if (pod.metadata?.annotations === undefined) warnings.push(...onceFor(pod.spec, specWarnings, specWarnings));
+  else collect(pod.spec, pod.metadata, '', warnings);
+  return warnings;
+}
+
+/** Of a pod without annotations. */
+function specWarnings(spec: PodSpec): readonly string[] {
+  const warnings: string[] = [];
+  collect(spec, {}, '', warnings);
   return warnings;
 }
 

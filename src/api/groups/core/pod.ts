@@ -1,5 +1,6 @@
 import { nameIsDNSSubdomain } from '../../meta/names.ts';
 import { formatTime } from '../../meta/time.ts';
+import { onceFor } from '../../repeated-parts.ts';
 import type { RequestContext, Subresource } from '../../resource.ts';
 import type {
   Affinity,
@@ -18,7 +19,7 @@ import { semanticEqual } from '../semantic-equal.ts';
 import { mapField, mapListField, mapShared, withFields } from './copy-on-change.ts';
 import { podColumns, podRow } from './pod-columns.ts';
 import { defaultPod, syncServiceAccount } from './pod-defaults.ts';
-import { computeQosClass } from './pod-qos.ts';
+import { qosClassOf } from './pod-qos.ts';
 import { keepOnlyResize, validatePodResize } from './pod-resize.ts';
 import { prepareStatus, validatePodStatusUpdate } from './pod-status.ts';
 import { validateEphemeralContainersUpdate, validatePodUpdate } from './pod-update.ts';
@@ -80,8 +81,10 @@ export function prepareTemplate(template: PodTemplateSpec, old: PodTemplateSpec 
   return mapField(template, 'spec', (spec) => dropDisabledPodFields(syncServiceAccount(spec), old?.spec));
 }
 
+const prepareNewSpec = (spec: PodSpec): PodSpec => dropDisabledPodFields(syncServiceAccount(spec), undefined);
+
 function prepareForCreate(pod: Pod, context: RequestContext): Pod {
-  let spec = dropDisabledPodFields(syncServiceAccount(pod.spec ?? noSpec), undefined);
+  let spec = onceFor(pod.spec ?? noSpec, prepareNewSpec, prepareNewSpec);
   spec = mapField(spec, 'affinity', (affinity) => mergeLabelKeys(affinity, pod));
   spec = mapListField(spec, 'topologySpreadConstraints', (constraint) =>
     constraint.labelSelector === undefined || !constraint.matchLabelKeys?.length
@@ -105,7 +108,7 @@ function prepareForCreate(pod: Pod, context: RequestContext): Pod {
           ],
         }
       : {}),
-    qosClass: computeQosClass(withFields(pod, { spec })),
+    qosClass: onceFor(spec, qosClassOf, qosClassOf),
   };
   return withGeneration({ ...pod, spec, status }, 1);
 }
