@@ -3,12 +3,16 @@ import { createContext, Script } from 'node:vm';
 /** A pattern is no RE2 expression, with Go's message, or takes too long to be searched for. */
 export class Re2Error extends Error {}
 
-/** The longest that one search may take. */
+/** The longest that one search may compute. */
 const SEARCH_LIMIT_MS = 100;
+/** How often a search is begun again that was stopped though the processor was with others most of the time. */
+const MAX_ATTEMPTS = 6;
 /** Characters of text times characters of pattern that are searched in linear time without looking at the clock: a few milliseconds. */
 const QUICK = 100_000;
-/** After a search that took too long as many others by the same pattern are refused unseen: a list of such values must not take minutes. */
+/** After a search that took too long as many others of such texts are refused unseen: a list of such values must not take minutes. */
 const REFUSED_AFTERWARDS = 10_000;
+/** Texts of more than this part of the length that took too long are such texts. Shorter ones are still searched: they may be anybody's. */
+const REFUSED_PART = 0.75;
 
 const guarded = createContext({ search: undefined }) as { search: (() => void) | undefined };
 const script = new Script('search()');
@@ -17,6 +21,8 @@ const script = new Script('search()');
 export class BoundedRegExp extends RegExp {
   readonly #linear: boolean;
   #refused = 0;
+  /** Longer texts are refused while `#refused` lasts. */
+  #longest = Number.POSITIVE_INFINITY;
 
   constructor(source: string | RegExp, flags: string) {
     super(source, flags);
@@ -25,24 +31,44 @@ export class BoundedRegExp extends RegExp {
 
   override exec(text: string): RegExpExecArray | null {
     if (this.#linear && text.length * this.source.length <= QUICK) return super.exec(text);
-    if (this.#refused > 0) {
-      this.#refused--;
+    if (this.#refused > 0 && text.length > this.#longest) {
+      if (--this.#refused === 0) this.#longest = Number.POSITIVE_INFINITY;
       throw new Re2Error('the search took too long');
     }
     let found: RegExpExecArray | null = null;
-    guarded.search = () => {
+    const inTime = endsInTime(() => {
       found = super.exec(text);
-    };
-    try {
-      script.runInContext(guarded, { timeout: SEARCH_LIMIT_MS });
-    } catch (err) {
-      if ((err as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw err;
+    });
+    if (!inTime) {
       this.#refused = REFUSED_AFTERWARDS;
+      this.#longest = Math.floor(text.length * REFUSED_PART);
       throw new Re2Error('the search took too long');
-    } finally {
-      guarded.search = undefined;
     }
     return found;
+  }
+}
+
+/**
+ * Runs `search`, again from its start when it was stopped by the clock without having had the processor: only the time that it computes
+ * counts, not how busy the machine is. False when it computed for too long.
+ */
+export function endsInTime(search: () => void): boolean {
+  guarded.search = search;
+  const before = process.threadCpuUsage();
+  try {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      try {
+        script.runInContext(guarded, { timeout: SEARCH_LIMIT_MS << attempt });
+        return true;
+      } catch (err) {
+        if ((err as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw err;
+        const { user, system } = process.threadCpuUsage(before);
+        if ((user + system) / 1000 > SEARCH_LIMIT_MS / 2) return false;
+      }
+    }
+    return false;
+  } finally {
+    guarded.search = undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { endsInTime } from './bounded-regexp.ts';
 import { compileRe2, Re2Error } from './re2.ts';
 
 const problem = (pattern: string): string => {
@@ -60,6 +61,30 @@ describe('RE2', () => {
     expect(() => compiled.test(text)).toThrow('the search took too long');
     // Then it is not tried again for a while.
     expect(() => compiled.test(text)).toThrow('the search took too long');
+  });
+
+  it('searches short texts also after a long one took too long', () => {
+    const compiled = compileRe2('^([0-9]{1,5}(h|m|s|ms)){1,4}$');
+    const slow = compileRe2('^(a{1,30}){1,30}$');
+    expect(() => slow.test(`${'a'.repeat(900)}!`)).toThrow('the search took too long');
+    expect(() => slow.test(`${'a'.repeat(800)}!`)).toThrow('the search took too long');
+    expect(slow.test('aaa')).toBe(true);
+    expect(slow.test('aab')).toBe(false);
+    expect(compiled.test('500ms')).toBe(true);
+  });
+
+  it('counts the time that a search computes, not the time that others had the processor', () => {
+    const waits = new Int32Array(new SharedArrayBuffer(4));
+    let begun = 0;
+    const inTime = endsInTime(() => {
+      if (begun++ === 0) Atomics.wait(waits, 0, 0, 150);
+    });
+    expect([inTime, begun]).toEqual([true, 2]);
+    expect(
+      endsInTime(() => {
+        for (;;);
+      }),
+    ).toBe(false);
   });
 
   it('refuses repetitions of repetitions, and nesting, beyond all measure', () => {
