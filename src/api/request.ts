@@ -58,6 +58,11 @@ export interface ApiRequest {
   /** The object of a create or update; the patch of a patch (a list for JSON patch). */
   readonly body?: unknown;
   readonly patchType?: PatchType;
+  /**
+   * The caller needs no more than metadata: over HTTP, objects come as PartialObjectMetadata. In process they come whole, as ever: they are there
+   * anyway, and nothing would be saved.
+   */
+  readonly metadataOnly?: boolean;
   readonly signal?: AbortSignal;
 }
 

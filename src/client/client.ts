@@ -125,8 +125,8 @@ class TransportResourceClient implements ResourceClient<KubernetesObject> {
   ): ApiRequest {
     let options: RequestOptions = callOptions ?? noOptions;
     const signal = callOptions?.signal;
-    if (callOptions !== undefined && 'signal' in callOptions) {
-      const { signal: _, ...rest } = callOptions;
+    if (callOptions !== undefined && ('signal' in callOptions || 'metadataOnly' in callOptions)) {
+      const { signal: _, metadataOnly: __, ...rest } = callOptions;
       options = rest;
     }
     return {
@@ -141,6 +141,7 @@ class TransportResourceClient implements ResourceClient<KubernetesObject> {
       ...(body === undefined ? {} : { body }),
       ...(patchType === undefined ? {} : { patchType }),
       ...(signal === undefined ? {} : { signal }),
+      ...(callOptions?.metadataOnly === true ? { metadataOnly: true } : {}),
     };
   }
 }

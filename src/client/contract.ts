@@ -25,6 +25,8 @@ export interface ResourceRef<T extends KubernetesObject = KubernetesObject>
 
 export interface CallOptions extends RequestOptions {
   readonly signal?: AbortSignal;
+  /** Metadata will do (`ApiRequest.metadataOnly`). `kind` may then be PartialObjectMetadata. */
+  readonly metadataOnly?: boolean;
 }
 
 /** The operations on one resource. `namespace` is '' for cluster-scoped objects, and for all namespaces in `list` and `watch`. */
@@ -93,7 +95,13 @@ export interface Informer<T extends KubernetesObject> extends Lister<T> {
 export interface InformerFactory {
   informer<T extends KubernetesObject>(
     ref: ResourceRef<T>,
-    options?: { readonly fieldSelector?: string; readonly labelSelector?: string; readonly namespace?: string },
+    options?: {
+      readonly fieldSelector?: string;
+      readonly labelSelector?: string;
+      readonly namespace?: string;
+      /** No more than metadata is looked at: whole objects are not kept for it, unless somebody else keeps them. */
+      readonly metadataOnly?: boolean;
+    },
   ): Informer<T>;
   start(signal: AbortSignal): void;
   /** Resolves when every informer asked for so far has synced. */

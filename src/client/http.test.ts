@@ -135,3 +135,17 @@ test('lines are found across chunks, and one that is too long is refused', async
     for await (const _ of jsonLines(chunks('x'.repeat(60), 'x'.repeat(60)), 100));
   }).rejects.toThrow('longer than 100 bytes');
 });
+
+test('metadata is asked for where it will do, and the whole where the server has no less', async () => {
+  const seen = await serve((_, response) => json(response, 200, { kind: 'PartialObjectMetadataList', metadata: {}, items: [] }));
+  const client = createClient(transport!).resource(pods);
+  await client.list('', { metadataOnly: true });
+  await client.get('p', 'x', { metadataOnly: true });
+  await client.list('');
+  expect(seen.map((s) => s.headers.accept)).toEqual([
+    'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json',
+    'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json',
+    'application/json',
+  ]);
+  expect(seen[0]?.url).toBe('/api/v1/pods');
+});

@@ -51,6 +51,13 @@ export interface HttpTransport extends Transport {
   close(): void;
 }
 
+/** What is asked for in place of whole objects; those, where the server has nothing less. */
+function acceptOf({ verb, metadataOnly }: ApiRequest): string | undefined {
+  if (metadataOnly !== true) return undefined;
+  const kind = verb === 'list' ? 'PartialObjectMetadataList' : 'PartialObjectMetadata';
+  return `application/json;as=${kind};g=meta.k8s.io;v=v1,application/json`;
+}
+
 const methods: Readonly<Record<Verb, string>> = {
   get: 'GET',
   list: 'GET',
@@ -77,6 +84,8 @@ interface Exchange {
   readonly contentType?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly streaming?: boolean;
+  /** What is asked for in place of the whole, as JSON. */
+  readonly accept?: string | undefined;
 }
 
 class NodeHttpTransport implements HttpTransport {
@@ -124,6 +133,7 @@ class NodeHttpTransport implements HttpTransport {
       body: body === undefined ? undefined : Buffer.from(JSON.stringify(body)),
       contentType: request.patchType ?? 'application/json',
       signal: request.signal,
+      accept: acceptOf(request),
     });
     // A large list is megabytes to parse: whatever else is due goes first.
     if (bytes.length > 4 * 1024 * 1024) await turn();
@@ -136,7 +146,13 @@ class NodeHttpTransport implements HttpTransport {
 
   async *watch(request: ApiRequest): AsyncGenerator<WatchEvent> {
     const { signal } = request;
-    const { response } = await this.#exchange({ method: 'GET', path: requestUrl(request), signal, streaming: true });
+    const { response } = await this.#exchange({
+      method: 'GET',
+      path: requestUrl(request),
+      signal,
+      streaming: true,
+      accept: acceptOf(request),
+    });
     try {
       for await (const line of jsonLines(response, MAX_EVENT_BYTES)) {
         const event = line as WatchEvent;
@@ -184,6 +200,7 @@ class NodeHttpTransport implements HttpTransport {
     return {
       ...this.#headers,
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(exchange.accept === undefined ? {} : { accept: exchange.accept }),
       ...(exchange.body === undefined
         ? {}
         : { 'content-type': exchange.contentType ?? 'application/json', 'content-length': String(exchange.body.length) }),

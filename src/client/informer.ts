@@ -23,6 +23,7 @@ export interface InformerOptions {
   readonly fieldSelector?: string;
   readonly labelSelector?: string;
   readonly namespace?: string;
+  readonly metadataOnly?: boolean;
 }
 
 /** Makes a factory: one informer per type and selector, started together, ended by the signal given to `start`. */
@@ -32,7 +33,9 @@ export function createInformerFactory(client: Client, dependencies: InformerDepe
   return {
     informer<T extends KubernetesObject>(ref: ResourceRef<T>, options: InformerOptions = {}): Informer<T> {
       const { namespace = '', labelSelector = '', fieldSelector = '' } = options;
-      const id = `${ref.group}/${ref.version}/${ref.plural} ${namespace} ${labelSelector} ${fieldSelector}`;
+      const whole = `${ref.group}/${ref.version}/${ref.plural} ${namespace} ${labelSelector} ${fieldSelector}`;
+      // Who keeps the whole objects keeps their metadata.
+      const id = options.metadataOnly === true && !informers.has(whole) ? `${whole} metadata` : whole;
       let informer = informers.get(id);
       if (informer === undefined) {
         informer = new ReflectedInformer(client, ref as ResourceRef, options, dependencies);
@@ -198,8 +201,12 @@ export class ReflectedInformer<T extends KubernetesObject> implements Informer<T
     }
   }
 
-  #selectors(): { readonly labelSelector?: string; readonly fieldSelector?: string } {
-    const { labelSelector, fieldSelector } = this.#options;
-    return { ...(labelSelector ? { labelSelector } : {}), ...(fieldSelector ? { fieldSelector } : {}) };
+  #selectors(): Pick<InformerOptions, 'labelSelector' | 'fieldSelector' | 'metadataOnly'> {
+    const { labelSelector, fieldSelector, metadataOnly } = this.#options;
+    return {
+      ...(labelSelector ? { labelSelector } : {}),
+      ...(fieldSelector ? { fieldSelector } : {}),
+      ...(metadataOnly === true ? { metadataOnly } : {}),
+    };
   }
 }

@@ -194,6 +194,22 @@ test('a conflict is tried again', async () => {
   await f.stop();
 });
 
+test('no more than metadata is asked for, but where another keeps the whole', async () => {
+  const f = await createServerFixture();
+  const lists: [string, boolean][] = [];
+  f.intercept = ({ verb, resource, metadataOnly = false }) => {
+    if (verb === 'list') lists.push([resource, metadataOnly]);
+  };
+  f.start(deploymentController(), garbageCollector());
+  await f.advance();
+  const whole = lists.filter(([, metadataOnly]) => !metadataOnly).map(([resource]) => resource);
+  const kept = ['apiservices', 'customresourcedefinitions', 'deployments', 'pods', 'replicasets'];
+  expect(whole.sort()).toEqual(kept);
+  expect(lists.length).toBeGreaterThan(30);
+  expect(new Set(lists.map(([resource]) => resource)).size).toBe(lists.length);
+  await f.stop();
+});
+
 interface Widget extends KubernetesObject {
   readonly spec?: object;
 }

@@ -1,7 +1,7 @@
-import { type KubernetesObject, type OwnerReference, objectKey, parseApiVersion } from '../../api/meta/object.ts';
+import { apiVersionOf, type KubernetesObject, type OwnerReference, objectKey, parseApiVersion } from '../../api/meta/object.ts';
 import { isConflict, isNotFound } from '../../api/meta/status.ts';
 import { patchTypes } from '../../api/request.ts';
-import type { EventRecorder, InformerHandler, ResourceClient } from '../../client/contract.ts';
+import type { CallOptions, EventRecorder, InformerHandler, ResourceClient } from '../../client/contract.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { createWorkQueue, type ReconcileResult, runWorkers, type WorkerQueue } from '../../client/work-queue.ts';
 import { BoundedSet } from '../bounded-set.ts';
@@ -49,6 +49,8 @@ class NamespacedOwnerError extends Error {}
 class Collector {
   readonly #context: ControllerContext;
   readonly #signal: AbortSignal;
+  /** How objects are asked for: only their metadata tells who owns whom, and of all types together they are many. */
+  readonly #metadata: CallOptions;
   readonly #monitors: Monitors;
   readonly #dependents = new Dependents();
   readonly #absent = new BoundedSet(MAX_ABSENT);
@@ -58,6 +60,7 @@ class Collector {
   constructor(context: ControllerContext, signal: AbortSignal) {
     this.#context = context;
     this.#signal = signal;
+    this.#metadata = { signal, metadataOnly: true };
     this.#recorder = context.recorder('garbage-collector-controller');
     this.#queue = createWorkQueue({
       name: 'garbage_collector_attempt_to_delete',
@@ -231,7 +234,7 @@ class Collector {
       throw new Error(`no matches for kind ${JSON.stringify(kind)} in version ${JSON.stringify(apiVersion)}`);
     const namespace = object.metadata?.namespace ?? '';
     if (resource.namespaced && namespace === '') {
-      this.#reportInvalidNamespace(object, reference);
+      this.#reportInvalidNamespace(item, reference);
       throw new NamespacedOwnerError('cluster-scoped objects cannot refer to namespaced owners');
     }
     const cached = this.#cachedOwner(object, reference);
@@ -242,13 +245,13 @@ class Collector {
     if (this.#absent.has(absence)) return 'dangling';
     let owner: KubernetesObject | undefined;
     try {
-      owner = await this.#context.client.resource(resource).get(name, place, { signal: this.#signal });
+      owner = await this.#context.client.resource(resource).get(name, place, this.#metadata);
     } catch (err) {
       if (!isNotFound(err)) throw err;
     }
     if (owner?.metadata?.uid !== uid) {
       this.#absent.add(absence);
-      if (resource.namespaced && this.#existsElsewhere(group, reference)) this.#reportInvalidNamespace(object, reference);
+      if (resource.namespaced && this.#existsElsewhere(group, reference)) this.#reportInvalidNamespace(item, reference);
       return 'dangling';
     }
     return isDeletingDependents(owner) ? 'waiting' : 'solid';
@@ -259,12 +262,14 @@ class Collector {
     return informer?.list().some((object) => object.metadata?.uid === reference.uid) === true;
   }
 
-  #reportInvalidNamespace(object: KubernetesObject, reference: OwnerReference): void {
+  #reportInvalidNamespace({ object, monitor }: Item, reference: OwnerReference): void {
     const { apiVersion, kind, name, uid } = reference;
     const namespace = object.metadata?.namespace ?? '';
     const owner = `[${apiVersion}/${kind}, namespace: ${namespace}, name: ${name}, uid: ${uid}]`;
     const message = `ownerRef ${owner} does not exist in namespace ${JSON.stringify(namespace)}`;
-    this.#recorder.event(object, 'Warning', 'OwnerRefInvalidNamespace', message);
+    // Of an object that came without its type, the type is the monitor's.
+    const involved = { ...object, apiVersion: apiVersionOf(monitor.resource), kind: monitor.resource.kind };
+    this.#recorder.event(involved, 'Warning', 'OwnerRefInvalidNamespace', message);
   }
 
   /** Lets go of an owner when nothing blocks it any more, else sees that what blocks it goes. */
@@ -315,7 +320,7 @@ class Collector {
       } catch (err) {
         if (!isConflict(err) || attempt >= MAX_CONFLICTS) throw err;
       }
-      object = await this.#client(item).get(name, namespace, { signal: this.#signal });
+      object = await this.#client(item).get(name, namespace, this.#metadata);
       if (object.metadata?.uid !== uid) return;
     }
   }
@@ -324,7 +329,7 @@ class Collector {
   async #patch(item: Item, change: MetadataChange): Promise<KubernetesObject> {
     const { name = '', namespace = '', uid, resourceVersion } = item.object.metadata ?? {};
     const patch = { metadata: { uid, resourceVersion, ...change } };
-    return await this.#client(item).patch(name, namespace, patchTypes.merge, patch, { signal: this.#signal });
+    return await this.#client(item).patch(name, namespace, patchTypes.merge, patch, this.#metadata);
   }
 
   #client(item: Item): ResourceClient<KubernetesObject> {

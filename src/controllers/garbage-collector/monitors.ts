@@ -142,7 +142,7 @@ export class Monitors {
     // Built-in types stay, so one cache serves everybody; a custom type may go, and its watch with it.
     const own = custom || (resource.group.includes('.') && !resource.group.endsWith('.k8s.io'));
     const factory = own ? createInformerFactory(this.#context.client, this.#context) : this.#context.informers;
-    const informer = factory.informer<KubernetesObject>(resource);
+    const informer = factory.informer<KubernetesObject>(resource, { metadataOnly: true });
     const monitor: Monitor = { id, resource, informer, stop: () => stopping.abort(new Error(`${id} is no longer served`)) };
     this.#byId.set(id, monitor);
     this.#byKind.set(`${resource.kind}.${resource.group}`, monitor);
