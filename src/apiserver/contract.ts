@@ -151,6 +151,8 @@ export interface AdmissionPlugin {
   mutate?(attributes: AdmissionAttributes): MaybePromise<KubernetesObject | undefined>;
   /** Throws a StatusError to refuse. */
   validate?(attributes: AdmissionAttributes): MaybePromise<void>;
+  /** Its own metrics, in Prometheus' text format. */
+  metrics?(): string;
 }
 
 // ------------------------------------------------------------------------------------------------------------------------- audit

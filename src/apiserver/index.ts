@@ -3,6 +3,7 @@
  * plugged into it is described in `contract.ts`.
  */
 import { addCustomResources } from './crd/custom-resources.ts';
+import { addComponentPages } from './discovery/component-pages.ts';
 import { addDiscovery } from './discovery/discovery.ts';
 import { addHealth } from './discovery/health.ts';
 import { addOpenApi } from './discovery/openapi.ts';
@@ -45,12 +46,18 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     // Rejects when the store cannot be read.
     check: async () => void (await options.store.list('/registry/health', { limit: 1 })),
   };
-  addHealth(server, { live: [storage], ready: [] }, version);
+  const readiness = [
+    { ...storage, name: 'etcd-readiness' },
+    // The server's own views are complete before it serves.
+    { name: 'informer-sync', check: () => {} },
+  ];
+  addHealth(server, { live: [storage], ready: readiness }, version);
+  addComponentPages(server, version, options.flags ?? {});
   await addCustomResources(server, server.shutdown);
   return server;
 }
 
-function defaultVersion(): Readonly<Record<string, string>> & { readonly gitVersion: string } {
+function defaultVersion(): Readonly<Record<'major' | 'minor' | 'gitVersion', string>> & Readonly<Record<string, string>> {
   return {
     major: '1',
     minor: '36',

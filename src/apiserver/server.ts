@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { KubernetesObject, WatchEvent } from '../api/meta/object.ts';
-import { genericNotFound } from '../api/meta/status.ts';
+import { genericNotFound, qualified } from '../api/meta/status.ts';
 import type { ApiRequest, ApiResponse, RequestHandler, UserInfo } from '../api/request.ts';
 import type { Resource } from '../api/resource.ts';
 import type { Descriptions } from '../api/schema/openapi.ts';
@@ -27,7 +27,7 @@ import { authorize } from './http/authorize.ts';
 import type { Incoming, Outgoing } from './http/exchange.ts';
 import { defaultInflightLimits, Inflight, type InflightLimits } from './http/inflight.ts';
 import { type Listener, type ListenOptions, listen } from './http/listener.ts';
-import { Metrics } from './http/metrics.ts';
+import { Metrics, metric } from './http/metrics.ts';
 import { Pipeline } from './http/pipeline.ts';
 import { type RouteHandler, Routes } from './http/routes.ts';
 import { ConnectGate, type ConnectHandler, ConnectHandlers } from './proxy/connect.ts';
@@ -67,6 +67,8 @@ export interface ApiServerOptions {
   readonly descriptions?: () => Descriptions | undefined;
   /** What the server calls itself in `/version`. */
   readonly version?: Readonly<Record<string, string>>;
+  /** What the server was started with, by upstream's names of flags: what `/flagz` tells. No secrets. */
+  readonly flags?: Readonly<Record<string, string>>;
 }
 
 /** How long running requests may take to finish when the server closes. */
@@ -115,7 +117,7 @@ export class ApiServer implements RequestHandler {
     };
     const core: Core = {
       registry,
-      chains: new AdmissionChains(options.admission),
+      chains: new AdmissionChains(options.admission, clock),
       access: this.access,
       clock,
       random,
@@ -153,6 +155,9 @@ export class ApiServer implements RequestHandler {
       shutdown: this.#shutdown.signal,
     });
     for (const plugin of options.admission) plugin.initialize?.(this.access);
+    this.metrics.addSource(() => core.chains.metrics.text());
+    this.metrics.addSource(() => options.admission.map((plugin) => plugin.metrics?.() ?? '').join(''));
+    this.metrics.addSource(() => objectCounts(registry));
   }
 
   /** Serves a path that is no resource. */
@@ -272,6 +277,32 @@ export class ApiServer implements RequestHandler {
     await Promise.all(this.#listeners.map((l) => l.close(graceMs)));
     await this.registry.close();
   }
+}
+
+/** How many objects there are of every type. */
+function objectCounts(registry: Registry): string {
+  const counts = new Map<string, { readonly group: string; readonly resource: string; readonly count: number }>();
+  for (const { id, subject, collection } of registry.endpoints()) {
+    if (!counts.has(id)) counts.set(id, { ...subject, count: collection.snapshot().size });
+  }
+  const all = [...counts.values()];
+  const help =
+    'Number of stored objects at the time of last check split by kind. In case of a fetching error, the value will be -1.';
+  return (
+    metric(
+      'apiserver_resource_objects',
+      'gauge',
+      help,
+      all.map(({ group, resource, count }) => `apiserver_resource_objects{group="${group}",resource="${resource}"} ${count}`),
+      'ALPHA',
+    ) +
+    metric(
+      'apiserver_storage_objects',
+      'gauge',
+      `[DEPRECATED, consider using apiserver_resource_objects instead] ${help}`,
+      all.map((of) => `apiserver_storage_objects{resource="${qualified(of)}"} ${of.count}`),
+    )
+  );
 }
 
 /** What can only be created is answered and forgotten: the reviews. Somebody has to answer them (`virtualResources`). */

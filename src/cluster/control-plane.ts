@@ -123,6 +123,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     random,
     logger: logger.child({ component: 'apiserver' }),
     version: { gitVersion: `${KUBERNETES_VERSION}+k8ts`, gitCommit: COMMIT, buildDate: COMMIT_DATE },
+    flags: flagsOf(config),
   });
   for (const part of [tokens, bootstrapTokens, rbac, nodes, fields]) part.initialize(server.access);
   addAggregation(server, pki.frontProxyClient);
@@ -185,6 +186,20 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     close: () => server.close(),
   };
 }
+
+/** What upstream's API server would have been started with. */
+const flagsOf = (config: ClusterConfig): Readonly<Record<string, string>> => ({
+  'advertise-address': config.nodeIp,
+  'allow-privileged': 'true',
+  'authorization-mode': 'Node,RBAC',
+  'bind-address': config.bindAddress,
+  'enable-bootstrap-token-auth': 'true',
+  'requestheader-allowed-names': FRONT_PROXY_NAME,
+  'secure-port': String(config.port),
+  'service-account-issuer': TOKEN_ISSUER,
+  'service-cluster-ip-range': config.serviceCidr,
+  ...(config.etcd === undefined ? {} : { 'etcd-prefix': config.etcd.prefix, 'etcd-servers': config.etcd.servers.join(',') }),
+});
 
 /** Whether the loops see the cluster: they do nothing before their first lists have come. */
 function watchesStand(

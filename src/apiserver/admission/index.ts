@@ -24,6 +24,7 @@ import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 import type { ResolveService } from './webhook/client.ts';
 import { mutatingAdmissionWebhook } from './webhook/mutating.ts';
 import { validatingAdmissionWebhook } from './webhook/validating.ts';
+import { WebhookMetrics } from './webhook/webhook-metrics.ts';
 
 export { ensurePriorityClasses } from './priority.ts';
 export type { ResolveService };
@@ -58,13 +59,14 @@ export function defaultAdmission(options: AdmissionOptions): readonly AdmissionP
     podTopologyLabels(),
   ];
   const policies = new MutatingPolicies(options);
+  const metrics = new WebhookMetrics();
   return [
     ...builtin,
     policies,
-    mutatingAdmissionWebhook({ ...options, before: builtin, policies }),
+    mutatingAdmissionWebhook({ ...options, metrics, before: builtin, policies }),
     rbacEscalation(authorizer),
     validatingAdmissionPolicy(options),
-    validatingAdmissionWebhook(options),
+    validatingAdmissionWebhook({ ...options, metrics }),
     resourceQuota(),
   ];
 }

@@ -45,7 +45,7 @@ const clusterRoleRules: Readonly<Record<string, string>> = {
     *: * = *
     url: * = *`,
   'system:discovery': 'url: /api,/api/*,/apis,/apis/*,/healthz,/livez,/openapi,/openapi/*,/readyz,/version,/version/ = get',
-  'system:monitoring': 'url: /healthz,/healthz/*,/livez,/livez/*,/metrics,/metrics/slis,/readyz,/readyz/* = get',
+  'system:monitoring': 'url: /flagz,/healthz,/healthz/*,/livez,/livez/*,/metrics,/metrics/slis,/readyz,/readyz/*,/statusz = get',
   'system:basic-user': `
     authorization.k8s.io: selfsubjectaccessreviews,selfsubjectrulesreviews = create
     authentication.k8s.io: selfsubjectreviews = create`,

@@ -1,3 +1,4 @@
+import { metric } from '../http/metrics.ts';
 import { jsonAnswer, type RouteAnswer, type RouteRequest, textAnswer } from '../http/routes.ts';
 import type { ApiServer } from '../server.ts';
 
@@ -19,9 +20,15 @@ export function addHealth(
       if (server.closing) throw new Error('process is shutting down');
     },
   };
-  addChecks(server, '/healthz', checks.live);
-  addChecks(server, '/livez', checks.live);
-  addChecks(server, '/readyz', [...checks.live, ...checks.ready, shutdown]);
+  const results = new CheckResults();
+  addChecks(server, results, '/healthz', checks.live);
+  addChecks(server, results, '/livez', checks.live);
+  addChecks(server, results, '/readyz', [...checks.live, ...checks.ready, shutdown]);
+  server.addRoute('/metrics/slis', () => ({
+    code: 200,
+    contentType: 'text/plain; version=0.0.4; charset=utf-8',
+    body: Buffer.from(results.text()),
+  }));
   server.addRoute('/version', () => jsonAnswer(200, version));
   server.addRoute('/metrics', async () => ({
     code: 200,
@@ -40,41 +47,88 @@ function groupPaths(server: ApiServer): string[] {
   return [...out];
 }
 
-function addChecks(server: ApiServer, path: string, checks: readonly HealthCheck[]): void {
-  const ping: HealthCheck = { name: 'ping', check: () => {} };
-  const all = [ping, ...checks];
-  server.addRoute(path, (request) => runAll(path.slice(1), all, request));
+/** How every check went: upstream's SLI metrics of health. */
+class CheckResults {
+  readonly #results = new Map<string, { readonly name: string; readonly type: string; ok: boolean; good: number; bad: number }>();
+
+  note(name: string, type: string, ok: boolean): void {
+    const key = `${type}/${name}`;
+    let result = this.#results.get(key);
+    if (result === undefined) this.#results.set(key, (result = { name, type, ok, good: 0, bad: 0 }));
+    result.ok = ok;
+    if (ok) result.good++;
+    else result.bad++;
+  }
+
+  text(): string {
+    const all = [...this.#results.values()];
+    const count = (name: string, type: string, status: string, value: number): readonly string[] =>
+      value === 0 ? [] : [`kubernetes_healthchecks_total{name="${name}",status="${status}",type="${type}"} ${value}`];
+    return (
+      metric(
+        'kubernetes_healthcheck',
+        'gauge',
+        'This metric records the result of a single healthcheck.',
+        all.map(({ name, type, ok }) => `kubernetes_healthcheck{name="${name}",type="${type}"} ${ok ? 1 : 0}`),
+      ) +
+      metric(
+        'kubernetes_healthchecks_total',
+        'counter',
+        'This metric records the results of all healthcheck.',
+        all.flatMap(({ name, type, good, bad }) => [...count(name, type, 'error', bad), ...count(name, type, 'success', good)]),
+      )
+    );
+  }
+}
+
+function addChecks(server: ApiServer, results: CheckResults, path: string, checks: readonly HealthCheck[]): void {
+  // What is logged is written before the logger returns: it has no queue that could be stuck.
+  const always = ['ping', 'log'].map((name): HealthCheck => ({ name, check: () => {} }));
+  const all = [...always, ...checks];
+  server.addRoute(path, (request) => runAll(path.slice(1), all, request, results));
   for (const check of all) {
     server.addRoute(`${path}/${check.name}`, async () => {
       const failure = await run(check);
-      return failure === undefined ? textAnswer(200, 'ok') : textAnswer(500, `internal server error: ${failure}\n`);
+      return failure === undefined ? answer(200, 'ok') : answer(500, `internal server error: ${failure}\n`);
     });
   }
 }
 
-async function runAll(name: string, checks: readonly HealthCheck[], request: RouteRequest): Promise<RouteAnswer> {
-  const excluded = new Set(request.query?.getAll('exclude') ?? []);
+const answer = (code: number, text: string): RouteAnswer => ({
+  ...textAnswer(code, text),
+  headers: { 'x-content-type-options': 'nosniff' },
+});
+
+async function runAll(
+  name: string,
+  checks: readonly HealthCheck[],
+  request: RouteRequest,
+  results: CheckResults,
+): Promise<RouteAnswer> {
+  const asked = new Set(request.query?.getAll('exclude') ?? []);
+  const unknown = new Set(asked);
   const lines: string[] = [];
   let failed = false;
   for (const check of checks) {
-    if (excluded.delete(check.name)) {
+    if (asked.has(check.name)) {
+      unknown.delete(check.name);
       lines.push(`[+]${check.name} excluded: ok`);
       continue;
     }
     const failure = await run(check);
+    results.note(check.name, name, failure === undefined);
     if (failure === undefined) lines.push(`[+]${check.name} ok`);
     else {
       failed = true;
       lines.push(`[-]${check.name} failed: reason withheld`);
     }
   }
-  if (excluded.size > 0) {
-    lines.push(`warn: some health checks cannot be excluded: no matches for ${[...excluded].map((e) => `"${e}"`).join(', ')}`);
+  if (unknown.size > 0) {
+    const names = [...unknown].sort().map((e) => `"${e}"`);
+    lines.push(`warn: some health checks cannot be excluded: no matches for ${names.join(',')}`);
   }
-  if (failed) return textAnswer(500, `${lines.join('\n')}\n${name} check failed\n`);
-  return request.query?.has('verbose') === true
-    ? textAnswer(200, `${lines.join('\n')}\n${name} check passed\n`)
-    : textAnswer(200, 'ok');
+  if (failed) return answer(500, `${lines.join('\n')}\n${name} check failed\n`);
+  return request.query?.has('verbose') === true ? answer(200, `${lines.join('\n')}\n${name} check passed\n`) : answer(200, 'ok');
 }
 
 async function run(check: HealthCheck): Promise<string | undefined> {

@@ -49,6 +49,11 @@ export class Metrics {
   readonly #gauges: (() => string)[] = [];
   #terminated = new Map<string, number>();
   #handshakeErrors = 0;
+  #authenticated = 0;
+  #unauthenticated = 0;
+  #allowed = 0;
+  #denied = 0;
+  readonly #deprecated = new Map<string, string>();
   #processStarted = false;
 
   constructor(inflight: Inflight) {
@@ -116,6 +121,27 @@ export class Metrics {
     }
   }
 
+  /** Credentials were looked at. */
+  authenticated(success: boolean): void {
+    if (success) this.#authenticated++;
+    else this.#unauthenticated++;
+  }
+
+  /** A request was allowed, or not. */
+  authorized(allowed: boolean): void {
+    if (allowed) this.#allowed++;
+    else this.#denied++;
+  }
+
+  /** Somebody asked for a type that is deprecated. */
+  deprecatedApi(exchange: Exchange): void {
+    const { apiGroup, apiVersion, resource, subresource } = exchange.info;
+    const key = `${apiGroup}/${apiVersion}/${resource}/${subresource}`;
+    if (this.#deprecated.has(key) || this.#deprecated.size >= MAX_SERIES) return;
+    const what = `group="${clean(apiGroup)}",removed_release="",resource="${clean(resource)}"`;
+    this.#deprecated.set(key, `${what},subresource="${clean(subresource)}",version="${clean(apiVersion)}"`);
+  }
+
   handshakeError(): void {
     this.#handshakeErrors++;
   }
@@ -162,8 +188,37 @@ export class Metrics {
         [`apiserver_tls_handshake_errors_total ${this.#handshakeErrors}`],
         'ALPHA',
       ),
+      this.#accessText(),
       ...this.#gauges.map((source) => source()),
       ...(await Promise.all([this.#process, ...this.#others].map((registry) => registry.metrics()))),
+    ].join('');
+  }
+
+  #accessText(): string {
+    const attempts = (name: string, help: string, results: Readonly<Record<string, number>>): string =>
+      metric(
+        name,
+        'counter',
+        help,
+        Object.entries(results).flatMap(([result, value]) => (value === 0 ? [] : [`${name}{result="${result}"} ${value}`])),
+        'ALPHA',
+      );
+    return [
+      attempts('authentication_attempts', 'Counter of authenticated attempts.', {
+        failure: this.#unauthenticated,
+        success: this.#authenticated,
+      }),
+      attempts(
+        'authorization_attempts_total',
+        "Counter of authorization attempts broken down by result. It can be either 'allowed', 'denied', 'no-opinion' or 'error'.",
+        { allowed: this.#allowed, 'no-opinion': this.#denied },
+      ),
+      metric(
+        'apiserver_requested_deprecated_apis',
+        'gauge',
+        'Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, subresource, and removed_release.',
+        [...this.#deprecated.values()].map((labels) => `apiserver_requested_deprecated_apis{${labels}} 1`),
+      ),
     ].join('');
   }
 

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { genericNotFound } from '../../api/meta/status.ts';
+import { genericNotFound, isStatusError } from '../../api/meta/status.ts';
 import type { ApiRequest, UserInfo, Verb } from '../../api/request.ts';
 import { RepeatedText } from '../../api/wire/repeated-text.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -149,11 +149,21 @@ export class Pipeline {
     try {
       const user = authenticate(this.#parts.authenticators, exchange);
       if (user instanceof Promise) {
-        user.then((u) => this.#authenticated(exchange, u)).catch((err: unknown) => this.#fail(exchange, err));
-      } else this.#authenticated(exchange, user);
+        user.then(
+          (u) => this.#authenticated(exchange, u),
+          (err: unknown) => this.#unauthenticated(exchange, err),
+        );
+        return;
+      }
+      this.#authenticated(exchange, user);
     } catch (err) {
-      this.#fail(exchange, err);
+      this.#unauthenticated(exchange, err);
     }
+  }
+
+  #unauthenticated(exchange: Exchange, err: unknown): void {
+    this.#parts.metrics.authenticated(false);
+    this.#fail(exchange, err);
   }
 
   #fail(exchange: Exchange, err: unknown): void {
@@ -161,6 +171,7 @@ export class Pipeline {
   }
 
   #authenticated(exchange: Exchange, user: UserInfo): void {
+    this.#parts.metrics.authenticated(true);
     if (!asksToImpersonate(exchange.headers)) {
       this.#known(exchange, user);
       return;
@@ -238,10 +249,20 @@ export class Pipeline {
       }
       const waiting = authorize(this.#parts.authorizer, attributes);
       if (waiting === undefined) this.#authorized(exchange);
-      else waiting.then(() => this.#authorized(exchange)).catch((err: unknown) => this.#fail(exchange, err));
+      else {
+        waiting.then(
+          () => this.#authorized(exchange),
+          (err: unknown) => this.#forbidden(exchange, err),
+        );
+      }
     } catch (err) {
-      this.#fail(exchange, err);
+      this.#forbidden(exchange, err);
     }
+  }
+
+  #forbidden(exchange: Exchange, err: unknown): void {
+    if (isStatusError(err, 'Forbidden')) this.#parts.metrics.authorized(false);
+    this.#fail(exchange, err);
   }
 
   #enter(exchange: Exchange, mutating: boolean): void {
@@ -277,6 +298,7 @@ export class Pipeline {
   }
 
   #authorized(exchange: Exchange): void {
+    this.#parts.metrics.authorized(true);
     try {
       const elsewhere = this.#parts.aggregated()?.serve(exchange);
       if (elsewhere !== undefined) {
@@ -313,7 +335,10 @@ export class Pipeline {
     const request = toApiRequest(exchange);
     const endpoint = this.#parts.registry.find(request.group, request.version, request.resource);
     const warning = endpoint === undefined ? undefined : deprecationWarning(endpoint.resource);
-    if (warning !== undefined) exchange.warnings.push(warning);
+    if (warning !== undefined) {
+      exchange.warnings.push(warning);
+      this.#parts.metrics.deprecatedApi(exchange);
+    }
     switch (request.verb) {
       case 'watch':
         this.#watch(exchange, request);

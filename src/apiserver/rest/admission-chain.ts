@@ -1,22 +1,28 @@
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import type { UserInfo } from '../../api/request.ts';
 import type { Resource } from '../../api/resource.ts';
+import type { Clock } from '../../util/clock.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import type { AdmissionAttributes, AdmissionOperation, AdmissionPlugin, AdmissionTarget } from '../contract.ts';
+import { AdmissionMetrics, type AdmissionTimes } from './admission-metrics.ts';
 
 /** The plugins that want one kind of write, in order. */
 export interface AdmissionChain {
   readonly mutators: readonly AdmissionPlugin[];
   readonly validators: readonly AdmissionPlugin[];
+  readonly mutating: AdmissionTimes;
+  readonly validating: AdmissionTimes;
 }
 
 /** Picks the plugins of an endpoint and operation once and keeps the answer. */
 export class AdmissionChains {
+  readonly metrics: AdmissionMetrics;
   readonly #plugins: readonly AdmissionPlugin[];
   readonly #chains = new Map<string, AdmissionChain>();
 
-  constructor(plugins: readonly AdmissionPlugin[]) {
+  constructor(plugins: readonly AdmissionPlugin[], clock: Clock) {
     this.#plugins = plugins;
+    this.metrics = new AdmissionMetrics(clock);
   }
 
   chain(target: AdmissionTarget): AdmissionChain {
@@ -27,6 +33,8 @@ export class AdmissionChains {
       chain = {
         mutators: wanted.filter((p) => p.mutate !== undefined),
         validators: wanted.filter((p) => p.validate !== undefined),
+        mutating: this.metrics.times(target.operation, 'admit'),
+        validating: this.metrics.times(target.operation, 'validate'),
       };
       this.#chains.set(key, chain);
     }
@@ -95,17 +103,49 @@ export class AdmissionRecord implements AdmissionAttributes {
 
 /** Runs the mutating half; the object to go on with is frozen. Waits only where a plugin does. */
 export async function mutate(chain: AdmissionChain, record: AdmissionRecord): Promise<void> {
-  for (const plugin of chain.mutators) {
-    const result = plugin.mutate?.(record);
-    const changed = result instanceof Promise ? await result : result;
-    if (changed !== record.object) record.object = deepFreeze(changed);
+  const { mutators, mutating } = chain;
+  const { clock } = mutating;
+  const began = clock.monotonic();
+  let from = began;
+  let name = '';
+  try {
+    for (const plugin of mutators) {
+      name = plugin.name;
+      const result = plugin.mutate?.(record);
+      const changed = result instanceof Promise ? await result : result;
+      if (changed !== record.object) record.object = deepFreeze(changed);
+      const now = clock.monotonic();
+      mutating.plugin(name, now - from, false);
+      from = now;
+    }
+    mutating.step(from - began, false);
+  } catch (err) {
+    mutating.plugin(name, clock.monotonic() - from, true);
+    mutating.step(clock.monotonic() - began, true);
+    throw err;
   }
 }
 
 /** Runs the validating half. */
 export async function validate(chain: AdmissionChain, record: AdmissionRecord): Promise<void> {
-  for (const plugin of chain.validators) {
-    const result = plugin.validate?.(record);
-    if (result instanceof Promise) await result;
+  const { validators, validating } = chain;
+  const { clock } = validating;
+  const began = clock.monotonic();
+  let from = began;
+  let name = '';
+  try {
+    for (const plugin of validators) {
+      name = plugin.name;
+      const result = plugin.validate?.(record);
+      if (result instanceof Promise) await result;
+      const now = clock.monotonic();
+      validating.plugin(name, now - from, false);
+      from = now;
+    }
+    validating.step(from - began, false);
+  } catch (err) {
+    validating.plugin(name, clock.monotonic() - from, true);
+    validating.step(clock.monotonic() - began, true);
+    throw err;
   }
 }

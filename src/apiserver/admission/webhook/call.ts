@@ -4,6 +4,7 @@ import type { WebhookClient } from './client.ts';
 import type { Hook } from './hooks.ts';
 import type { Invocation } from './match.ts';
 import { createReview, reviewVersion, type Verdict, verdictOf } from './review.ts';
+import type { WebhookMetrics } from './webhook-metrics.ts';
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
 
@@ -20,6 +21,36 @@ export class CallingError extends Error {
 
 /** Asks one webhook. Rejects with a CallingError, or with the StatusError of its refusal; warnings and annotations are passed on. */
 export async function callHook(
+  client: WebhookClient,
+  access: ApiAccess,
+  invocation: Invocation,
+  attributes: AdmissionAttributes,
+  mutating: boolean,
+  metrics?: WebhookMetrics,
+): Promise<Verdict> {
+  const began = access.clock.monotonic();
+  const told = (code: number, rejected: boolean, failed: boolean): void =>
+    metrics?.called({
+      name: invocation.hook.name,
+      operation: attributes.operation,
+      mutating,
+      took: access.clock.monotonic() - began,
+      code,
+      rejected,
+      failed,
+    });
+  try {
+    const verdict = await askHook(client, access, invocation, attributes, mutating);
+    told(200, false, false);
+    return verdict;
+  } catch (err) {
+    const failed = err instanceof CallingError;
+    told(err instanceof StatusError ? (err.status.code ?? 500) : 500, !(failed && invocation.hook.failsOpen), failed);
+    throw err;
+  }
+}
+
+async function askHook(
   client: WebhookClient,
   access: ApiAccess,
   invocation: Invocation,

@@ -116,7 +116,7 @@ class MutatingWebhooks implements AdmissionPlugin {
     const place = `round_${round}_index_${index}`;
     let mutated = false;
     try {
-      const verdict = await callHook(this.#client!, this.#access!, invocation, attributes, true);
+      const verdict = await callHook(this.#client!, this.#access!, invocation, attributes, true, this.#options.metrics);
       const object = patched(invocation, attributes, verdict);
       mutated = object !== attributes.object;
       return object;
@@ -124,6 +124,7 @@ class MutatingWebhooks implements AdmissionPlugin {
       if (!(err instanceof CallingError)) throw err;
       this.#access!.logger.warn({ err, webhook: hook.name, failsOpen: hook.failsOpen }, 'webhook could not be called');
       if (!hook.failsOpen) throw err.status;
+      this.#options.metrics?.failedOpen(hook.name, true);
       attributes.annotate(`failed-open.${MUTATION}${place}`, hook.name);
       return attributes.object;
     } finally {

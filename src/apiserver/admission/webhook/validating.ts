@@ -4,6 +4,7 @@ import { type ResolveService, WebhookClient } from './client.ts';
 import { type Hook, HookSource } from './hooks.ts';
 import { type Invocation, invocationOf } from './match.ts';
 import { endpointResolver } from './service-resolver.ts';
+import type { WebhookMetrics } from './webhook-metrics.ts';
 
 const GROUP = 'admissionregistration.k8s.io';
 const FAILED_OPEN = 'failed-open.validating.webhook.admission.k8s.io/';
@@ -13,6 +14,8 @@ export interface WebhookOptions {
   readonly authorizer: Authorizer;
   /** Finds the Services of webhooks; a ready endpoint unless told otherwise. */
   readonly resolveService?: ResolveService | undefined;
+  /** Told of every call. */
+  readonly metrics?: WebhookMetrics;
 }
 
 /** The configurations of webhooks and policies are not themselves subject to any: a bad one could never be taken back. */
@@ -36,8 +39,9 @@ export function validatingAdmissionWebhook(options: WebhookOptions): AdmissionPl
       if (hooks === undefined || hooks.isEmpty) return undefined;
       const concerned = hooks.for(attributes);
       if (concerned.length === 0) return undefined;
-      return askAll(access!, client!, concerned, attributes, options.authorizer);
+      return askAll(access!, client!, concerned, attributes, options);
     },
+    metrics: () => options.metrics?.text() ?? '',
   };
 }
 
@@ -46,10 +50,10 @@ async function askAll(
   client: WebhookClient,
   hooks: readonly Hook[],
   attributes: AdmissionAttributes,
-  authorizer: Authorizer,
+  { authorizer, metrics }: WebhookOptions,
 ): Promise<void> {
   const invocations = hooks.flatMap((hook) => invocationOf(hook, attributes, access, authorizer) ?? []);
-  const outcomes = await Promise.allSettled(invocations.map((i, n) => ask(access, client, i, attributes, n)));
+  const outcomes = await Promise.allSettled(invocations.map((i, n) => ask(access, client, i, attributes, n, metrics)));
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
@@ -59,14 +63,16 @@ async function ask(
   invocation: Invocation,
   attributes: AdmissionAttributes,
   index: number,
+  metrics: WebhookMetrics | undefined,
 ): Promise<void> {
   const { hook } = invocation;
   try {
-    await callHook(client, access, invocation, attributes, false);
+    await callHook(client, access, invocation, attributes, false, metrics);
   } catch (err) {
     if (!(err instanceof CallingError)) throw err;
     access.logger.warn({ err, webhook: hook.name, failsOpen: hook.failsOpen }, 'webhook could not be called');
     if (!hook.failsOpen) throw err.status;
+    metrics?.failedOpen(hook.name, false);
     attributes.annotate(`${FAILED_OPEN}round_0_index_${index}`, hook.name);
   }
 }
