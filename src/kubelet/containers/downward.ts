@@ -79,8 +79,10 @@ export function resourceValue(
   if (which !== 'limits' && which !== 'requests')
     throw new DownwardError(`Unsupported container resource : ${selector.resource}`);
   let amount = container.resources?.[which]?.[name];
-  // A limit that is not set is what the node can give (KEP-less rule of the downward API: resource.MergeContainerResourceLimits).
-  if (which === 'limits' && (amount === undefined || Quantity.parse(amount).isZero)) amount = context.allocatable[name];
+  // A limit that is not set is the pod's, or what the node can give (resource.MergeContainerResourceLimits).
+  if (which === 'limits' && (amount === undefined || Quantity.parse(amount).isZero)) {
+    amount = pod.spec?.resources?.limits?.[name] ?? context.allocatable[name];
+  }
   const read = name === 'cpu' ? milliValue : quantityValue;
   return String(Math.ceil(read(amount) / (read(selector.divisor) || read('1'))));
 }

@@ -1,7 +1,8 @@
-import type { Container, Pod } from '../../api/types/core-v1.ts';
+import type { Container, ContainerRestartRule, Pod } from '../../api/types/core-v1.ts';
 import { containerHash } from '../containers/labels.ts';
 import { isRunning, latest, type ObservedContainer, type ObservedPod } from '../observed/observed.ts';
 import { type AnyContainer, isHostNetwork, isRestartableInit } from './pod-spec.ts';
+import type { RestartTrigger } from './restart-all.ts';
 
 /** What the probes last said about a container. */
 export interface ProbeVerdicts {
@@ -29,6 +30,8 @@ export interface PodActions {
   readonly startEphemeral: readonly number[];
   readonly startInit: readonly number[];
   readonly start: readonly number[];
+  /** All containers are to end and to start over, for this one has ended so; nothing else is to be done then. */
+  readonly restartAll?: RestartTrigger;
 }
 
 /** Whether the pod needs a sandbox it does not have, and the attempt number of that (runtimeutil.PodSandboxChanged). */
@@ -48,14 +51,30 @@ export function sandboxNeeded(
 
 /** Whether a container that ended so is started again: its own rules (KEP-5307), its own policy, the pod's. */
 export function restartsAfter(pod: Pod, container: AnyContainer, exitCode: number): boolean {
-  for (const rule of container.restartPolicyRules ?? []) {
-    const codes = rule.exitCodes;
-    if (rule.action !== 'Restart' || codes === undefined) continue;
-    const among = (codes.values ?? []).includes(exitCode);
-    if (codes.operator === 'NotIn' ? !among : among) return true;
-  }
+  if (ruleFor(container, exitCode) !== undefined) return true;
   const policy = container.restartPolicy ?? pod.spec?.restartPolicy ?? 'Always';
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
+}
+
+/** The container's own rule about an end with this code: the first that fits. */
+function ruleFor(container: AnyContainer, exitCode: number): ContainerRestartRule | undefined {
+  return container.restartPolicyRules?.find(({ exitCodes }) => {
+    if (exitCodes === undefined) return false;
+    const among = (exitCodes.values ?? []).includes(exitCode);
+    return exitCodes.operator === 'NotIn' ? !among : among;
+  });
+}
+
+/** The container by whose end all of the pod is to start over, if there is one. */
+function restartTrigger(pod: Pod, observed: ObservedPod): RestartTrigger | undefined {
+  for (const container of [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])]) {
+    if (container.restartPolicyRules === undefined) continue;
+    const newest = latest(observed, container.name);
+    if (newest?.state !== 'exited' || ruleFor(container, newest.exitCode)?.action !== 'RestartAllContainers') continue;
+    const { id, name, exitCode, finishedAt } = newest;
+    return { id, name, exitCode, finishedAt };
+  }
+  return undefined;
 }
 
 /** Whether this container is to be started (again), going by its newest incarnation. */
@@ -86,6 +105,8 @@ export function nextActions(pod: Pod, observed: ObservedPod, probes: ProbeVerdic
     startInit: [],
     start: [],
   };
+  const restartAll = restartTrigger(pod, observed);
+  if (restartAll !== undefined) return { ...base, killPod: false, createSandbox: false, restartAll };
   if (sandbox.needed) return inNewSandbox(pod, observed, base, containers, inits);
 
   const startEphemeral = (spec?.ephemeralContainers ?? []).flatMap((c, i) => (latest(observed, c.name) === undefined ? [i] : []));

@@ -1,5 +1,6 @@
 import type { ContainerStatus, Pod, PodCondition, PodPhase } from '../../api/types/core-v1.ts';
 import { isRestartableInit } from './pod-spec.ts';
+import { RESTARTING_CONDITION } from './restart-all.ts';
 
 /** Conditions that are the kubelet's to write; all others are kept as they are. */
 export const ownConditions: ReadonlySet<string> = new Set([
@@ -10,6 +11,7 @@ export const ownConditions: ReadonlySet<string> = new Set([
   'PodScheduled',
   'PodResizePending',
   'PodResizeInProgress',
+  RESTARTING_CONDITION,
 ]);
 
 /** Those of them that are taken away when they are over. */

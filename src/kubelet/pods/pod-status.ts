@@ -11,7 +11,7 @@ import type {
   ResourceRequirements,
 } from '../../api/types/core-v1.ts';
 import type { ObservedContainer, ObservedPod } from '../observed/observed.ts';
-import { hasStarted, type ProbeVerdicts, sandboxNeeded, shouldStart } from './actions.ts';
+import { hasStarted, type ProbeVerdicts, restartsAfter, sandboxNeeded, shouldStart } from './actions.ts';
 import {
   anyRegularStarted,
   containersReady,
@@ -21,6 +21,7 @@ import {
   withTransitions,
 } from './pod-conditions.ts';
 import { type AnyContainer, isHostNetwork, isRestartableInit, isTerminalPhase } from './pod-spec.ts';
+import { RESTARTING_CONDITION, type RestartTrigger, restartingCondition } from './restart-all.ts';
 
 /** Why a container could not be started, for its waiting state. */
 export interface StartFailure {
@@ -42,8 +43,12 @@ export interface StatusContext {
   readonly now: number;
   /** Resources that a container runs with, by its id; those of the spec where it is not known. */
   readonly inForce?: (containerId: string) => ResourceRequirements | undefined;
+  /** What the pod as a whole was granted, and has. */
+  readonly wholePod?: { readonly granted: ResourceRequirements; readonly inForce: ResourceRequirements };
   /** Conditions that tell of a resize which is not over. */
   readonly resizing?: readonly Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>[];
+  /** Set while all containers are cleared away to start over. */
+  readonly restarting?: RestartTrigger;
   /** Nothing of the pod runs any more, nor will. */
   readonly terminal: boolean;
   /** Ends the pod: past its deadline, rejected, evicted. */
@@ -88,7 +93,9 @@ export function podStatus(pod: Pod, observed: ObservedPod, context: StatusContex
   );
   const both = [...initStatuses, ...containerStatuses];
 
-  let phase = podPhase(pod, both, context.terminal);
+  const restarting = restartCondition(context);
+  const startsOver = context.restarting !== undefined || (restarting !== undefined && previous.phase === 'Pending');
+  let phase = podPhase(pod, both, context.terminal, startsOver);
   let reason: string | undefined;
   let message: string | undefined;
   // A pod never leaves a terminal phase.
@@ -118,6 +125,7 @@ export function podStatus(pod: Pod, observed: ObservedPod, context: StatusContex
       ready,
       { type: 'PodScheduled', status: 'True' },
       ...(context.resizing ?? []),
+      ...(restarting === undefined ? [] : [restarting]),
       ...(disrupts
         ? [{ type: DISRUPTED, status: 'True' as const, reason: 'TerminationByKubelet', message: context.verdict!.message }]
         : []),
@@ -147,7 +155,29 @@ export function podStatus(pod: Pod, observed: ObservedPod, context: StatusContex
     ...(containerStatuses.length === 0 ? {} : { containerStatuses }),
     ...(ephemeralStatuses.length === 0 ? {} : { ephemeralContainerStatuses: ephemeralStatuses }),
     qosClass: qosClass(pod),
+    ...wholePodResources(context.wholePod),
   };
+}
+
+/** What the pod has as a whole, where it asks for something (KEP-5419). */
+function wholePodResources(wholePod: StatusContext['wholePod']): Pick<PodStatus, 'allocatedResources' | 'resources'> {
+  if (wholePod === undefined) return {};
+  const { requests: allocatedResources } = wholePod.granted;
+  const { limits, requests } = wholePod.inForce;
+  return {
+    ...(allocatedResources === undefined ? {} : { allocatedResources }),
+    resources: { ...(limits === undefined ? {} : { limits }), ...(requests === undefined ? {} : { requests }) },
+  };
+}
+
+/** Whether the pod starts over, or did once. */
+function restartCondition({
+  restarting,
+  previous,
+}: StatusContext): Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'> | undefined {
+  if (restarting !== undefined) return restartingCondition(restarting);
+  const before = previous.conditions?.find((c) => c.type === RESTARTING_CONDITION);
+  return before === undefined ? undefined : { ...before, status: 'False' };
 }
 
 const isV6 = (ip: string): boolean => ip.includes(':');
@@ -184,8 +214,20 @@ function statusesOf(
         state: { waiting: { reason: failure.reason, ...(failure.message === '' ? {} : { message: failure.message }) } },
       };
     }
+    if (context.restarting !== undefined && kind !== 'ephemeral') status = startingOver(status, hasInit);
     return withReadiness(c, kind, status, newest, context.probes);
   });
+}
+
+/** The container has ended, and will start as if it never had. */
+function startingOver(status: ContainerStatus, hasInit: boolean): ContainerStatus {
+  const { state, lastState } = status;
+  if (state?.running !== undefined) return status;
+  return {
+    ...status,
+    state: { waiting: { reason: hasInit ? 'PodInitializing' : 'ContainerCreating', ...state?.waiting } },
+    lastState: state?.terminated === undefined ? (lastState ?? {}) : { terminated: state.terminated },
+  };
 }
 
 /** The runtime knows nothing of the container: it has not been made yet, or its traces are gone. */
@@ -294,10 +336,12 @@ function withReadiness(
   return { ...status, started, ready };
 }
 
-/** The phase from the containers' states (kubelet.getPhase). */
-export function podPhase(pod: Pod, statuses: readonly ContainerStatus[], terminal: boolean): PodPhase {
+/**
+ * The phase from the containers' states (kubelet.getPhase). `startsOver`: how containers that wait ended before says nothing (KEP-5532).
+ */
+export function podPhase(pod: Pod, statuses: readonly ContainerStatus[], terminal: boolean, startsOver = false): PodPhase {
   const byName = new Map(statuses.map((s) => [s.name, s]));
-  const policy = pod.spec?.restartPolicy ?? 'Always';
+  let failsForGood = pod.spec?.restartPolicy === 'Never';
   let pendingInit = 0;
   let failedInit = 0;
   let unknown = 0;
@@ -305,6 +349,10 @@ export function podPhase(pod: Pod, statuses: readonly ContainerStatus[], termina
   let waiting = 0;
   let stopped = 0;
   let succeeded = 0;
+  /** Ended, and to be started again. */
+  let restarting = 0;
+  const waitsAnew = (s: ContainerStatus | undefined): boolean =>
+    s?.state?.waiting !== undefined && (startsOver || s.lastState?.terminated === undefined);
   for (const c of pod.spec?.initContainers ?? []) {
     const status = byName.get(c.name);
     const { state, lastState } = status ?? {};
@@ -313,36 +361,49 @@ export function podPhase(pod: Pod, statuses: readonly ContainerStatus[], termina
       else if (state?.running !== undefined) {
         if (status.started !== true) pendingInit++;
         running++;
-      } else if (state?.waiting !== undefined && lastState?.terminated === undefined) {
+      } else if (waitsAnew(status)) {
         pendingInit++;
         waiting++;
       }
-    } else if (state?.terminated !== undefined) {
-      if (state.terminated.exitCode !== 0) failedInit++;
-    } else if (state?.waiting !== undefined && lastState?.terminated !== undefined) {
-      if (lastState.terminated.exitCode !== 0) failedInit++;
-    } else pendingInit++;
+    } else if (waitsAnew(status)) pendingInit++;
+    else {
+      const ended = state?.terminated ?? (state?.waiting === undefined ? undefined : lastState?.terminated);
+      if (ended === undefined) pendingInit++;
+      else if (ended.exitCode !== 0) {
+        if (hasOwnRestarts(c) && restartsAfter(pod, c, ended.exitCode)) pendingInit++;
+        else {
+          failedInit++;
+          if (hasOwnRestarts(c)) failsForGood = true;
+        }
+      }
+    }
   }
   for (const c of pod.spec?.containers ?? []) {
     const status = byName.get(c.name);
     const { state, lastState } = status ?? {};
     if (state?.running !== undefined) running++;
-    else if (state?.terminated !== undefined) {
+    else if (waitsAnew(status)) waiting++;
+    else {
+      const ended = state?.terminated ?? (state?.waiting === undefined ? undefined : lastState?.terminated);
+      if (ended === undefined) {
+        unknown++;
+        continue;
+      }
       stopped++;
-      if (state.terminated.exitCode === 0) succeeded++;
-    } else if (state?.waiting !== undefined) {
-      if (lastState?.terminated !== undefined) stopped++;
-      else waiting++;
-    } else unknown++;
+      if (state?.terminated?.exitCode === 0) succeeded++;
+      if (restartsAfter(pod, c, ended.exitCode)) restarting++;
+    }
   }
-  if (failedInit > 0 && policy === 'Never') return 'Failed';
+  if (failedInit > 0 && failsForGood) return 'Failed';
   if ((pendingInit > 0 && !anyRegularStarted(pod, statuses)) || waiting > 0) return 'Pending';
   if (running > 0 && unknown === 0) return 'Running';
   if (running === 0 && stopped > 0 && unknown === 0) {
     if (terminal) return stopped === succeeded ? 'Succeeded' : 'Failed';
-    if (policy === 'Always') return 'Running';
-    if (stopped === succeeded) return 'Succeeded';
-    return policy === 'Never' ? 'Failed' : 'Running';
+    if (restarting > 0) return 'Running';
+    return stopped === succeeded ? 'Succeeded' : 'Failed';
   }
   return 'Pending';
 }
+
+/** Whether a container has a say of its own in being restarted (KEP-5307). */
+const hasOwnRestarts = (c: Container): boolean => c.restartPolicy !== undefined || c.restartPolicyRules !== undefined;

@@ -31,6 +31,7 @@ import {
   podUid,
 } from './pod-spec.ts';
 import { ipsInOrder, podStatus, type StartFailure } from './pod-status.ts';
+import { endAll, type RestartTrigger, removeAll } from './restart-all.ts';
 
 /** How a failed sync is tried again. Milliseconds. */
 const RETRY = { initial: 500, max: 60_000 } as const;
@@ -90,6 +91,9 @@ export class PodWorker {
   readonly #failures = new Map<string, StartFailure>();
   readonly #crash = new Map<string, BackoffEntry>();
   readonly #retryAt = new Map<string, number>();
+  /** All containers are being cleared away, to start over. */
+  #restarting: RestartTrigger | undefined;
+  #restartBackoff: BackoffEntry | undefined;
   #sandboxConfig: { readonly attempt: number; readonly config: PodSandboxConfig } | undefined;
 
   /** `pod` as in the API; or as the runtime remembers it, with `gone`, for one the API has forgotten. */
@@ -282,7 +286,9 @@ export class PodWorker {
       now: services.clock.now(),
       inForce: (id) => this.#resizer.inForce(id),
       resizing: this.#resizer.conditions,
+      ...(this.#resizer.wholePod === undefined ? {} : { wholePod: this.#resizer.wholePod }),
       terminal,
+      ...(this.#restarting === undefined ? {} : { restarting: this.#restarting }),
       ...(this.#verdict === undefined ? {} : { verdict: this.#verdict }),
     });
     if (!this.#gone) services.status.set(this.#pod, status);
@@ -348,6 +354,7 @@ export class PodWorker {
   async #perform(actions: PodActions, signal: AbortSignal): Promise<void> {
     const services = this.#services;
     const spec = this.#pod.spec;
+    if (actions.restartAll !== undefined) return this.#startOver(actions.restartAll, signal);
     if (actions.killPod) {
       if (actions.createSandbox && actions.attempt > 0) {
         services.record(this.#pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
@@ -382,6 +389,42 @@ export class PodWorker {
     for (const i of actions.start) await this.#start(spec?.containers[i], sandboxId, config, signal);
     // A restarted or first container may be what another was waiting for. One held back is not: looking again at once would never end.
     if (started) this.poke();
+  }
+
+  /** Ends and forgets all containers, so that the pod starts as it first did, in the sandbox it has (KEP-5532). */
+  async #startOver(trigger: RestartTrigger, signal: AbortSignal): Promise<void> {
+    const services = this.#services;
+    this.#restarting = trigger;
+    this.#report();
+    await endAll(services, this.#observed, signal);
+    await services.cache.refresh(this.uid, signal);
+    const { wait, entry } = nextTry(this.#restartBackoff, trigger.finishedAt, services.clock.now());
+    if (wait > 0) {
+      this.#failures.set(trigger.name, this.#heldBack(trigger.name, entry));
+      this.#report();
+      this.#wakeIn(wait);
+      return;
+    }
+    this.#restartBackoff = entry;
+    const names = new Set([...(this.#pod.spec?.initContainers ?? []), ...(this.#pod.spec?.containers ?? [])].map((c) => c.name));
+    await removeAll(services, this.#observed, names, trigger);
+    await services.cache.refresh(this.uid, signal);
+    this.#failures.clear();
+    this.#retryAt.clear();
+    this.#report();
+    this.#restarting = undefined;
+    this.#report();
+    this.poke();
+  }
+
+  /** A container that crashed waits, and is said to. */
+  #heldBack(name: string, entry: BackoffEntry): StartFailure {
+    const pod = podFormat(this.#pod);
+    this.#services.record(this.#pod, 'Warning', 'BackOff', `Back-off restarting failed container ${name} in pod ${pod}`, name);
+    return {
+      reason: 'CrashLoopBackOff',
+      message: `back-off ${goDuration(entry.delay)} restarting failed container=${name} pod=${pod}`,
+    };
   }
 
   async #configOf(attempt: number): Promise<PodSandboxConfig> {
@@ -445,18 +488,7 @@ export class PodWorker {
       const { wait, entry } = nextTry(this.#crash.get(name), before.finishedAt, now);
       this.#crash.set(name, entry);
       if (wait > 0) {
-        const text = goDuration(entry.delay);
-        this.#failures.set(name, {
-          reason: 'CrashLoopBackOff',
-          message: `back-off ${text} restarting failed container=${name} pod=${podFormat(this.#pod)}`,
-        });
-        services.record(
-          this.#pod,
-          'Warning',
-          'BackOff',
-          `Back-off restarting failed container ${name} in pod ${podFormat(this.#pod)}`,
-          name,
-        );
+        this.#failures.set(name, this.#heldBack(name, entry));
         this.#wakeIn(wait);
         this.#retryAt.set(name, now + wait);
         this.#report();

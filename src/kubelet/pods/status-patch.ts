@@ -28,8 +28,6 @@ const theirs: ReadonlySet<string> = new Set([
   'extendedResourceClaimStatus',
   'nodeAllocatableResourceClaimStatuses',
   'resize',
-  'allocatedResources',
-  'resources',
 ]);
 /** Lists that a strategic merge would merge by address. */
 const merged: ReadonlySet<string> = new Set(['podIPs', 'hostIPs']);

@@ -7,8 +7,10 @@ import { isRestartableInit } from '../pods/pod-spec.ts';
 
 /** In-place resize of pods (KEP-1287): what is asked for, what the node has granted, and what is in force may differ for a while. */
 
-/** Resources granted to containers, by name. */
+/** Resources granted to containers, by name; to the pod as a whole (KEP-5419), where it asks for some, by `WHOLE_POD`. */
 export type Allocation = ReadonlyMap<string, ResourceRequirements>;
+/** No container is called so. */
+export const WHOLE_POD = '';
 
 const resizable = (pod: Pod): readonly Container[] => [
   ...(pod.spec?.initContainers ?? []).filter(isRestartableInit),
@@ -17,20 +19,29 @@ const resizable = (pod: Pod): readonly Container[] => [
 
 /** What a pod asks for. */
 export function desired(pod: Pod): Allocation {
-  return new Map(resizable(pod).map((c) => [c.name, c.resources ?? {}]));
+  const ofPod = pod.spec?.resources;
+  return new Map([
+    ...(ofPod === undefined ? [] : [[WHOLE_POD, ofPod] as const]),
+    ...resizable(pod).map((c) => [c.name, c.resources ?? {}] as const),
+  ]);
 }
 
 /** What a pod that ran before this kubelet was granted: its status tells; its spec for containers that did not run yet. */
 export function allocationFromStatus(pod: Pod, status: PodStatus | undefined): Allocation {
   const statuses = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
-  return new Map(
-    resizable(pod).map((c) => {
+  const allocation = new Map(
+    resizable(pod).map((c): readonly [string, ResourceRequirements] => {
       const told = statuses.find((s) => s.name === c.name);
       if (told?.state?.running === undefined || told.resources === undefined) return [c.name, c.resources ?? {}];
       const { limits, requests } = { ...told.resources, requests: told.allocatedResources ?? told.resources.requests };
       return [c.name, { ...c.resources, ...without(limits, 'limits'), ...without(requests, 'requests') }];
     }),
   );
+  const ofPod = pod.spec?.resources;
+  if (ofPod === undefined) return allocation;
+  const { allocatedResources: requests, resources } = status ?? {};
+  const granted = requests === undefined ? ofPod : { ...without(resources?.limits, 'limits'), requests };
+  return allocation.set(WHOLE_POD, granted);
 }
 
 const without = (value: unknown, name: string): object => (value === undefined ? {} : { [name]: value });
@@ -46,8 +57,11 @@ export function withAllocation(pod: Pod, allocation: Allocation): Pod {
   };
   const containers = (pod.spec?.containers ?? []).map(granted);
   const initContainers = pod.spec?.initContainers?.map((c) => (isRestartableInit(c) ? granted(c) : c));
-  if (!changed) return pod;
-  return { ...pod, spec: { ...pod.spec!, containers, ...(initContainers === undefined ? {} : { initContainers }) } };
+  const ofPod = allocation.get(WHOLE_POD);
+  const resources = ofPod === undefined || sameResources(ofPod, pod.spec?.resources) ? undefined : ofPod;
+  if (!changed && resources === undefined) return pod;
+  const spec = { ...pod.spec!, containers, ...(initContainers === undefined ? {} : { initContainers }) };
+  return { ...pod, spec: { ...spec, ...(resources === undefined ? {} : { resources }) } };
 }
 
 /** Whether two containers may use the same. */
@@ -100,6 +114,7 @@ export function resizeMessage(prefix: string, pod: Pod, error?: string): string 
   const summary = {
     ...(init === undefined || init.length === 0 ? {} : { initContainers: init }),
     containers: list(pod.spec?.containers),
+    ...(pod.spec?.resources === undefined ? {} : { resources: pod.spec.resources }),
     generation: pod.metadata?.generation ?? 0,
     ...(error === undefined ? {} : { error }),
   };

@@ -15,6 +15,7 @@ import {
   type ResizePending,
   resizeMessage,
   sameResources,
+  WHOLE_POD,
   withAllocation,
 } from './resize.ts';
 
@@ -24,6 +25,7 @@ export class Resizer {
   #allocation: Allocation;
   /** What is in force, by container id. */
   readonly #inForce = new Map<string, ResourceRequirements>();
+  #podInForce: ResourceRequirements | undefined;
   #pending: ResizePending | undefined;
   #error: string | undefined;
   #underWay = false;
@@ -32,6 +34,13 @@ export class Resizer {
   constructor(services: PodServices, pod: Pod) {
     this.#services = services;
     this.#allocation = allocationFromStatus(pod, pod.status);
+    this.#podInForce = this.#allocation.get(WHOLE_POD);
+  }
+
+  /** What the pod as a whole was granted, and what of that is in force; undefined where it asks for nothing. */
+  get wholePod(): { readonly granted: ResourceRequirements; readonly inForce: ResourceRequirements } | undefined {
+    const granted = this.#allocation.get(WHOLE_POD);
+    return granted === undefined ? undefined : { granted, inForce: this.#podInForce ?? granted };
   }
 
   /** The pod as it was granted. */
@@ -62,6 +71,7 @@ export class Resizer {
   /** Whether there is nothing to do. */
   settled(pod: Pod, observed: ObservedPod): boolean {
     if (this.#pending !== undefined || this.#error !== undefined || this.granted(pod) !== pod) return false;
+    if (!sameResources(this.#podInForce, this.#allocation.get(WHOLE_POD))) return false;
     for (const [name, to] of this.#allocation) {
       const container = latest(observed, name);
       if (container === undefined || !isRunning(container)) continue;
@@ -132,9 +142,21 @@ export class Resizer {
       if (!sameResources(from, to)) changes.push({ name, id: container.id, from, to });
     }
     for (const id of this.#inForce.keys()) if (!observed.containers.some((c) => c.id === id)) this.#inForce.delete(id);
-    if (changes.length === 0) return false;
+    const wholePod = this.#allocation.get(WHOLE_POD);
+    const before = this.#podInForce;
+    if (!sameResources(before, wholePod)) {
+      // Whoever has no limit of its own has the pod's.
+      for (const [name, to] of this.#allocation) {
+        const container = latest(observed, name);
+        if (container === undefined || !isRunning(container) || changes.some((c) => c.name === name)) continue;
+        if (to.limits?.['cpu'] === undefined || to.limits?.['memory'] === undefined) {
+          changes.push({ name, id: container.id, from: to, to });
+        }
+      }
+    } else if (changes.length === 0) return false;
     // The pod's own limit grows before those in it, and shrinks after them.
     const memory = (which: 'from' | 'to'): number =>
+      quantityValue((which === 'from' ? before : wholePod)?.limits?.['memory']) ||
       changes.reduce((sum, c) => sum + quantityValue(c[which].limits?.['memory']), 0);
     const grows = memory('to') >= memory('from') && quantityValue(podLimits(pod)['memory']) > 0;
     if (grows) await cgroups.ensure(pod);
@@ -159,6 +181,7 @@ export class Resizer {
       }
     }
     if (!grows) await cgroups.ensure(pod);
+    this.#podInForce = wholePod;
     return restarted;
   }
 }
