@@ -15,6 +15,7 @@ import { ServiceGuard } from './services/service-guard.ts';
 export { addAggregation, type FrontProxyClient } from './aggregation/aggregator.ts';
 export type * from './contract.ts';
 export { loopbackUser } from './contract.ts';
+export { addComponentStatuses } from './discovery/component-status.ts';
 export type { Exchange } from './http/exchange.ts';
 export type { Listener, ListenOptions, TlsOptions } from './http/listener.ts';
 export { jsonAnswer, type RouteAnswer, type RouteHandler, type RouteRequest, textAnswer } from './http/routes.ts';

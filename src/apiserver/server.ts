@@ -6,6 +6,7 @@ import type { Resource } from '../api/resource.ts';
 import type { Descriptions } from '../api/schema/openapi.ts';
 import type { Store } from '../store/contract.ts';
 import { openCollection } from '../store/memory-collection.ts';
+import { createMemoryStore } from '../store/memory-store.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Random } from '../util/random.ts';
@@ -21,6 +22,7 @@ import type {
   SubresourceHandler,
   VirtualResource,
 } from './contract.ts';
+import { COMPONENT_STATUS_PREFIX } from './discovery/component-status.ts';
 import { managerOfUser } from './field-manager/manager-name.ts';
 import type { FlowControl } from './flow-control/flow-control.ts';
 import { authorize } from './http/authorize.ts';
@@ -312,7 +314,13 @@ const isStored = (resource: Resource): boolean => resource.verbs.length > 1 || r
 export async function createCore(options: ApiServerOptions, guards: Map<string, WriteGuard>): Promise<ApiServer> {
   const { store, clock, logger } = options;
   const registry = new Registry((prefix, codec) =>
-    openCollection<KubernetesObject>({ store, prefix, codec, clock, logger: logger.child({ collection: prefix }) }),
+    openCollection<KubernetesObject>({
+      store: prefix === COMPONENT_STATUS_PREFIX ? createMemoryStore({ clock, logger }) : store,
+      prefix,
+      codec,
+      clock,
+      logger: logger.child({ collection: prefix }),
+    }),
   );
   await registry.add(options.resources.filter(isStored));
   return new ApiServer(options, registry, guards);

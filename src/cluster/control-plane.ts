@@ -20,6 +20,7 @@ import { addFlowControl, FlowControl } from '../apiserver/flow-control/index.ts'
 import {
   type ApiServer,
   addAggregation,
+  addComponentStatuses,
   addKubeletProxy,
   createApiServer,
   type Listener,
@@ -177,6 +178,15 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   const { client, logger: schedulerLogger, recorder } = contextFor(kubeScheduler, 'scheduler');
   if (runs(config, 'scheduler')) runControllers([scheduler()], { ...loops, client, logger: schedulerLogger, recorder }, signal);
   const loopsHealth = watchesStand(config, loops, signal);
+  addComponentStatuses(server, [
+    { name: 'etcd-0', check: async () => void (await server.raw('/readyz/etcd', loopbackUser)) },
+    ...(['scheduler', 'controllers'] as const)
+      .filter((name) => runs(config, name))
+      .map((name) => ({
+        name: name === 'controllers' ? 'controller-manager' : name,
+        check: () => mustBeHealthy(loopsHealth(name)),
+      })),
+  ]);
   return {
     server,
     listener,
@@ -185,6 +195,10 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     health: async () => [...(await health(server, config)), loopsHealth('controllers'), loopsHealth('scheduler')],
     close: () => server.close(),
   };
+}
+
+function mustBeHealthy({ healthy, message }: ComponentStatus): void {
+  if (!healthy) throw new Error(message);
 }
 
 /** What upstream's API server would have been started with. */

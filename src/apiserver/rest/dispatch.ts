@@ -71,6 +71,9 @@ export class Dispatcher {
     if (endpoint === undefined) return this.#dispatchVirtual(request, user, agent, warnings, duplicateFields);
     if (endpoint.resource.deprecation !== undefined) warnings.push(endpoint.resource.deprecation);
     if (endpoint.isRemote) return this.#dispatchRemote(endpoint, request, user, agent, warnings, duplicateFields);
+    if (endpoint.refresh !== undefined) {
+      return endpoint.refresh().then(() => this.#dispatchStored(endpoint, request, user, agent, warnings, duplicateFields));
+    }
     return this.#dispatchStored(endpoint, request, user, agent, warnings, duplicateFields);
   }
 

@@ -36,6 +36,8 @@ export class Endpoint {
   readonly id: string;
   /** What its protobuf is written by; undefined for custom resources, which have none. */
   readonly protobuf: ObjectSchema | undefined;
+  /** For a type that is made up when it is asked for: brings its collection up to date before a read. */
+  refresh: (() => Promise<void>) | undefined;
   readonly families = new Families();
   /** Whether objects are stored as this version shows them, so that stored bytes are the answer. */
   readonly #native: boolean;
