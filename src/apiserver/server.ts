@@ -22,7 +22,6 @@ import type {
   SubresourceHandler,
   VirtualResource,
 } from './contract.ts';
-import { COMPONENT_STATUS_PREFIX } from './discovery/component-status.ts';
 import { managerOfUser } from './field-manager/manager-name.ts';
 import type { FlowControl } from './flow-control/flow-control.ts';
 import { authorize } from './http/authorize.ts';
@@ -306,6 +305,9 @@ function objectCounts(registry: Registry): string {
     )
   );
 }
+
+/** Where component statuses would be stored, if they were: they are in memory only. */
+const COMPONENT_STATUS_PREFIX = '/registry/componentstatuses';
 
 /** What can only be created is answered and forgotten: the reviews. Somebody has to answer them (`virtualResources`). */
 const isStored = (resource: Resource): boolean => resource.verbs.length > 1 || resource.verbs[0] !== 'create';

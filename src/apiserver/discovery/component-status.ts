@@ -5,9 +5,6 @@ import type { Endpoint } from '../rest/endpoint.ts';
 import type { ApiServer } from '../server.ts';
 import type { HealthCheck } from './health.ts';
 
-/** Where component statuses would be stored, if they were. */
-export const COMPONENT_STATUS_PREFIX = '/registry/componentstatuses';
-
 /**
  * Serves ComponentStatus (deprecated since 1.19, and still what `kubectl get cs` shows): every check is made anew when somebody asks, and what
  * came of it stands in a collection that is in memory only.
