@@ -50,6 +50,13 @@ test('a pod for each node, pinned to it and hard to drive away; nodes come and g
   const [revision] = f.all(controllerRevisions, 'x');
   const hash = revision!.metadata!.labels!['controller-revision-hash'];
   expect(revision).toMatchObject({ revision: 1, metadata: { name: `agent-${hash}` } });
+  // Byte for byte what upstream's controllers keep, and look for.
+  expect(JSON.stringify(revision!.data)).toBe(
+    '{"spec":{"template":{"$patch":"replace","metadata":{"labels":{"app":"agent"}},"spec":{"containers":[{"image":"v1",' +
+      '"imagePullPolicy":"Always","name":"c","resources":{},"terminationMessagePath":"/dev/termination-log",' +
+      '"terminationMessagePolicy":"File"}],"dnsPolicy":"ClusterFirst","restartPolicy":"Always","schedulerName":"default-scheduler",' +
+      '"securityContext":{},"terminationGracePeriodSeconds":30}}}}',
+  );
   expect(f.all(pods, 'x')[0]).toMatchObject({
     metadata: {
       generateName: 'agent-',

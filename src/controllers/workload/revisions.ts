@@ -14,9 +14,20 @@ export const REVISION_HASH = 'controller-revision-hash';
 /** Longest part of the owner's name in a revision's. */
 const MAX_PREFIX = 223;
 
-/** What a revision keeps: a strategic merge patch that puts the template back. kubectl's undo applies it as it stands. */
+/**
+ * What a revision keeps: a strategic merge patch that puts the template back. kubectl's undo applies it as it stands. Upstream's controllers
+ * compare it byte for byte, names in order, so that they find again what they have or were handed.
+ */
 export function revisionData(template: PodTemplateSpec): Readonly<Record<string, unknown>> {
-  return { spec: { template: { ...template, $patch: 'replace' } } };
+  return { spec: { template: inOrder({ ...template, $patch: 'replace' }) } };
+}
+
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([name, item]) => [name, inOrder(item)]));
 }
 
 /** The template a revision keeps; undefined when it holds something else. */
