@@ -1,4 +1,5 @@
-import type { Pod, Toleration } from '../../api/types/core-v1.ts';
+import { onceFor } from '../../api/repeated-parts.ts';
+import type { Pod, PodSpec, Toleration } from '../../api/types/core-v1.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import type { AdmissionPlugin } from '../contract.ts';
 import { isWriteOf } from './targets.ts';
@@ -16,12 +17,17 @@ export function defaultTolerationSeconds(): AdmissionPlugin {
     handles: (target) => isWriteOf(target, '', 'pods', 'CREATE', 'UPDATE'),
     mutate: ({ object }) => {
       const pod = object as Pod;
-      const given = pod.spec?.tolerations ?? [];
-      const missing = [notReady, unreachable].filter(({ key }) => !given.some((t) => speaksOf(t, key!)));
-      if (missing.length === 0) return pod;
-      return { ...pod, spec: { ...pod.spec!, tolerations: [...given, ...missing] } };
+      if (pod.spec === undefined) return pod;
+      const spec = onceFor(pod.spec, withTolerations, withTolerations);
+      return spec === pod.spec ? pod : { ...pod, spec };
     },
   };
+}
+
+function withTolerations(spec: PodSpec): PodSpec {
+  const given = spec.tolerations ?? [];
+  const missing = [notReady, unreachable].filter(({ key }) => !given.some((t) => speaksOf(t, key!)));
+  return missing.length === 0 ? spec : { ...spec, tolerations: [...given, ...missing] };
 }
 
 const speaksOf = (t: Toleration, key: string): boolean => (!t.key || t.key === key) && (!t.effect || t.effect === 'NoExecute');

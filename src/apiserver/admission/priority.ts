@@ -1,4 +1,5 @@
 import { systemPriorities } from '../../api/groups/scheduling.ts';
+import { onceFor } from '../../api/repeated-parts.ts';
 import type { Pod, PodSpec } from '../../api/types/core-v1.ts';
 import type { PriorityClass } from '../../api/types/scheduling-v1.ts';
 import type { AdmissionAttributes, AdmissionPlugin, ApiAccess, ResourceView } from '../contract.ts';
@@ -6,6 +7,8 @@ import { refuse } from './refusal.ts';
 import { isWriteOf } from './targets.ts';
 
 const GROUP = 'scheduling.k8s.io';
+/** Stands for the class of pods that have none. */
+const noClass = {};
 
 const descriptions: Readonly<Record<string, string>> = {
   'system-node-critical': 'Used for system critical pods that must not be moved from their current node.',
@@ -91,13 +94,15 @@ class PriorityPlugin implements AdmissionPlugin {
         `the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec; priority admission controller computed ${policy} from the given PriorityClass name`,
       );
     }
-    const name = named ?? found?.metadata?.name;
-    return {
-      ...spec,
-      ...(name === undefined ? {} : { priorityClassName: name }),
-      priority: value,
-      ...(policy === undefined ? {} : { preemptionPolicy: policy }),
-    };
+    return onceFor(spec, found ?? noClass, () => {
+      const name = named ?? found?.metadata?.name;
+      return {
+        ...spec,
+        ...(name === undefined ? {} : { priorityClassName: name }),
+        priority: value,
+        ...(policy === undefined ? {} : { preemptionPolicy: policy }),
+      };
+    });
   }
 
   /** The class that pods without one get: of several, made by a race, the one with the least value. */

@@ -1,3 +1,5 @@
+import { mapListField, withFields } from '../../api/groups/core/copy-on-change.ts';
+import { onceFor } from '../../api/repeated-parts.ts';
 import type { Container, Pod, PodSpec, ServiceAccount, Volume } from '../../api/types/core-v1.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionTarget, ApiAccess, ResourceView } from '../contract.ts';
@@ -80,35 +82,40 @@ class ServiceAccountPlugin implements AdmissionPlugin {
 
   #withAccount(attributes: AdmissionAttributes, pod: Pod, account: ServiceAccount): Pod {
     const name = account.metadata?.name ?? '';
-    let spec: PodSpec = { ...pod.spec!, serviceAccountName: name, serviceAccount: name };
+    let spec = withFields(pod.spec!, { serviceAccountName: name, serviceAccount: name });
     if (spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) spec = this.#withToken(spec);
     const pullSecrets = account.imagePullSecrets ?? [];
     if ((spec.imagePullSecrets ?? []).length === 0 && pullSecrets.length > 0) {
       spec = { ...spec, imagePullSecrets: pullSecrets.map((s) => (s.name === undefined ? {} : { name: s.name })) };
     }
     checkMountable(attributes, account, spec);
-    return { ...pod, spec };
+    return spec === pod.spec ? pod : { ...pod, spec };
   }
 
   /** The spec with the token mounted into every container that has nothing at that place yet. */
   #withToken(spec: PodSpec): PodSpec {
-    const existing = spec.volumes?.find((v) => v.name.startsWith(VOLUME_PREFIX))?.name;
-    let volume = existing;
-    const mount = (container: Container): Container => {
-      const mounts = container.volumeMounts ?? [];
-      if (mounts.some((m) => m.mountPath === MOUNT_PATH)) return container;
-      volume ??= VOLUME_PREFIX + this.#access!.random.nameSuffix(VOLUME_SUFFIX_LENGTH);
-      return { ...container, volumeMounts: [...mounts, { name: volume, readOnly: true, mountPath: MOUNT_PATH }] };
-    };
-    const initContainers = spec.initContainers?.map(mount);
-    const containers = (spec.containers ?? []).map(mount);
-    return {
-      ...spec,
-      ...(initContainers === undefined ? {} : { initContainers }),
-      containers,
-      ...(volume === existing ? {} : { volumes: [...(spec.volumes ?? []), { name: volume!, projected: projection }] }),
-    };
+    if (spec.volumes?.some(isTokenVolume) === true) return onceFor(spec, mountExisting, mountExisting);
+    let volume: string | undefined;
+    const mounted = withMounts(spec, () => (volume ??= VOLUME_PREFIX + this.#access!.random.nameSuffix(VOLUME_SUFFIX_LENGTH)));
+    return volume === undefined
+      ? mounted
+      : { ...mounted, volumes: [...(spec.volumes ?? []), { name: volume, projected: projection }] };
   }
+}
+
+const isTokenVolume = (volume: Volume): boolean => volume.name.startsWith(VOLUME_PREFIX);
+
+/** A spec that brings its own volume with a token. */
+const mountExisting = (spec: PodSpec): PodSpec => withMounts(spec, () => spec.volumes!.find(isTokenVolume)!.name);
+
+/** `volume` names what is mounted, and is asked only when something is. */
+function withMounts(spec: PodSpec, volume: () => string): PodSpec {
+  const mount = (container: Container): Container => {
+    const mounts = container.volumeMounts ?? [];
+    if (mounts.some((m) => m.mountPath === MOUNT_PATH)) return container;
+    return { ...container, volumeMounts: [...mounts, { name: volume(), readOnly: true, mountPath: MOUNT_PATH }] };
+  };
+  return mapListField(mapListField(spec, 'initContainers', mount), 'containers', mount);
 }
 
 const isMirror = (pod: Pod): boolean => pod.metadata?.annotations?.[MIRROR_ANNOTATION] !== undefined;

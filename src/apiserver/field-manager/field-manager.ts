@@ -238,10 +238,11 @@ class Manager implements ServerFieldManager {
     known: ManagedEntry | undefined,
     time: string | undefined,
   ): void {
-    const set = withoutStripped(owned);
-    if (isEmpty(set)) return;
+    const applied = withoutStripped(owned);
+    if (isEmpty(applied)) return;
     const writer = writerOf(change, 'Apply');
     const key = writerKey(writer);
+    const set = this.#shared.owned(change.resource, key, applied);
     const same =
       known !== undefined && equalValues(known.set, set) && known.apiVersion === writer.apiVersion && known.time === time;
     out.set(key, same ? known : { ...writer, applied: true, set, time, source: undefined });

@@ -1,5 +1,7 @@
 import { equalSets, type FieldSet } from '../../api/apply/index.ts';
+import { markRepeated } from '../../api/repeated-parts.ts';
 import type { Resource } from '../../api/resource.ts';
+import { deepFreeze } from '../../util/deep-freeze.ts';
 import type { FieldChange } from '../contract.ts';
 
 /** How many families of objects are remembered, and how many writers. */
@@ -32,7 +34,7 @@ export class SharedSets {
     if (change.live !== undefined) return written;
     const key = familyOf(change);
     const known = this.#created.get(key);
-    if (known !== undefined && equalSets(known, written)) return known;
+    if (known !== undefined && equalSets(known, written)) return again(known);
     touch(this.#created, key, written);
     return written;
   }
@@ -41,10 +43,16 @@ export class SharedSets {
   owned(resource: Resource, writer: string, set: FieldSet): FieldSet {
     const key = `${resource.group}/${resource.version}/${resource.plural} ${writer}`;
     const known = this.#written.get(key) ?? [];
-    for (const candidate of known) if (equalSets(candidate, set)) return candidate;
+    for (const candidate of known) if (equalSets(candidate, set)) return again(candidate);
     touch(this.#written, key, [set, ...known.slice(0, MAX_SETS - 1)]);
     return set;
   }
+}
+
+/** A set that another object has as well. */
+function again(set: FieldSet): FieldSet {
+  markRepeated(deepFreeze(set));
+  return set;
 }
 
 function familyOf({ resource, object }: FieldChange): string {

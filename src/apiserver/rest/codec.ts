@@ -1,6 +1,7 @@
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import { apiVersionOf } from '../../api/meta/object.ts';
 import { isRepeated, onceFor } from '../../api/repeated-parts.ts';
+import type { ObjectMeta } from '../../api/types/meta-v1.ts';
 import type { Codec } from '../../store/collection.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 
@@ -45,14 +46,9 @@ export class ObjectCodec implements Codec<KubernetesObject> {
 
   encode(object: KubernetesObject): Buffer {
     const { kind: _kind, apiVersion: given, metadata, ...rest } = object;
-    const { resourceVersion: _resourceVersion, ...stored } = metadata ?? {};
     const apiVersion = this.#mixed ? (given ?? this.#apiVersion) : this.#apiVersion;
-    const repeated = repeatedSpecOf(rest);
-    const text =
-      repeated === undefined
-        ? JSON.stringify({ kind: this.#kind, apiVersion, metadata: stored, ...rest })
-        : textAround(JSON.stringify({ kind: this.#kind, apiVersion, metadata: stored }), rest, repeated);
-    const bytes = this.#bytesOf(text);
+    const head = `{"kind":${JSON.stringify(this.#kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":`;
+    const bytes = this.#bytesOf(`${head}${metadataText(metadata ?? {})}${membersText(rest)}}`);
     this.#keep(object, bytes);
     return bytes;
   }
@@ -106,23 +102,36 @@ export class ObjectCodec implements Codec<KubernetesObject> {
   }
 }
 
-/** The spec of an object that shares it with others. */
-function repeatedSpecOf(object: object): object | undefined {
-  const { spec } = object as { readonly spec?: unknown };
-  return typeof spec === 'object' && spec !== null && isRepeated(spec) ? spec : undefined;
-}
-
 const textKey = {};
 
-/** The text of an object that begins as `head`, with the members of `rest` behind; that of the repeated part is known. */
-function textAround(head: string, rest: object, repeated: object): string {
-  let text = head.slice(0, -1);
-  for (const key of Object.keys(rest)) {
-    const value: unknown = (rest as Readonly<Record<string, unknown>>)[key];
-    const member = value === repeated ? onceFor(repeated, textKey, JSON.stringify) : JSON.stringify(value);
+/** The JSON of a value. That of parts which come again is kept: the specs of a template's objects, and the sets of fields that their writers own. */
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'object' && value !== null && isRepeated(value)
+    ? onceFor(value, textKey, JSON.stringify)
+    : JSON.stringify(value);
+}
+
+/** The members of an object behind others, each with its comma. */
+function membersText(members: object): string {
+  let text = '';
+  for (const key of Object.keys(members)) {
+    const member = textOf((members as Readonly<Record<string, unknown>>)[key]);
     if (member !== undefined) text += `,${JSON.stringify(key)}:${member}`;
   }
-  return `${text}}`;
+  return text;
+}
+
+/** Without the version, and with managedFields at the end, as Go writes them. */
+function metadataText(metadata: ObjectMeta): string {
+  const { resourceVersion: _resourceVersion, managedFields, ...others } = metadata;
+  const text = JSON.stringify(others);
+  if (managedFields === undefined) return text;
+  let entries = '';
+  for (const entry of managedFields) {
+    const members = membersText(entry).slice(1);
+    entries += entries === '' ? `{${members}}` : `,{${members}}`;
+  }
+  return `${text.slice(0, -1)}${text === '{}' ? '' : ','}"managedFields":[${entries}]}`;
 }
 
 /** How many bytes a list item without its head takes. */
