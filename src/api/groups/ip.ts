@@ -146,3 +146,46 @@ export function isStrictSubnet(outer: string, inner: string): boolean {
   }
   return true;
 }
+
+/** Of an address that is kept although it is not written as it should be; nothing of one that is none. */
+export function ipWarnings(at: string, value: string): readonly string[] {
+  const canonical = canonicalIP(value);
+  if (canonical === undefined || canonical === value) return [];
+  const { address, sloppy } = parse(value)!;
+  const odd = sloppy || (address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress());
+  const [given, wanted] = [JSON.stringify(value), JSON.stringify(canonical)];
+  return odd
+    ? [`${at}: non-standard IP address ${given} is invalid: use ${wanted}`]
+    : [`${at}: IPv6 address ${given} should be in RFC 5952 canonical format (${wanted})`];
+}
+
+/** As `ipWarnings`, of a CIDR. */
+export function cidrWarnings(at: string, value: string): readonly string[] {
+  const cidr = parseCIDR(value);
+  if (cidr === undefined) return [];
+  const { address, sloppy } = parse(cidr.ip)!;
+  const given = JSON.stringify(value);
+  const bits = cidr.v6 ? 128 : 32;
+  const subnet = `${maskedIP(address, cidr.length)}/${cidr.length}`;
+  const warnings: string[] = [];
+  if (maskedIP(address, bits) !== maskedIP(address, cidr.length)) {
+    const single = `${maskedIP(address, bits)}/${bits}`;
+    warnings.push(
+      `${at}: CIDR value ${given} is ambiguous in this context (should be ${JSON.stringify(subnet)} or ${JSON.stringify(single)}?)`,
+    );
+  }
+  const mapped = address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress();
+  if (sloppy || mapped || String(cidr.length) !== value.slice(value.indexOf('/') + 1)) {
+    warnings.push(`${at}: non-standard CIDR value ${given} is invalid: use ${JSON.stringify(subnet)}`);
+  }
+  if (warnings.length === 0 && cidr.v6 && subnet !== value) {
+    warnings.push(`${at}: IPv6 CIDR value ${given} should be in RFC 5952 canonical format (${JSON.stringify(subnet)})`);
+  }
+  return warnings;
+}
+
+/** The canonical text of the first `bits` bits of an address, the others zero. */
+function maskedIP(address: ipaddr.IPv4 | ipaddr.IPv6, bits: number): string {
+  const bytes = address.toByteArray().map((byte, i) => byte & ~(0xff >> Math.min(8, Math.max(0, bits - 8 * i))));
+  return canonicalIP(ipaddr.fromByteArray(bytes).toString())!;
+}

@@ -3,6 +3,7 @@ import { validateLabels } from '../meta/label-selector-validation.ts';
 import { isDNS1123Label, nameIsDNSSubdomain } from '../meta/names.ts';
 import type { Resource } from '../resource.ts';
 import type { RuntimeClass } from '../types/node-v1.ts';
+import { deprecatedNodeLabel } from './core/deprecated-node-labels.ts';
 import { validateTolerations } from './core/pod-validation/scheduling.ts';
 import { containerResourceNameFaults, quantityFaults } from './core/resource-faults.ts';
 import { age, column, groupVersion, standardColumns } from './define.ts';
@@ -46,6 +47,11 @@ const runtimeClass = define<RuntimeClass>({
   validate,
   validateUpdate: (object, old) => immutable('handler', object.handler ?? '', old.handler ?? ''),
   validateName: nameIsDNSSubdomain,
+  warnings: ({ scheduling }) =>
+    Object.keys(scheduling?.nodeSelector ?? {}).flatMap((key) => {
+      const message = deprecatedNodeLabel(key);
+      return message === undefined ? [] : [`scheduling.nodeSelector: ${message}`];
+    }),
   columns: standardColumns(column('Handler', 'string', '')),
   row: (object, now) => [object.metadata?.name ?? '', object.handler ?? '', age(object.metadata?.creationTimestamp, now)],
 });

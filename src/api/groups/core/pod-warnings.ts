@@ -4,7 +4,6 @@ import { onceFor } from '../../repeated-parts.ts';
 import type {
   Container,
   ContainerPort,
-  NodeSelectorTerm,
   Pod,
   PodAffinityTerm,
   PodSpec,
@@ -13,6 +12,8 @@ import type {
   Volume,
 } from '../../types/core-v1.ts';
 import type { ObjectMeta } from '../../types/meta-v1.ts';
+import { claimSpecWarnings } from '../object-warnings.ts';
+import { deprecatedNodeLabel, nodeSelectorTermWarnings } from './deprecated-node-labels.ts';
 import { appArmorPrefix, seccompContainerPrefix, seccompPodAnnotation } from './pod-validation/annotations.ts';
 import { containersWithPaths } from './pod-validation/containers-with-paths.ts';
 
@@ -47,14 +48,6 @@ export function podTemplateWarnings(template: PodTemplateSpec | undefined, at: s
   if (template?.spec !== undefined) collect(template.spec, template.metadata ?? {}, `${at}.`, warnings);
   return warnings;
 }
-
-const deprecatedLabels: Readonly<Record<string, string>> = {
-  'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
-  'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
-  'failure-domain.beta.kubernetes.io/region': 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
-  'failure-domain.beta.kubernetes.io/zone': 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
-  'beta.kubernetes.io/instance-type': 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-};
 
 const deprecatedAnnotations: readonly (readonly [key: string, message: string])[] = [
   ['scheduler.alpha.kubernetes.io/critical-pod', 'non-functional in v1.16+; use the "priorityClassName" field instead'],
@@ -139,26 +132,22 @@ function collect(spec: PodSpec, meta: ObjectMeta, at: string, warnings: string[]
 
 function deprecatedNodeLabels(spec: PodSpec, at: string, warnings: string[]): void {
   for (const key of Object.keys(spec.nodeSelector ?? {})) {
-    const message = deprecatedLabels[key];
+    const message = deprecatedNodeLabel(key);
     if (message !== undefined) warnings.push(`${at}.nodeSelector[${key}]: ${message}`);
   }
-  const inTerm = (term: NodeSelectorTerm | undefined, path: string): void => {
-    term?.matchExpressions?.forEach(({ key }, i) => {
-      const message = deprecatedLabels[key];
-      if (message !== undefined) warnings.push(`${path}.matchExpressions[${i}].key: ${key} is ${message}`);
-    });
-  };
   const node = spec.affinity?.nodeAffinity;
   const nodeAt = `${at}.affinity.nodeAffinity`;
   node?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms?.forEach((term, i) => {
-    inTerm(term, `${nodeAt}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[${i}]`);
+    const here = `${nodeAt}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[${i}]`;
+    warnings.push(...nodeSelectorTermWarnings(term, here, false));
   });
   node?.preferredDuringSchedulingIgnoredDuringExecution?.forEach(({ preference }, i) => {
-    inTerm(preference, `${nodeAt}.preferredDuringSchedulingIgnoredDuringExecution[${i}].preference`);
+    const here = `${nodeAt}.preferredDuringSchedulingIgnoredDuringExecution[${i}].preference`;
+    warnings.push(...nodeSelectorTermWarnings(preference, here, true));
   });
   spec.topologySpreadConstraints?.forEach((constraint, i) => {
     const here = `${at}.topologySpreadConstraints[${i}]`;
-    const message = deprecatedLabels[constraint.topologyKey];
+    const message = deprecatedNodeLabel(constraint.topologyKey);
     if (message !== undefined) warnings.push(`${here}.topologyKey: ${constraint.topologyKey} is ${message}`);
     if (constraint.labelSelector === undefined) {
       warnings.push(`${here}.labelSelector: a null labelSelector results in matching no pod`);
@@ -171,6 +160,10 @@ function volumes(spec: PodSpec, at: string, warnings: string[]): void {
   spec.volumes?.forEach((volume, i) => {
     for (const [source, message] of deprecatedVolumes) {
       if (volume[source] !== undefined) warnings.push(`${at}.volumes[${i}].${source}: ${message}`);
+    }
+    const claim = volume.ephemeral?.volumeClaimTemplate?.spec;
+    if (claim !== undefined) {
+      warnings.push(...claimSpecWarnings(claim, `${at}.volumes[${i}].ephemeral.volumeClaimTemplate.spec`));
     }
     for (const { serviceAccountToken } of volume.projected?.sources ?? []) {
       if (serviceAccountToken !== undefined) tokens.add(serviceAccountToken.path);

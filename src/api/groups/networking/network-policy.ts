@@ -11,6 +11,7 @@ import type {
 import { selectorCell } from '../core/template-cells.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { isStrictSubnet, validateLegacyCIDR } from '../ip.ts';
+import { networkPolicyWarnings } from '../object-warnings.ts';
 import { portFaults, portOrNameFaults } from '../port.ts';
 
 const define = groupVersion('networking.k8s.io', 'v1');
@@ -121,6 +122,7 @@ export const networkPolicy = define<NetworkPolicy>({
   validate: (object) => validate(object),
   validateUpdate: validate,
   validateName: nameIsDNSSubdomain,
+  warnings: networkPolicyWarnings,
   columns: standardColumns(
     column(
       'Pod-Selector',

@@ -3,6 +3,7 @@ import { validateLabelSelector } from '../../meta/label-selector-validation.ts';
 import { isDNS1123Subdomain, nameIsDNSSubdomain } from '../../meta/names.ts';
 import { canonicalQuantity, Quantity } from '../../meta/quantity.ts';
 import type { CSIStorageCapacity } from '../../types/storage-v1.ts';
+import { nodeSelectorWarnings } from '../core/deprecated-node-labels.ts';
 import { column, groupVersion, nameColumn } from '../define.ts';
 import { check, immutable } from '../field-checks.ts';
 
@@ -30,6 +31,7 @@ export const csiStorageCapacity = define<CSIStorageCapacity>({
     ...amountFaults('capacity', object.capacity),
   ],
   validateName: nameIsDNSSubdomain,
+  warnings: ({ nodeTopology }) => nodeSelectorWarnings(nodeTopology, 'nodeTopology'),
   columns: [
     nameColumn,
     column(

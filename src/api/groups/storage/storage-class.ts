@@ -2,6 +2,7 @@ import { duplicate, type FieldError, FieldPath, forbidden, invalid, required, to
 import { isQualifiedName, nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { TopologySelectorTerm } from '../../types/core-v1.ts';
 import type { StorageClass, VolumeAttributesClass } from '../../types/storage-v1.ts';
+import { deprecatedNodeLabel } from '../core/deprecated-node-labels.ts';
 import { age, column, deepEqual, groupVersion, standardColumns } from '../define.ts';
 import { check, immutable, oneOf } from '../field-checks.ts';
 
@@ -80,6 +81,13 @@ export const storageClass = define<StorageClass>({
     return [...errors, ...immutable('volumeBindingMode', object.volumeBindingMode, old.volumeBindingMode)];
   },
   validateName: nameIsDNSSubdomain,
+  warnings: ({ allowedTopologies = [] }) =>
+    allowedTopologies.flatMap(({ matchLabelExpressions = [] }, i) =>
+      matchLabelExpressions.flatMap(({ key }, j) => {
+        const message = deprecatedNodeLabel(key);
+        return message === undefined ? [] : [`allowedTopologies[${i}].matchLabelExpressions[${j}].key: ${message}`];
+      }),
+    ),
   columns: standardColumns(
     column('Provisioner', 'string', 'provisioner indicates the type of the provisioner.'),
     column(
