@@ -30,13 +30,20 @@ import type {
 } from '../api/types/core-v1.ts';
 import type { EndpointSlice } from '../api/types/discovery-v1.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '../api/types/flowcontrol-v1.ts';
-import type { Ingress, IngressClass, NetworkPolicy } from '../api/types/networking-v1.ts';
+import type { Ingress, IngressClass, IPAddress, NetworkPolicy, ServiceCIDR } from '../api/types/networking-v1.ts';
 import type { RuntimeClass } from '../api/types/node-v1.ts';
 import type { PodDisruptionBudget } from '../api/types/policy-v1.ts';
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../api/types/rbac-v1.ts';
 import type { DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice } from '../api/types/resource-v1.ts';
 import type { PriorityClass } from '../api/types/scheduling-v1.ts';
-import type { CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment } from '../api/types/storage-v1.ts';
+import type {
+  CSIDriver,
+  CSINode,
+  CSIStorageCapacity,
+  StorageClass,
+  VolumeAttachment,
+  VolumeAttributesClass,
+} from '../api/types/storage-v1.ts';
 import type { ResourceRef } from './contract.ts';
 
 /**
@@ -104,6 +111,8 @@ export const endpointSlices = ref<EndpointSlice>('discovery.k8s.io', 'v1', 'Endp
 
 export const networkPolicies = ref<NetworkPolicy>('networking.k8s.io', 'v1', 'NetworkPolicy', true, 'networkpolicies');
 export const ingresses = ref<Ingress>('networking.k8s.io', 'v1', 'Ingress', true, 'ingresses');
+export const serviceCidrs = ref<ServiceCIDR>('networking.k8s.io', 'v1', 'ServiceCIDR', false, 'servicecidrs');
+export const ipAddresses = ref<IPAddress>('networking.k8s.io', 'v1', 'IPAddress', false, 'ipaddresses');
 export const ingressClasses = ref<IngressClass>('networking.k8s.io', 'v1', 'IngressClass', false, 'ingressclasses');
 
 export const podDisruptionBudgets = ref<PodDisruptionBudget>('policy', 'v1', 'PodDisruptionBudget', true, 'poddisruptionbudgets');
@@ -119,6 +128,13 @@ export const clusterRoleBindings = ref<ClusterRoleBinding>(
   'clusterrolebindings',
 );
 
+export const volumeAttributesClasses = ref<VolumeAttributesClass>(
+  'storage.k8s.io',
+  'v1',
+  'VolumeAttributesClass',
+  false,
+  'volumeattributesclasses',
+);
 export const storageClasses = ref<StorageClass>('storage.k8s.io', 'v1', 'StorageClass', false, 'storageclasses');
 export const volumeAttachments = ref<VolumeAttachment>('storage.k8s.io', 'v1', 'VolumeAttachment', false, 'volumeattachments');
 export const csiDrivers = ref<CSIDriver>('storage.k8s.io', 'v1', 'CSIDriver', false, 'csidrivers');

@@ -4,6 +4,7 @@
  */
 import type { Controller } from '../client/controller.ts';
 import { admissionPolicyStatusController } from './admission-policy/controller.ts';
+import { attachDetachController } from './attach-detach/controller.ts';
 import { horizontalPodAutoscalerController } from './autoscaling/controller.ts';
 import type { MetricsClient } from './autoscaling/metrics-client.ts';
 import {
@@ -16,6 +17,7 @@ import { clusterRoleAggregationController } from './cluster-role-aggregation.ts'
 import { cronJobController } from './cron-job/controller.ts';
 import { daemonSetController } from './daemon-set/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
+import { deviceTaintEvictionController } from './device-taint-eviction/controller.ts';
 import { disruptionController } from './disruption/controller.ts';
 import { endpointSliceController } from './endpoint-slice/controller.ts';
 import { endpointSliceMirroringController } from './endpoint-slice-mirroring/controller.ts';
@@ -34,12 +36,18 @@ import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
 import { type ServiceAccountTokensOptions, serviceAccountTokensController } from './service-account-tokens.ts';
+import { serviceCidrController } from './service-cidr.ts';
 import { statefulSetController } from './stateful-set/controller.ts';
 import { taintEvictionController } from './taint-eviction/controller.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 import { volumeBinder } from './volumes/binder.ts';
 import { ephemeralVolumeController } from './volumes/ephemeral.ts';
-import { claimProtectionController, volumeProtectionController } from './volumes/protection.ts';
+import { volumeExpander } from './volumes/expander.ts';
+import {
+  attributesClassProtectionController,
+  claimProtectionController,
+  volumeProtectionController,
+} from './volumes/protection.ts';
 
 export interface ControllersOptions {
   /** The cluster's CA bundle, PEM: published to every namespace. Not published when left out. */
@@ -80,6 +88,9 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     ephemeralVolumeController(),
     claimProtectionController(),
     volumeProtectionController(),
+    attributesClassProtectionController(),
+    attachDetachController(),
+    volumeExpander(),
     clusterRoleAggregationController(),
     certificateApprovingController(),
     ...(signing === undefined ? [] : [certificateSigningController(signing)]),
@@ -88,9 +99,11 @@ export function controllers(options: ControllersOptions = {}): readonly Controll
     endpointsController(),
     endpointSliceController(),
     endpointSliceMirroringController(),
+    serviceCidrController(),
     garbageCollector(),
     nodeLifecycleController(),
     taintEvictionController(),
+    deviceTaintEvictionController(),
     ...(nodeIpam === undefined ? [] : [nodeIpamController(nodeIpam)]),
     podGcController(),
     ttlAfterFinishedController(),

@@ -10,6 +10,7 @@ import { startReconciler } from '../../client/controller-runner.ts';
 import { pods, resourceClaims, resourceClaimTemplates } from '../../client/resource-refs.ts';
 import { BoundedSet } from '../bounded-set.ts';
 import { messageOf } from '../workload/pod-control.ts';
+import { indexByResourceClaim, podsOfResourceClaim } from './claim-users.ts';
 import { type CountCreation, claimMetrics, wantsAdminAccess } from './metrics.ts';
 import {
   claimFromTemplate,
@@ -27,7 +28,6 @@ const WORKERS = 50;
 /** Pods remembered to be gone, so that the server need not be asked about them. */
 const MAX_GONE = 500;
 const FIELD_MANAGER = 'ResourceClaimController';
-const BY_CLAIM = 'resource-claim';
 const BY_OWNER = 'resource-claim-pod';
 const NONE: readonly string[] = [];
 
@@ -62,9 +62,7 @@ class ClaimShell {
   }
 
   start(): void {
-    this.#pods.addIndex(BY_CLAIM, (pod) =>
-      usesClaims(pod) ? claimsUsedBy(pod).map((name) => `${pod.metadata?.namespace}/${name}`) : NONE,
-    );
+    indexByResourceClaim(this.#pods);
     this.#claims.addIndex(BY_OWNER, (claim) => {
       const owner = owningPod(claim);
       return owner === undefined ? NONE : [owner.uid];
@@ -121,7 +119,7 @@ class ClaimShell {
   }
 
   #wakeUsers(claim: ResourceClaim): void {
-    for (const pod of this.#pods.byIndex(BY_CLAIM, objectKey(claim))) this.#podChanged(pod);
+    for (const pod of podsOfResourceClaim(this.#pods, objectKey(claim))) this.#podChanged(pod);
   }
 
   #needsWork(pod: Pod): boolean {

@@ -1,6 +1,4 @@
 import { type KubernetesObject, objectKey, splitKey } from '../../api/meta/object.ts';
-import { isNotFound } from '../../api/meta/status.ts';
-import { patchTypes } from '../../api/request.ts';
 import type { Node, Pod } from '../../api/types/core-v1.ts';
 import type { EventRecorder, Informer, ResourceClient, WorkQueue } from '../../client/contract.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
@@ -8,12 +6,12 @@ import { startReconciler } from '../../client/controller-runner.ts';
 import { nodes, pods } from '../../client/resource-refs.ts';
 import type { ReconcileResult } from '../../client/work-queue.ts';
 import { semanticallyEqual } from '../equality.ts';
-import { disruptionTarget } from '../workload/pod-disruption.ts';
-import { podCondition } from '../workload/pod-state.ts';
+import { deleteDisrupted } from '../workload/pod-disruption.ts';
 import { indexByNode, podsOnNode } from '../workload/pods-on-node.ts';
 import { type Eviction, noExecuteTaints, planEviction } from './plan.ts';
 
 const WORKERS = 8;
+const WHY = { reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint' };
 
 /** Deletes pods from nodes with NoExecute taints that they do not tolerate, or no longer. */
 export function taintEvictionController(): Controller {
@@ -110,20 +108,9 @@ class TaintEviction {
   }
 
   async #evict(pod: Pod): Promise<void> {
-    const { name = '', namespace = '', uid = '' } = pod.metadata ?? {};
     const key = objectKey(pod);
-    this.#recorder.event(this.#reference(key, uid), 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`);
-    const options = { signal: this.#signal };
-    try {
-      if (podCondition(pod, 'DisruptionTarget')?.status !== 'True') {
-        const message = 'Taint manager: deleting due to NoExecute taint';
-        const condition = disruptionTarget(pod, 'DeletionByTaintManager', message, this.#context.clock.now());
-        const patch = { metadata: { uid }, status: { conditions: [condition] } };
-        await this.#client.patch(name, namespace, patchTypes.strategic, patch, { ...options, subresource: 'status' });
-      }
-      await this.#client.delete(name, namespace, { preconditions: { uid }, ...options });
-    } catch (err) {
-      if (!isNotFound(err)) throw err;
-    }
+    const reference = this.#reference(key, pod.metadata?.uid ?? '');
+    this.#recorder.event(reference, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`);
+    await deleteDisrupted(this.#client, pod, WHY, this.#context.clock.now(), this.#signal);
   }
 }

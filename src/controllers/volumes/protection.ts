@@ -1,16 +1,19 @@
 import { type KubernetesObject, objectKey } from '../../api/meta/object.ts';
 import { isNotFound } from '../../api/meta/status.ts';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/types/core-v1.ts';
+import type { VolumeAttributesClass } from '../../api/types/storage-v1.ts';
 import type { ResourceClient } from '../../client/contract.ts';
 import type { Controller } from '../../client/controller.ts';
 import { startReconciler } from '../../client/controller-runner.ts';
-import { persistentVolumeClaims, persistentVolumes, pods } from '../../client/resource-refs.ts';
+import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasses } from '../../client/resource-refs.ts';
 import { isFinished } from '../workload/pod-state.ts';
 import { claimsOfPod, indexByClaim, podsOfClaim } from './claim-users.ts';
 
 const WORKERS = 1;
 const CLAIM_FINALIZER = 'kubernetes.io/pvc-protection';
 const VOLUME_FINALIZER = 'kubernetes.io/pv-protection';
+const CLASS_FINALIZER = 'kubernetes.io/vac-protection';
+const BY_CLASS = 'volume-attributes-class';
 
 /**
  * The finalizers of an object that is kept from being deleted while it is in use: on as long as it is not being deleted, off when it is and nobody
@@ -106,6 +109,58 @@ export function volumeProtectionController(): Controller {
       );
       const add = (volume: PersistentVolume): void => queue.add(volume.metadata!.name!);
       volumes.addHandler({ onAdd: add, onUpdate: add });
+    },
+  };
+}
+
+/** The VolumeAttributesClasses that a claim has, wants, or is on its way to. */
+function classesOfClaim({ spec, status }: PersistentVolumeClaim): readonly string[] {
+  const names = [
+    spec?.volumeAttributesClassName,
+    status?.currentVolumeAttributesClassName,
+    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ];
+  return names.filter((name) => name !== undefined && name !== '') as readonly string[];
+}
+
+const classesOfVolume = ({ spec }: PersistentVolume): readonly string[] =>
+  spec?.volumeAttributesClassName ? [spec.volumeAttributesClassName] : [];
+
+/** Keeps VolumeAttributesClasses that are being deleted as long as a volume or a claim names them (KEP-3751). */
+export function attributesClassProtectionController(): Controller {
+  return {
+    name: 'volumeattributesclass-protection-controller',
+    start(context, signal) {
+      const classes = context.informers.informer(volumeAttributesClasses);
+      const claims = context.informers.informer(persistentVolumeClaims);
+      const volumes = context.informers.informer(persistentVolumes);
+      const client = context.client.resource(volumeAttributesClasses);
+      claims.addIndex(BY_CLASS, classesOfClaim);
+      volumes.addIndex(BY_CLASS, classesOfVolume);
+      const reconcile = async (name: string): Promise<void> => {
+        const object = classes.get(name);
+        if (object === undefined) return;
+        const inUse = (): boolean => volumes.byIndex(BY_CLASS, name).length > 0 || claims.byIndex(BY_CLASS, name).length > 0;
+        await apply(client, object, planProtection(object, CLASS_FINALIZER, inUse), signal);
+      };
+      const queue = startReconciler(
+        context,
+        { name: 'vacprotection', workers: WORKERS, informers: [classes, claims, volumes] as never, reconcile },
+        signal,
+      );
+      const add = (object: VolumeAttributesClass): void => queue.add(object.metadata!.name!);
+      classes.addHandler({ onAdd: add, onUpdate: add });
+      const left = (before: readonly string[], now: readonly string[]): void => {
+        for (const name of before) if (!now.includes(name)) queue.add(name);
+      };
+      claims.addHandler({
+        onUpdate: (claim, old) => left(classesOfClaim(old), classesOfClaim(claim)),
+        onDelete: (claim) => left(classesOfClaim(claim), []),
+      });
+      volumes.addHandler({
+        onUpdate: (volume, old) => left(classesOfVolume(old), classesOfVolume(volume)),
+        onDelete: (volume) => left(classesOfVolume(volume), []),
+      });
     },
   };
 }

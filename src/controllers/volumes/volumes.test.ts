@@ -7,11 +7,19 @@ import type {
   Pod,
 } from '../../api/types/core-v1.ts';
 import type { StorageClass } from '../../api/types/storage-v1.ts';
-import { events, persistentVolumeClaims, persistentVolumes, pods, storageClasses } from '../../client/resource-refs.ts';
+import {
+  events,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  storageClasses,
+  volumeAttributesClasses,
+} from '../../client/resource-refs.ts';
 import { createServerFixture, type ServerFixture } from '../test-support/server.ts';
 import { volumeBinder } from './binder.ts';
 import { ephemeralVolumeController } from './ephemeral.ts';
-import { claimProtectionController, volumeProtectionController } from './protection.ts';
+import { volumeExpander } from './expander.ts';
+import { attributesClassProtectionController, claimProtectionController, volumeProtectionController } from './protection.ts';
 
 const volume = (name: string, storage: string, more: Partial<PersistentVolumeSpec> = {}): PersistentVolume => ({
   metadata: { name, labels: { name } },
@@ -225,5 +233,40 @@ test('an ephemeral volume gets a claim of its own, and no other', async () => {
   expect(told(f)).toContain(
     'FailedBinding: ephemeral volume tmp: PVC x/taken-tmp was not created for pod x/taken (pod is not owner)',
   );
+  await f.stop();
+});
+
+test('who asks for a larger volume is told whom to wait for', async () => {
+  const f = await fixture(volume('large', '10Gi'));
+  f.start(volumeExpander());
+  await f.create(storageClasses, { metadata: { name: 'manual' }, provisioner: 'p', allowVolumeExpansion: true });
+  await f.create(persistentVolumeClaims, claim());
+  await f.advance();
+  const message = 'ExternalExpanding: waiting for an external controller to expand this PVC';
+  expect(told(f)).not.toContain(message);
+  await f.change(persistentVolumeClaims, 'x/data', (c) => ({
+    ...c,
+    spec: { ...c.spec, resources: { requests: { storage: '20Gi' } } },
+  }));
+  await f.advance();
+  expect(told(f)).toContain(message);
+  await f.stop();
+});
+
+test('a VolumeAttributesClass stays as long as a volume or a claim names it', async () => {
+  const f = await fixture();
+  const { hostPath: _, ...spec } = volume('v', '1Gi').spec!;
+  const csi = { driver: 'd.example', volumeHandle: 'h' };
+  await f.create(persistentVolumes, { ...volume('v', '1Gi'), spec: { ...spec, csi, volumeAttributesClassName: 'gold' } });
+  f.start(attributesClassProtectionController());
+  await f.create(volumeAttributesClasses, { metadata: { name: 'gold' }, driverName: 'd.example', parameters: { iops: '1' } });
+  await f.advance();
+  expect(f.find(volumeAttributesClasses, 'gold')?.metadata?.finalizers).toEqual(['kubernetes.io/vac-protection']);
+  await f.client.resource(volumeAttributesClasses).delete('gold', '');
+  await f.advance();
+  expect(f.find(volumeAttributesClasses, 'gold')).toBeDefined();
+  await f.client.resource(persistentVolumes).delete('v', '');
+  await f.advance();
+  expect(f.find(volumeAttributesClasses, 'gold')).toBeUndefined();
   await f.stop();
 });
