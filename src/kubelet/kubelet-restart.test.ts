@@ -144,6 +144,33 @@ describe.skipIf(missing !== undefined)(
       expect(quantityValue(capacity!['memory']) - quantityValue(allocatable!['memory'])).toBeGreaterThanOrEqual(100 * 2 ** 20);
     });
 
+    it('gives pods what others put into the capacity of the node, and no longer what they took out', async () => {
+      const api = node.client.resource(nodes);
+      const name = 'example.com/dongle';
+      const put = async (amount: string | null): Promise<unknown> =>
+        await api.patch(
+          node.name,
+          '',
+          patchTypes.strategic,
+          { status: { capacity: { [name]: amount } } },
+          { subresource: 'status' },
+        );
+      const allocatable = async (): Promise<string | undefined> => (await api.get(node.name, '')).status?.allocatable?.[name];
+      await put('4');
+      await node.stop();
+      await again();
+      expect(await allocatable()).toBe('4');
+      const resources = { requests: { [name]: '1' }, limits: { [name]: '1' } };
+      const user = await node.run(FOREVER, { container: { resources } });
+      await node.running(user);
+      await node.delete(user);
+      await node.cleared(user);
+      await put(null);
+      await node.stop();
+      await again();
+      expect(await allocatable()).toBeUndefined();
+    });
+
     it('does not make its node again when somebody has deleted it, until it is started again', async () => {
       const api = node.client.resource(nodes);
       await node.stop();

@@ -1,3 +1,4 @@
+import { isExtendedResource } from '../../api/groups/core/resource-names.ts';
 import { deepEqual } from '../../api/groups/define.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../api/meta/status.ts';
 import { formatMicroTime } from '../../api/meta/time.ts';
@@ -124,6 +125,7 @@ export class NodeReporter {
       images: this.#health.images,
       problems: [...o.problems(), ...this.#health.problems()],
       previous: this.#status ?? this.#node?.status,
+      found: o.current()?.status,
       now: o.clock.now(),
     });
   }
@@ -250,7 +252,13 @@ export class NodeReporter {
       // Everything but conditions is the kubelet's alone; conditions merge by type.
       this.#node = await client
         .resource(nodes)
-        .patch(nodeName, '', patchTypes.strategic, { status: statusPatch(before, status) }, { subresource: 'status', signal });
+        .patch(
+          nodeName,
+          '',
+          patchTypes.strategic,
+          { status: statusPatch(before, status, current.status) },
+          { subresource: 'status', signal },
+        );
     } catch (err) {
       // Its deletion is about to be told.
       if (isNotFound(err)) return;
@@ -315,8 +323,13 @@ export class NodeReporter {
 const passing = ['volumesInUse', 'runtimeHandlers', 'features'] as const;
 
 /** The strategic merge patch for a status. Addresses would merge by type; they are the kubelet's own. */
-function statusPatch(before: NodeStatus | undefined, status: NodeStatus): object {
+function statusPatch(before: NodeStatus | undefined, status: NodeStatus, found: NodeStatus | undefined): object {
   const over = passing.filter((field) => before?.[field] !== undefined && status[field] === undefined);
   const addresses = [{ $patch: 'replace' }, ...(status.addresses ?? [])];
-  return { ...status, addresses, ...Object.fromEntries(over.map((field) => [field, null])) };
+  // Extended resources that were taken out of the capacity.
+  const gone = Object.keys(found?.allocatable ?? {}).filter(
+    (name) => isExtendedResource(name) && status.allocatable?.[name] === undefined,
+  );
+  const allocatable = { ...status.allocatable, ...Object.fromEntries(gone.map((name) => [name, null])) };
+  return { ...status, addresses, allocatable, ...Object.fromEntries(over.map((field) => [field, null])) };
 }

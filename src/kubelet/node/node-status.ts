@@ -36,6 +36,8 @@ export interface NodeStatusInput {
   /** Why the node is not ready; empty when it is. */
   readonly problems: readonly string[];
   readonly previous: NodeStatus | undefined;
+  /** The status as it stands in the API, with what others have put there. */
+  readonly found?: NodeStatus | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -75,6 +77,9 @@ export function nodeStatus(input: NodeStatusInput): NodeStatus {
   const { facts, previous } = input;
   const { features, runtimeHandlers: handlers } = input.runtime;
   const v6 = (a: string): boolean => a.includes(':');
+  const { capacity, allocatable } = nodeResources(input);
+  // What others have put into the capacity, such as extended resources, is all for pods.
+  const ofOthers = Object.entries(input.found?.capacity ?? {}).filter(([name]) => capacity[name] === undefined);
   return {
     // What is attached is told by who attaches.
     ...(previous?.volumesAttached === undefined ? {} : { volumesAttached: previous.volumesAttached }),
@@ -84,7 +89,8 @@ export function nodeStatus(input: NodeStatusInput): NodeStatus {
         .map((address) => ({ type: 'InternalIP', address })),
       { type: 'Hostname', address: input.nodeName },
     ],
-    ...nodeResources(input),
+    capacity,
+    allocatable: { ...allocatable, ...Object.fromEntries(ofOthers) },
     conditions: nodeConditions(input),
     daemonEndpoints: { kubeletEndpoint: { Port: input.port } },
     images: imageList(input.images),
