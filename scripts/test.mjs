@@ -1,5 +1,5 @@
 // npm test: installs what the tests need, then runs every check a reviewer would. Runs on Node 20; the checks themselves run on Node 26.
-// usage: node scripts/test.mjs [check ...]   (types, lint, boundaries, unit, cluster; all of them when none is named)
+// usage: node scripts/test.mjs [check ...]   (types, lint, boundaries, unit, etcd, cluster; all of them when none is named)
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -100,6 +100,7 @@ const checks = {
   boundaries: () =>
     tool('boundaries', 'dependency-cruiser/bin/dependency-cruise.mjs', ['--config', '.dependency-cruiser.cjs', 'src/**/*.ts']),
   unit: () => suite('unit'),
+  etcd: () => suite('etcd', '--config', 'vitest.etcd.config.ts'),
   cluster: () => suite('cluster', '--config', 'vitest.cluster.config.ts'),
 };
 const asked = process.argv.slice(2);

@@ -3,13 +3,13 @@ import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { Agent, request as httpsRequest } from 'node:https';
 import { builtinResources } from '../api/groups/index.ts';
 import type { Store } from '../store/contract.ts';
-import { createMemoryStore } from '../store/memory-store.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
 import { silentLogger } from '../util/logger.ts';
 import { SeededRandom } from '../util/random.ts';
 import type { Authorizer } from './contract.ts';
 import { type ApiServer, type ApiServerOptions, createApiServer } from './index.ts';
 import { createTestPki, type TestPki } from './test-certificates.ts';
+import { openTestStore } from './test-store.ts';
 
 /** An answer as a client sees it, whole. */
 export interface Answer {
@@ -47,7 +47,7 @@ export class TestServer {
 
   static async start(options: Partial<ApiServerOptions> & { readonly pki?: TestPki } = {}): Promise<TestServer> {
     const clock: Clock = options.clock ?? systemClock;
-    const store = options.store ?? createMemoryStore({ clock, logger: silentLogger });
+    const store = options.store ?? (await openTestStore(clock));
     const pki = options.pki ?? (await createTestPki());
     const server = await createApiServer({
       store,

@@ -143,6 +143,11 @@ export class CompactedError extends Error {
   }
 }
 
+/** The store takes nothing as large as this. The message says so in the store's words. */
+export class EntryTooLargeError extends Error {
+  override readonly name = 'EntryTooLargeError';
+}
+
 /** The store cannot work: full disk, unreadable files, lost connection. The message says what to do. */
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError';

@@ -1,89 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../util/clock.ts';
 import { silentLogger } from '../util/logger.ts';
 import { systemRandom } from '../util/random.ts';
 import type { Codec } from './collection.ts';
-import { type Store, StoreUnavailableError } from './contract.ts';
+import { EntryTooLargeError, StoreUnavailableError } from './contract.ts';
 import { bytes, describeStore, WatchLog } from './contract-test.ts';
-import { type EtcdStoreOptions, openEtcdStore } from './etcd.ts';
+import { openEtcdStore } from './etcd.ts';
 import { openCollection } from './memory-collection.ts';
-
-const ETCD = '/usr/bin/etcd';
-const present = existsSync(ETCD);
-if (!present) console.warn(`${ETCD} is not there: the etcd store is not tested`);
-
-/** An etcd of its own on loopback. */
-class EtcdServer {
-  readonly directory: string;
-  readonly #port: number;
-  readonly #peerPort: number;
-  #child: ChildProcess | undefined;
-  private constructor(directory: string, port: number, peerPort: number) {
-    this.directory = directory;
-    this.#port = port;
-    this.#peerPort = peerPort;
-  }
-  static async create(): Promise<EtcdServer> {
-    return new EtcdServer(await mkdtemp(join(tmpdir(), 'k8ts-etcd-')), await freePort(), await freePort());
-  }
-  get endpoint(): string {
-    return `127.0.0.1:${this.#port}`;
-  }
-  async start(tls?: { readonly ca: string; readonly cert: string; readonly key: string }): Promise<void> {
-    const client = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}`;
-    const peer = `http://127.0.0.1:${this.#peerPort}`;
-    const args = ['--data-dir', join(this.directory, 'data'), '--listen-client-urls', client, '--advertise-client-urls', client];
-    args.push('--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`);
-    if (tls !== undefined) {
-      args.push('--client-cert-auth', '--trusted-ca-file', tls.ca, '--cert-file', tls.cert, '--key-file', tls.key);
-    }
-    this.#child = spawn(ETCD, args, { stdio: 'ignore' });
-  }
-  async stop(): Promise<void> {
-    const child = this.#child;
-    if (child === undefined) return;
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
-    await gone;
-  }
-  open(tls?: EtcdStoreOptions['tls']): Promise<Store> {
-    return openEtcdStore({
-      endpoints: [this.endpoint],
-      clock: systemClock,
-      random: systemRandom,
-      logger: silentLogger,
-      ...(tls === undefined ? {} : { tls }),
-    });
-  }
-  /** Why a running server is refused. */
-  async refusal(tls: EtcdStoreOptions['tls']): Promise<Error> {
-    for (;;) {
-      const error = await this.open(tls).then(
-        () => new Error('not refused'),
-        (fault: Error) => fault,
-      );
-      if (!error.message.includes('ECONNREFUSED')) return error;
-      await systemClock.sleep(100);
-    }
-  }
-  /** Opens as soon as the server answers. */
-  async ready(tls?: EtcdStoreOptions['tls']): Promise<Store> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await this.open(tls);
-      } catch (error) {
-        if (attempt > 50) throw error;
-        await systemClock.sleep(100);
-      }
-    }
-  }
-}
+import { EtcdServer, etcdIsThere, freePort } from './test-support/etcd-server.ts';
 
 /** A certificate authority, and one certificate for an address that serves both sides. PEM. */
 async function makePki(address = '127.0.0.1'): Promise<{ readonly ca: string; readonly cert: string; readonly key: string }> {
@@ -117,20 +43,7 @@ async function makePki(address = '127.0.0.1'): Promise<{ readonly ca: string; re
   return { ca: ca.toString('pem'), cert: cert.toString('pem'), key };
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')),
-      );
-    });
-  });
-}
-
-describe.skipIf(!present)('over a real etcd', () => {
+describe.skipIf(!etcdIsThere())('over a real etcd', () => {
   let server: EtcdServer;
   beforeAll(async () => {
     server = await EtcdServer.create();
@@ -138,8 +51,7 @@ describe.skipIf(!present)('over a real etcd', () => {
     await (await server.ready()).close();
   });
   afterAll(async () => {
-    await server.stop();
-    await rm(server.directory, { recursive: true, force: true });
+    await server.remove();
   });
 
   describeStore('etcd', async () => {
@@ -183,6 +95,16 @@ describe.skipIf(!present)('over a real etcd', () => {
     a.close();
     b.close();
     await Promise.all([one.close(), two.close()]);
+  });
+
+  it('refuses what is too large for etcd, and takes the next', async () => {
+    const store = await server.open();
+    for (const size of [1_600_000, 2_500_000]) {
+      const put = store.commit([{ type: 'put', key: '/registry/large', value: new Uint8Array(size) }]);
+      await expect(put).rejects.toThrow(EntryTooLargeError);
+    }
+    await store.commit([{ type: 'put', key: '/registry/large', value: new Uint8Array(1_000) }]);
+    await store.close();
   });
 
   it('goes to the next endpoint when one does not answer', async () => {

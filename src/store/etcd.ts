@@ -6,6 +6,7 @@ import type { Random } from '../util/random.ts';
 import { faultOf } from './commit-fault.ts';
 import {
   CompactedError,
+  EntryTooLargeError,
   MAX_FAULTS,
   PreconditionError,
   type Store,
@@ -382,6 +383,10 @@ class EtcdStore implements Store {
     if (!(error instanceof Error) || error instanceof CompactedError) return error as Error;
     const { code } = error as { readonly code?: number };
     if (code === status.OUT_OF_RANGE && /compacted/.test(error.message)) return new CompactedError(this.#compacted);
+    // Said by etcd itself, or by its gRPC before etcd sees the request.
+    if (/request is too large|message larger than max/.test(error.message)) {
+      return new EntryTooLargeError('etcdserver: request is too large', { cause: error });
+    }
     if (code === status.OUT_OF_RANGE || code === status.INVALID_ARGUMENT) return new RangeError(error.message, { cause: error });
     if (this.#endpoint === index) this.#endpoint = (index + 1) % this.#connections.length;
     if (code === status.RESOURCE_EXHAUSTED) {

@@ -2,13 +2,13 @@ import { builtinResources } from '../../api/groups/index.ts';
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import { StatusError } from '../../api/meta/status.ts';
 import type { ApiRequest, ApiResponse, PatchType, RequestOptions, UserInfo } from '../../api/request.ts';
-import { createMemoryStore } from '../../store/memory-store.ts';
 import { VirtualClock } from '../../util/clock.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import { silentLogger } from '../../util/logger.ts';
 import { SeededRandom } from '../../util/random.ts';
 import { type AdmissionPlugin, loopbackUser } from '../contract.ts';
 import { type ApiServer, createApiServer } from '../index.ts';
+import { openTestStore } from '../test-store.ts';
 
 /** What a test asks of the server. `path` is `pods`, `apps/deployments`, `pods/status`: group, plural, subresource, as far as there are any. */
 export interface TestApi {
@@ -30,7 +30,7 @@ export interface TestApi {
 export async function createTestApi(...plugins: readonly AdmissionPlugin[]): Promise<TestApi> {
   const clock = new VirtualClock();
   const server = await createApiServer({
-    store: createMemoryStore({ clock, logger: silentLogger }),
+    store: await openTestStore(clock),
     resources: builtinResources,
     authenticators: [],
     authorizer: { authorize: () => ({ decision: 'allow' }) },

@@ -3,11 +3,11 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { builtinResources } from '../../api/groups/index.ts';
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import type { Secret, ServiceAccount } from '../../api/types/core-v1.ts';
-import { createMemoryStore } from '../../store/memory-store.ts';
 import { VirtualClock } from '../../util/clock.ts';
 import { silentLogger } from '../../util/logger.ts';
 import { SeededRandom } from '../../util/random.ts';
 import { type ApiServer, createApiServer, loopbackUser } from '../index.ts';
+import { openTestStore } from '../test-store.ts';
 import { ensureTokenTracking, signLegacyToken } from './legacy-token.ts';
 import { serviceAccountKeys } from './service-account-keys.ts';
 import { serviceAccountAuthenticator } from './service-account-token.ts';
@@ -41,7 +41,7 @@ const secretNow = (): Secret => server.access.view<Secret>('', 'secrets')!.get('
 beforeEach(async () => {
   clock = new VirtualClock();
   server = await createApiServer({
-    store: createMemoryStore({ clock, logger: silentLogger }),
+    store: await openTestStore(clock),
     resources: builtinResources,
     virtualResources: [],
     authenticators: [],

@@ -2,13 +2,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { builtinResources } from '../../api/groups/index.ts';
 import type { KubernetesObject, WatchEvent } from '../../api/meta/object.ts';
 import type { CustomResourceDefinition } from '../../api/types/apiextensions-v1.ts';
-import { createMemoryStore } from '../../store/memory-store.ts';
 import { VirtualClock } from '../../util/clock.ts';
 import { silentLogger } from '../../util/logger.ts';
 import { SeededRandom } from '../../util/random.ts';
 import { createTestApi, refusal, type TestApi } from '../admission/test-support.ts';
 import { loopbackUser } from '../contract.ts';
 import { createApiServer } from '../index.ts';
+import { openTestStore } from '../test-store.ts';
 import { definition, version } from './test-support.ts';
 
 type Custom = KubernetesObject & { readonly spec?: Record<string, unknown>; readonly status?: Record<string, unknown> };
@@ -23,9 +23,11 @@ const crds = 'customresourcedefinitions';
 const crd = (name = 'widgets.example.com'): CustomResourceDefinition | undefined => api.get(crds, '', name);
 const condition = (type: string, name?: string) => crd(name)?.status?.conditions?.find((c) => c.type === type);
 
+const PATIENCE_MS = 10_000;
+
 /** Lets what the server does on its own account happen. */
 async function until<T>(probe: () => T): Promise<NonNullable<T>> {
-  for (let turn = 0; turn < 1_000; turn++) {
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
     const found = probe();
     if (found) return found;
     await new Promise((resolve) => setImmediate(resolve));
@@ -102,7 +104,10 @@ describe('a custom resource definition', () => {
     expect((await refusal(api.create('widgets', widget('b', { size: 1 })))).message).toBe(
       'widgets.example.com "b" is forbidden: create not allowed while custom resource definition is terminating',
     );
-    const kept = api.get<Custom>('widgets', 'x', 'kept')!;
+    const kept = await until(() => {
+      const found = api.get<Custom>('widgets', 'x', 'kept');
+      return found?.metadata?.deletionTimestamp === undefined ? undefined : found;
+    });
     await api.update('widgets', { ...kept, metadata: { ...kept.metadata, finalizers: [] } });
     await watching;
     expect(events.filter((e) => e.type === 'DELETED').map((e) => e.object.metadata?.name)).toEqual(['a', 'kept']);
@@ -112,7 +117,7 @@ describe('a custom resource definition', () => {
 
   it('is served again by a server that starts over the same store', async () => {
     const clock = new VirtualClock();
-    const store = createMemoryStore({ clock, logger: silentLogger });
+    const store = await openTestStore(clock);
     const start = () =>
       createApiServer({
         ...{ store, clock, random: new SeededRandom(1), logger: silentLogger, resources: builtinResources, authenticators: [] },

@@ -3,13 +3,13 @@ import type { KubernetesObject } from '../../api/meta/object.ts';
 import { StatusError } from '../../api/meta/status.ts';
 import { type ApiRequest, type PatchType, patchTypes, type RequestOptions } from '../../api/request.ts';
 import type { ManagedFieldsEntry, Status } from '../../api/types/meta-v1.ts';
-import { createMemoryStore } from '../../store/memory-store.ts';
 import { VirtualClock } from '../../util/clock.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import { silentLogger } from '../../util/logger.ts';
 import { SeededRandom } from '../../util/random.ts';
 import { type Authorizer, loopbackUser } from '../contract.ts';
 import { type ApiServer, createApiServer } from '../index.ts';
+import { openTestStore } from '../test-store.ts';
 import { fieldManager } from './field-manager.ts';
 
 /** An object as tests look at it. */
@@ -31,7 +31,7 @@ export class ApplyApi {
     const clock = new VirtualClock();
     const manager = fieldManager();
     const server = await createApiServer({
-      store: createMemoryStore({ clock, logger: silentLogger }),
+      store: await openTestStore(clock),
       resources: builtinResources,
       authenticators: [],
       authorizer,

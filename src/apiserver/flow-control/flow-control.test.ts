@@ -122,21 +122,19 @@ describe('bootstrap objects', () => {
       spec: { limited: { nominalConcurrencyShares: 78 } },
     });
     await clock.advance(61_000);
-    await turn();
-    expect((await server.get(`${PATH}/flowschemas/catch-all`)).code).toBe(200);
+    await expect.poll(async () => (await server.get(`${PATH}/flowschemas/catch-all`)).code).toBe(200);
     expect((await server.get(path)).json.spec.limited.nominalConcurrencyShares).toBe(77);
-    expect((await server.get(`${PATH}/prioritylevelconfigurations/node-high`)).json.spec.limited.nominalConcurrencyShares).toBe(
-      40,
-    );
+    const shares = async () =>
+      (await server.get(`${PATH}/prioritylevelconfigurations/node-high`)).json.spec.limited.nominalConcurrencyShares;
+    await expect.poll(shares).toBe(40);
   });
 
   it('a schema without its level dangles, and is not used', async () => {
     const { server, flow } = await started(600);
     const mine = schema('mine', 'nowhere', 50, 'eve');
     await server.post(`${PATH}/flowschemas`, mine);
-    await turn();
-    await turn();
-    expect((await server.get(`${PATH}/flowschemas/mine`)).json.status.conditions).toMatchObject([
+    const conditions = async () => (await server.get(`${PATH}/flowschemas/mine`)).json.status.conditions;
+    await expect.poll(conditions).toMatchObject([
       {
         status: 'True',
         reason: 'NotFound',

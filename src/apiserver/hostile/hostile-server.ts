@@ -1,5 +1,4 @@
 import { expect } from 'vitest';
-import { createMemoryStore } from '../../store/memory-store.ts';
 import { systemClock } from '../../util/clock.ts';
 import { type Logger, silentLogger } from '../../util/logger.ts';
 import { SeededRandom } from '../../util/random.ts';
@@ -16,6 +15,7 @@ import { tokenRequestHandler } from '../reviews/token-request.ts';
 import { authenticationReviews } from '../reviews/token-reviews.ts';
 import { createTestPki } from '../test-certificates.ts';
 import { type Answer, type Ask, TestServer } from '../test-server.ts';
+import { openTestStore } from '../test-store.ts';
 import { type Manifest, manifests, NAMESPACE, placeOf } from './manifests.ts';
 
 /** Upstream answers these 500, too. */
@@ -59,7 +59,7 @@ export class HostileServer {
       clock,
       logger,
       random: new SeededRandom(7),
-      store: createMemoryStore({ clock, logger }),
+      store: await openTestStore(clock, logger),
       authorizer,
       admission: defaultAdmission({ authorizer }),
       fieldManager: fields,

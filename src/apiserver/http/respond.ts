@@ -1,8 +1,8 @@
 import type { KubernetesObject } from '../../api/meta/object.ts';
-import { customError, internalStatus, StatusError } from '../../api/meta/status.ts';
+import { customError, internalStatus, requestEntityTooLarge, StatusError } from '../../api/meta/status.ts';
 import { builtinSchema } from '../../api/schema/builtin.ts';
 import { encodeMessage, wrapProtobuf } from '../../api/wire/protobuf.ts';
-import { StoreUnavailableError } from '../../store/contract.ts';
+import { EntryTooLargeError, StoreUnavailableError } from '../../store/contract.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import { isList, type Outcome, toObject } from '../rest/dispatch.ts';
@@ -170,6 +170,7 @@ export function respondError(exchange: Exchange, err: unknown, logger: Logger, n
 function unexpected(exchange: Exchange, err: unknown, logger: Logger): StatusError {
   // As upstream passes on what etcd says (a 500 without a reason). The store has logged it, once for all requests.
   if (err instanceof StoreUnavailableError) return customError(500, '', err.message);
+  if (err instanceof EntryTooLargeError) return requestEntityTooLarge(err.message);
   logger.error({ err, method: exchange.method, path: exchange.path, auditId: exchange.auditId }, 'request failed');
   return internalStatus(err instanceof Error ? err.message : String(err));
 }

@@ -2,7 +2,7 @@ import { afterEach, expect, it } from 'vitest';
 import { StoreUnavailableError } from '../../store/contract.ts';
 import type { EngineBatch } from '../../store/engine.ts';
 import { LogStore } from '../../store/log-store.ts';
-import { MemoryEngine } from '../../store/memory-store.ts';
+import { createMemoryStore, MemoryEngine } from '../../store/memory-store.ts';
 import { VirtualClock } from '../../util/clock.ts';
 import { silentLogger } from '../../util/logger.ts';
 import { TestServer } from '../test-server.ts';
@@ -59,7 +59,8 @@ it('answers a write that the disk has no room for with a 500 that says so, reads
 
 it('forgets events after an hour, and tells watchers', async () => {
   const clock = new VirtualClock(START);
-  server = await TestServer.start({ clock });
+  // Not the store of other tests: the leases of etcd go by its own clock.
+  server = await TestServer.start({ clock, store: createMemoryStore({ clock, logger: silentLogger }) });
   await server.post('/api/v1/namespaces', { metadata: { name: 'default' } });
   const events = '/api/v1/namespaces/default/events';
   const about = { involvedObject: { kind: 'Pod', namespace: 'default', name: 'x' }, reason: 'Seen', type: 'Normal' };

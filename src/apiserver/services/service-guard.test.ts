@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createMemoryStore } from '../../store/memory-store.ts';
 import { systemClock } from '../../util/clock.ts';
-import { silentLogger } from '../../util/logger.ts';
 import { TestServer } from '../test-server.ts';
+import { openTestStore } from '../test-store.ts';
 
 let api: TestServer;
 const services = '/api/v1/namespaces/x/services';
@@ -89,7 +88,7 @@ describe('a Service', () => {
   });
 
   it('keeps what it has over a restart', async () => {
-    const store = createMemoryStore({ clock: systemClock, logger: silentLogger });
+    const store = await openTestStore(systemClock);
     const first = await TestServer.start({ store, pki: api.pki });
     const { spec } = (await first.post(services, { metadata: { name: 'a' }, spec: { ports } })).json;
     await first.server.close(0);

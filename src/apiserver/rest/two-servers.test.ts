@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../util/clock.ts';
+import { silentLogger } from '../../util/logger.ts';
+import { TestServer } from '../test-server.ts';
+import { openTestStore, TEST_ETCD } from '../test-store.ts';
+
+const NAMESPACE = '/api/v1/namespaces/default';
+
+/** Two API servers that know of each other by nothing but the etcd they share. */
+describe.skipIf(process.env[TEST_ETCD] === undefined)('two API servers on one etcd', () => {
+  let servers: readonly [TestServer, TestServer];
+  beforeAll(async () => {
+    const prefix = `/${randomUUID()}`;
+    const start = async (): Promise<TestServer> =>
+      TestServer.start({
+        store: await openTestStore(systemClock, silentLogger, prefix),
+        serviceCidrs: ['10.0.0.0/24'],
+      });
+    servers = [await start(), await start()];
+    await servers[0].post('/api/v1/namespaces', { metadata: { name: 'default' } });
+  });
+  afterAll(() => Promise.all(servers.map((server) => server.close())));
+  const either = (i: number): TestServer => servers[i % 2]!;
+
+  it('read what the other one has just written', async () => {
+    for (let i = 0; i < 20; i++) {
+      const made = await either(i).post(`${NAMESPACE}/configmaps`, { metadata: { name: `seen-${i}` } });
+      expect(made.code).toBe(201);
+      expect((await either(i + 1).get(`${NAMESPACE}/configmaps/seen-${i}`)).code).toBe(200);
+      const list = await either(i + 1).get(`${NAMESPACE}/configmaps`);
+      expect(list.json.items.map((item: { metadata: { name: string } }) => item.metadata.name)).toContain(`seen-${i}`);
+    }
+  });
+
+  it('give a name to one of those who want it', async () => {
+    const asked = Array.from({ length: 60 }, (_, i) =>
+      either(i).post(`${NAMESPACE}/configmaps`, { metadata: { name: `wanted-${Math.floor(i / 2)}` } }),
+    );
+    const codes = (await Promise.all(asked)).map((answer) => answer.code);
+    expect(codes.filter((code) => code === 201)).toHaveLength(30);
+    expect(codes.filter((code) => code === 409)).toHaveLength(30);
+  });
+
+  it('lose no update, whichever of them takes it', async () => {
+    const path = `${NAMESPACE}/configmaps/counter`;
+    await either(0).post(`${NAMESPACE}/configmaps`, { metadata: { name: 'counter' }, data: { n: '0' } });
+    const increment = async (i: number): Promise<void> => {
+      for (;;) {
+        const { json } = await either(i).get(path);
+        const answer = await either(i).put(path, { ...json, data: { n: String(Number(json.data.n) + 1) } });
+        if (answer.code === 200) return;
+        expect(answer.code).toBe(409);
+      }
+    };
+    await Promise.all(
+      Array.from({ length: 12 }, async (_, i) => {
+        for (let round = 0; round < 5; round++) await increment(i);
+      }),
+    );
+    expect((await either(0).get(path)).json.data.n).toBe('60');
+    expect((await either(1).get(path)).json.data.n).toBe('60');
+  });
+
+  it('show the same changes in the same order', async () => {
+    const { json } = await either(0).get(`${NAMESPACE}/configmaps`);
+    const since = json.metadata.resourceVersion as string;
+    const watches = await Promise.all(
+      servers.map((server) => server.watch(`${NAMESPACE}/configmaps?watch=1&resourceVersion=${since}`)),
+    );
+    await Promise.all(
+      Array.from({ length: 30 }, (_, i) => either(i).post(`${NAMESPACE}/configmaps`, { metadata: { name: `order-${i}` } })),
+    );
+    const [one, two] = await Promise.all(
+      watches.map(async (watching) => {
+        const events: string[] = [];
+        for (let i = 0; i < 30; i++) {
+          const event = await watching.next();
+          events.push(`${event.type} ${event.object.metadata.name} ${event.object.metadata.resourceVersion}`);
+        }
+        watching.stop();
+        return events;
+      }),
+    );
+    expect(one).toEqual(two);
+    const versions = one!.map((event) => Number(event.split(' ')[2]));
+    expect(versions).toEqual([...versions].sort((a, b) => a - b));
+    expect(new Set(versions).size).toBe(30);
+  });
+});
