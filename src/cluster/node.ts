@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { UserInfo } from '../api/request.ts';
 import type { ControllerContext } from '../client/controller.ts';
 import { createClusterView, createDnsServer, createUpstream, type DnsServer, parseNameServers } from '../dns/index.ts';
-import { createKubelet, treeCgroups } from '../kubelet/index.ts';
+import { createKubelet, hostMounter, treeCgroups } from '../kubelet/index.ts';
 import { createPodNetwork, linuxHost, type PodNetworkController } from '../network/index.ts';
 import { createNft, createServiceProxy, type ServiceProxy } from '../proxy/index.ts';
 import { openCgroupTree } from '../runtime/cgroup.ts';
@@ -11,6 +11,7 @@ import { type SupervisedContainerd, superviseContainerd } from '../runtime/conta
 import type { ContainerRuntime } from '../runtime/contract.ts';
 import { connectRuntime } from '../runtime/cri-client.ts';
 import { ensurePauseImage, importImageArchive } from '../runtime/image-archive.ts';
+import { mountImage } from '../runtime/image-mount.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import { type ClusterConfig, runs } from './config.ts';
@@ -64,7 +65,7 @@ export interface NodeOptions {
   readonly config: ClusterConfig;
   readonly layout: Layout;
   readonly pki: ClusterPki;
-  readonly runtime: ContainerRuntime;
+  readonly runtime: NodeRuntime;
   /** What the kubelet acts with: as the node, and no more. */
   readonly kubelet: ControllerContext;
   /** What network, proxy and DNS read with. */
@@ -149,7 +150,8 @@ async function startDns(
 }
 
 async function startKubelet(options: NodeOptions, onFailure: (why: string) => void, signal: AbortSignal): Promise<void> {
-  const { config, layout, pki, runtime, kubelet: kubeletContext, services } = options;
+  const { config, layout, pki, runtime: node, kubelet: kubeletContext, services } = options;
+  const target = { socketPath: node.containerd.socketPath, ctr: node.containerd.ctr };
   const serving = await ensureCertificate(
     layout.node.pki,
     'kubelet-server',
@@ -167,7 +169,9 @@ async function startKubelet(options: NodeOptions, onFailure: (why: string) => vo
     nodeIp: config.nodeIp,
     client: kubeletContext.client,
     informers: kubeletContext.informers,
-    runtime,
+    runtime: node.runtime,
+    // containerd before 2.1 mounts no images by itself.
+    mounter: { ...hostMounter, mountImage: (id, dir) => mountImage(target, id, dir) },
     clock: kubeletContext.clock,
     random: kubeletContext.random,
     logger: kubeletContext.logger,

@@ -113,7 +113,7 @@ export async function runCluster(
           config,
           layout,
           pki,
-          runtime: runtime.runtime,
+          runtime,
           kubelet: plane.contextFor(realNode.nodeUser(config.nodeName), 'kubelet'),
           services,
         },

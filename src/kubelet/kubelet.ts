@@ -38,6 +38,7 @@ import { fromApi, isMirrorPod, isStatic } from './pods/pod-source.ts';
 import { allContainers, containerFieldPath, isTerminalPhase, podFormat, podName, podNamespace, podUid } from './pods/pod-spec.ts';
 import { PodWorker } from './pods/pod-worker.ts';
 import { StatusWriter } from './pods/status-writer.ts';
+import { UserNamespaces } from './pods/user-namespaces.ts';
 import { runProbe } from './probes/run-probe.ts';
 import { ObjectCache } from './references/object-cache.ts';
 import { TokenCache } from './references/tokens.ts';
@@ -57,6 +58,7 @@ export class KubeletCore {
   readonly stats: StatsSource;
   readonly #workers = new Map<string, PodWorker>();
   readonly #tokens: TokenCache;
+  readonly #userNamespaces: UserNamespaces;
   readonly #images: Images;
   readonly #watch: RuntimeWatch;
   readonly #pressure: PressureTracker;
@@ -93,6 +95,7 @@ export class KubeletCore {
         for (const worker of this.#workers.values()) worker.poke();
       },
     });
+    this.#userNamespaces = new UserNamespaces(options.rootDir);
     this.#tokens = new TokenCache(options.client, options.clock);
     this.#images = new Images(options.runtime, options.clock);
     const machine = options.machine ?? hostMachine;
@@ -138,6 +141,8 @@ export class KubeletCore {
       policy: options.imageGcPolicy ?? defaultImageGcPolicy,
       space: readFilesystemSpace,
       pods: () => this.observedPods(),
+      volumes: () =>
+        [...this.#workers.values()].flatMap((w) => w.pod.spec?.volumes?.flatMap((v) => v.image?.reference ?? []) ?? []),
       record: (reason, message) => this.reporter.warn(reason, message),
     });
     this.#eviction = new Eviction({
@@ -203,6 +208,7 @@ export class KubeletCore {
     const o = this.options;
     await mkdir(join(o.rootDir, 'pods'), { recursive: true, mode: 0o750 });
     await mkdir(o.podLogDir, { recursive: true, mode: 0o755 });
+    await this.#userNamespaces.load();
     const statics = this.#makeStaticPods(signal);
     const status = new StatusWriter(o.client, o.clock, o.logger, signal, (pod) => (isStatic(pod) ? statics.mirrorOf(pod) : pod));
     this.#configMaps = new ObjectCache(o.client, configMaps, o.clock, o.logger, (uid) =>
@@ -293,6 +299,8 @@ export class KubeletCore {
       status,
       cgroups: o.cgroups ?? noCgroups,
       mounter,
+      userNamespaces: this.#userNamespaces,
+      abilities: () => this.reporter.abilities,
       runtimeName: this.#runtimeName,
       rootDir: o.rootDir,
       podLogDir: o.podLogDir,
@@ -466,6 +474,7 @@ export class KubeletCore {
     this.#secrets?.release(uid);
     this.#tokens.forget(uid);
     this.#seenAt.delete(uid);
+    this.#userNamespaces.release(uid);
     this.#statics?.released(uid);
     // A pod that came back under the same uid while its old life was being cleared away.
     const again = this.#podInformer?.list().find((p) => podUid(p) === uid && !isMirrorPod(p));

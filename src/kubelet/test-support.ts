@@ -26,6 +26,7 @@ import { type ClusterPki, ensurePki } from '../cluster/pki.ts';
 import { openCgroupTree } from '../runtime/cgroup.ts';
 import type { ContainerRuntime } from '../runtime/contract.ts';
 import { connectRuntime } from '../runtime/cri-client.ts';
+import { mountImage } from '../runtime/image-mount.ts';
 import { BUSYBOX_IMAGE, startTestNode, type TestNode } from '../runtime/test-support.ts';
 import { createMemoryStore } from '../store/memory-store.ts';
 import { systemClock } from '../util/clock.ts';
@@ -157,6 +158,7 @@ export class TestKubeletNode {
       resolvConf: '',
       nodeIp: '192.0.2.7',
       cgroups: treeCgroups({ tree: await openCgroupTree(), root: this.node.cgroupRoot }),
+      mounter: { ...hostMounter, mountImage: (id, dir) => mountImage(this.node.containerd, id, dir) },
       ...more,
     });
     const stop = new AbortController();

@@ -162,7 +162,8 @@ export async function untilImageVisible(
   }
 }
 
-function runCtr(
+/** Runs `ctr` on the containers' namespace of a containerd. Rejects with what it says. */
+export function runCtr(
   target: ImportTarget,
   args: readonly string[],
   input: Readable | Uint8Array | undefined,

@@ -4,11 +4,12 @@ import { milliValue, quantityValue } from '../../api/meta/quantity.ts';
 import type { Pod } from '../../api/types/core-v1.ts';
 import type { ContainerConfig, Image, LinuxContainerResources, Mount, PodSandboxConfig } from '../../runtime/contract.ts';
 import { type AnyContainer, isHostNetwork, podName, podNamespace, podUid } from '../pods/pod-spec.ts';
+import type { UserNamespace } from '../pods/user-namespaces.ts';
 import { milliCpuToQuota, milliCpuToShares, oomScoreAdj, QUOTA_PERIOD } from '../resources/qos.ts';
 import type { ResolvConf } from './dns.ts';
 import { expand } from './expansion.ts';
 import { containerAnnotations, containerLabels, sandboxLabels } from './labels.ts';
-import { containerSecurity, namespaceOptions, seccompProfile, supplementalGroups } from './security.ts';
+import { containerSecurity, namespaceOptions, podSecurity, seccompProfile, supplementalGroups } from './security.ts';
 
 /** `<namespace>_<name>_<uid>` under the log root: where the containers of a pod log. */
 export function podLogDirectory(root: string, pod: Pod): string {
@@ -25,6 +26,7 @@ export interface SandboxInput {
   readonly logDir: string;
   readonly cgroupParent: string;
   readonly seccompRoot: string;
+  readonly userNamespace?: UserNamespace;
 }
 
 /** What the runtime is asked for when it makes a pod's sandbox. */
@@ -54,7 +56,8 @@ export function sandboxConfig(pod: Pod, input: SandboxInput): PodSandboxConfig {
       cgroupParent: input.cgroupParent,
       sysctls: Object.fromEntries((security?.sysctls ?? []).map((s) => [s.name, s.value])),
       securityContext: {
-        namespaceOptions: namespaceOptions(pod),
+        namespaceOptions: namespaceOptions(pod, input.userNamespace),
+        ...podSecurity(pod),
         ...(security?.runAsUser === undefined ? {} : { runAsUser: security.runAsUser }),
         ...(security?.runAsGroup === undefined || security.runAsUser === undefined ? {} : { runAsGroup: security.runAsGroup }),
         supplementalGroups: supplementalGroups(pod),
@@ -86,6 +89,7 @@ export interface ContainerInput {
   readonly memoryCapacity: number;
   readonly seccompRoot: string;
   readonly volumeGroups: readonly number[];
+  readonly userNamespace?: UserNamespace;
   /** For an ephemeral container with a target. */
   readonly targetId?: string;
 }
@@ -100,7 +104,8 @@ export function containerConfig(pod: Pod, container: AnyContainer, input: Contai
     args: (container.args ?? []).map((w) => expand(w, lookup)),
     workingDir: container.workingDir ?? '',
     envs: [...input.env].map(([key, value]) => ({ key, value })),
-    mounts: input.mounts,
+    // With a user namespace of its own the pod sees its volumes' owners as they are.
+    mounts: input.userNamespace === undefined ? input.mounts : input.mounts.map((m) => mapped(m, input.userNamespace!)),
     devices: input.devices ?? [],
     labels: containerLabels(pod, container),
     annotations: containerAnnotations(pod, container, input.restartCount),
@@ -117,10 +122,13 @@ export function containerConfig(pod: Pod, container: AnyContainer, input: Contai
         supplementalGroups(pod, input.volumeGroups),
         input.seccompRoot,
         input.targetId,
+        input.userNamespace,
       ),
     },
   };
 }
+
+const mapped = (mount: Mount, ids: UserNamespace): Mount => ({ ...mount, uidMappings: [ids], gidMappings: [ids] });
 
 /**
  * Limits of one container (kuberuntime generateLinuxContainerResources). One that has none of its own has its pod's, where that sets any

@@ -1,6 +1,8 @@
 import type { ConfigMap, Pod, Secret, Service } from '../../api/types/core-v1.ts';
 import type { AnyContainer } from '../pods/pod-spec.ts';
+import { ConfigError } from './config-error.ts';
 import { type DownwardContext, fieldValue, resourceValue } from './downward.ts';
+import { type EnvFiles, envFileKey } from './env-file.ts';
 import { expand } from './expansion.ts';
 import { serviceEnvironment } from './service-env.ts';
 
@@ -10,11 +12,8 @@ export interface EnvironmentSources {
   readonly services: readonly Service[];
   configMap(name: string): ConfigMap | undefined;
   secret(name: string): Secret | undefined;
-}
-
-/** The container cannot be configured: shown as CreateContainerConfigError. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
+  /** Of files in volumes, for `fileKeyRef`. */
+  readonly files?: EnvFiles;
 }
 
 const decode = (base64: string): string => Buffer.from(base64, 'base64').toString('utf8');
@@ -89,6 +88,17 @@ export function containerEnvironment(
           secret === undefined
             ? `secret ${JSON.stringify(name)} not found`
             : `couldn't find key ${key} in Secret ${namespace}/${name}`,
+        );
+      }
+    } else if (from?.fileKeyRef !== undefined) {
+      const { volumeName, path, key, optional } = from.fileKeyRef;
+      const file = sources.files?.get(envFileKey(volumeName, path));
+      value = file?.get(key);
+      if (value === undefined && optional !== true) {
+        throw new ConfigError(
+          file === undefined
+            ? `env file ${JSON.stringify(path)} not found in volume ${JSON.stringify(volumeName)}`
+            : `environment variable key ${JSON.stringify(key)} not found in file ${JSON.stringify(path)}`,
         );
       }
     }

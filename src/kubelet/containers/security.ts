@@ -1,7 +1,15 @@
-import type { Pod, SeccompProfile, SecurityContext } from '../../api/types/core-v1.ts';
-import type { ContainerConfig, Image, NamespaceOption, SecurityProfile } from '../../runtime/contract.ts';
+import type { AppArmorProfile, Pod, SELinuxOptions, SeccompProfile, SecurityContext } from '../../api/types/core-v1.ts';
+import type {
+  ContainerConfig,
+  Image,
+  NamespaceOption,
+  SecurityProfile,
+  SelinuxOptions,
+  SupplementalGroupsPolicy,
+} from '../../runtime/contract.ts';
 import { type AnyContainer, isHostNetwork } from '../pods/pod-spec.ts';
-import { ConfigError } from './env.ts';
+import type { UserNamespace } from '../pods/user-namespaces.ts';
+import { ConfigError } from './config-error.ts';
 
 /** Paths a container does not see, and those it may only read, unless its procMount is Unmasked (securitycontext/util.go). */
 const maskedPaths: readonly string[] = [
@@ -20,9 +28,12 @@ const maskedPaths: readonly string[] = [
 ];
 const readonlyPaths: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
-/** Namespaces a pod's sandbox uses. */
-export function namespaceOptions(pod: Pod): NamespaceOption {
+/** Namespaces a pod's sandbox uses. `userNamespace`: the ids of its own user namespace. */
+export function namespaceOptions(pod: Pod, userNamespace?: UserNamespace): NamespaceOption {
   return {
+    ...(userNamespace === undefined
+      ? {}
+      : { usernsOptions: { mode: 'POD' as const, uids: [userNamespace], gids: [userNamespace] } }),
     network: isHostNetwork(pod) ? 'NODE' : 'POD',
     pid: pod.spec?.hostPID === true ? 'NODE' : pod.spec?.shareProcessNamespace === true ? 'POD' : 'CONTAINER',
     ipc: pod.spec?.hostIPC === true ? 'NODE' : 'POD',
@@ -80,6 +91,31 @@ export function verifyRunAsNonRoot(pod: Pod, container: AnyContainer, image: Ima
   }
 }
 
+/** What pod and container say of SELinux, for runtimes that enforce it. */
+function selinux(own: SELinuxOptions | undefined, pod: SELinuxOptions | undefined): { readonly selinuxOptions?: SelinuxOptions } {
+  const options = own ?? pod;
+  if (options === undefined) return {};
+  const { user = '', role = '', type = '', level = '' } = options;
+  return { selinuxOptions: { user, role, type, level } };
+}
+
+function apparmor(profile: AppArmorProfile | undefined): { readonly apparmor?: SecurityProfile } {
+  if (profile === undefined) return {};
+  const profileType = profile.type as SecurityProfile['profileType'];
+  return {
+    apparmor: profileType === 'Localhost' ? { profileType, localhostRef: profile.localhostProfile ?? '' } : { profileType },
+  };
+}
+
+/** What a sandbox and its containers have in common. */
+export const podSecurity = ({ spec }: Pod) => ({
+  ...(spec?.securityContext?.supplementalGroupsPolicy === undefined
+    ? {}
+    : { supplementalGroupsPolicy: spec.securityContext.supplementalGroupsPolicy as SupplementalGroupsPolicy }),
+  ...selinux(undefined, spec?.securityContext?.seLinuxOptions),
+  ...apparmor(spec?.securityContext?.appArmorProfile),
+});
+
 type CriSecurity = ContainerConfig['linux']['securityContext'];
 
 /** The security context of a container as the runtime takes it. `targetId`: the container whose processes an ephemeral one looks into. */
@@ -90,10 +126,11 @@ export function containerSecurity(
   groups: readonly number[],
   seccompRoot: string,
   targetId: string | undefined,
+  userNamespace?: UserNamespace,
 ): CriSecurity {
   const effective = effectiveSecurity(pod, container);
   const privileged = effective.privileged === true;
-  const base = namespaceOptions(pod);
+  const base = namespaceOptions(pod, userNamespace);
   const unmasked = effective.procMount === 'Unmasked';
   const user = userOf(image);
   const uid = effective.runAsUser ?? user.uid;
@@ -108,6 +145,11 @@ export function containerSecurity(
     ...(effective.runAsGroup === undefined ? {} : { runAsGroup: effective.runAsGroup }),
     readonlyRootfs: effective.readOnlyRootFilesystem === true,
     supplementalGroups: groups,
+    ...podSecurity(pod),
+    ...(container.securityContext?.seLinuxOptions === undefined
+      ? {}
+      : selinux(container.securityContext.seLinuxOptions, undefined)),
+    ...(container.securityContext?.appArmorProfile === undefined ? {} : apparmor(container.securityContext.appArmorProfile)),
     // Privileged containers, and those that gain SYS_ADMIN, are validated by the API to allow escalation.
     noNewPrivs: effective.allowPrivilegeEscalation === false,
     seccomp: privileged

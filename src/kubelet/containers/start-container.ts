@@ -1,16 +1,18 @@
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EphemeralContainer, Pod } from '../../api/types/core-v1.ts';
-import type { Mount, PodSandboxConfig } from '../../runtime/contract.ts';
+import type { Image, Mount, PodSandboxConfig } from '../../runtime/contract.ts';
 import { isRunning, latest, type ObservedPod } from '../observed/observed.ts';
 import { errorText, StartError } from '../observed/runtime-errors.ts';
 import { killContainer } from '../pods/kill-pod.ts';
 import type { PodServices } from '../pods/pod-services.ts';
 import { type AnyContainer, findContainer, gracePeriodOf, isHostNetwork, podUid } from '../pods/pod-spec.ts';
-import { containerMounts } from '../volumes/container-mounts.ts';
-import { podDirectory, type VolumePaths } from '../volumes/pod-volumes.ts';
+import { containerMounts, recursiveReadOnly } from '../volumes/container-mounts.ts';
+import { imageDirectory, podDirectory, type VolumePaths } from '../volumes/pod-volumes.ts';
+import { ConfigError } from './config-error.ts';
 import { containerConfig } from './container-config.ts';
-import { ConfigError, containerEnvironment } from './env.ts';
+import { containerEnvironment } from './env.ts';
+import { readEnvFiles } from './env-file.ts';
 import { runHook } from './hooks.ts';
 import { hostNetworkHosts, managedHosts, podHostname } from './hosts.ts';
 import { verifyRunAsNonRoot } from './security.ts';
@@ -51,17 +53,13 @@ export async function startContainer(
     return new StartError(reason, message);
   };
 
-  let image: Awaited<ReturnType<PodServices['images']['ensure']>>;
+  const ensure = (wanted: Pick<AnyContainer, 'image' | 'imagePullPolicy'>) =>
+    services.images.ensure(pod, wanted, services.pullSecrets(pod), context.sandboxConfig, record, context.pulling, signal);
+  let image: Awaited<ReturnType<typeof ensure>>;
+  let images: ReadonlyMap<string, string>;
   try {
-    image = await services.images.ensure(
-      pod,
-      container,
-      services.pullSecrets(pod),
-      context.sandboxConfig,
-      record,
-      context.pulling,
-      signal,
-    );
+    image = await ensure(container);
+    images = await imageVolumes(services, pod, container, ensure);
   } catch (err) {
     if (err instanceof StartError) record('Warning', 'Failed', `Error: ${err.reason}`);
     throw err;
@@ -72,7 +70,8 @@ export async function startContainer(
   let config: ReturnType<typeof containerConfig>;
   try {
     verifyRunAsNonRoot(pod, container, image);
-    const { env, skipped } = containerEnvironment(pod, container, services.environment(pod, context.podIPs));
+    const files = await readEnvFiles(container, context.volumes);
+    const { env, skipped } = containerEnvironment(pod, container, { ...services.environment(pod, context.podIPs), files });
     if (skipped.length > 0) {
       services.record(
         pod,
@@ -81,8 +80,14 @@ export async function startContainer(
         `Keys [${skipped.join(', ')}] from the EnvFrom source were skipped since they are considered invalid environment variable names.`,
       );
     }
+    const handler = container.volumeMounts?.some((m) => m.recursiveReadOnly !== undefined)
+      ? await services.runtimeHandler(pod)
+      : undefined;
     const mounts = [
-      ...(await containerMounts(pod, container, context.volumes, env)),
+      ...(await containerMounts(pod, container, context.volumes, env, {
+        recursiveReadOnly: recursiveReadOnly(services.abilities().runtimeHandlers, handler),
+        images,
+      })),
       ...(await kubeletMounts(services, pod, container, context.podIPs)),
     ];
     const targetName = (container as EphemeralContainer).targetContainerName;
@@ -90,6 +95,7 @@ export async function startContainer(
     if (targetName !== undefined && targetName !== '' && (target === undefined || !isRunning(target))) {
       throw new ConfigError(`unable to find target container ${JSON.stringify(targetName)}`);
     }
+    const userNamespace = await services.userNamespaces.of(pod);
     config = containerConfig(pod, container, {
       restartCount,
       env,
@@ -99,6 +105,7 @@ export async function startContainer(
       memoryCapacity: services.memoryCapacity,
       seccompRoot: join(services.rootDir, 'seccomp'),
       volumeGroups: [],
+      ...(userNamespace === undefined ? {} : { userNamespace }),
       ...(target === undefined ? {} : { targetId: target.id }),
     });
   } catch (err) {
@@ -141,6 +148,32 @@ export async function startContainer(
     }
   }
   return id;
+}
+
+/** Brings the images that the container mounts (KEP-4639). Gives those that the runtime is to mount, by volume; the others are mounted then. */
+async function imageVolumes(
+  services: PodServices,
+  pod: Pod,
+  container: AnyContainer,
+  ensure: (wanted: Pick<AnyContainer, 'image' | 'imagePullPolicy'>) => Promise<Image>,
+): Promise<ReadonlyMap<string, string>> {
+  const images = new Map<string, string>();
+  const { mounter, rootDir } = services;
+  for (const volume of pod.spec?.volumes ?? []) {
+    if (volume.image === undefined || !container.volumeMounts?.some((m) => m.name === volume.name)) continue;
+    const { reference, pullPolicy } = volume.image;
+    const { id } = await ensure({
+      ...(reference === undefined ? {} : { image: reference }),
+      ...(pullPolicy === undefined ? {} : { imagePullPolicy: pullPolicy }),
+    });
+    if (mounter.mountImage === undefined) {
+      images.set(volume.name, id);
+      continue;
+    }
+    const dir = imageDirectory(rootDir, pod, volume.name);
+    if (!(await mounter.mountsBelow(dir)).includes(dir)) await mounter.mountImage(id, dir);
+  }
+  return images;
 }
 
 /** As metrics name it. */

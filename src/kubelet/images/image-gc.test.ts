@@ -35,6 +35,7 @@ function collector(images: Image[], used: readonly string[], space: { capacity: 
       inodesFree: 0,
     }),
     pods: () => [{ ...emptyObserved('u'), containers: using.map((imageRef) => ({ imageRef, image: '' }) as ObservedContainer) }],
+    volumes: () => ['r/volume:1'],
     record: (reason, message) => events.push(`${reason}: ${message}`),
   });
   return { gc, clock, removed, events, using };
@@ -55,6 +56,7 @@ describe('image garbage collection', () => {
       image('b', 4),
       image('c', 4),
       image('used', 50),
+      image('volume', 50),
       image('pinned', 50),
       image('loaded', 50, false),
     ];

@@ -4,6 +4,7 @@ import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { ObservedPod } from '../observed/observed.ts';
 import { errorText } from '../observed/runtime-errors.ts';
+import { withDefaultTag } from './images.ts';
 
 /** How often images are looked at. Milliseconds. */
 const PERIOD_MS = 300_000;
@@ -28,8 +29,16 @@ export interface ImageGcOptions {
   /** Space of the file system that holds the images. */
   space(mountpoint: string): Promise<FilesystemSpace>;
   pods(): readonly ObservedPod[];
+  /** Images that volumes of pods show, as their pods name them. */
+  volumes(): readonly string[];
   /** A Warning event on the node. */
   record(reason: string, message: string): void;
+}
+
+/** What a runtime may call the image that a pod calls so. */
+function fullNames(reference: string): readonly string[] {
+  const tagged = withDefaultTag(reference) ?? reference;
+  return [tagged, `docker.io/${tagged}`, `docker.io/library/${tagged}`];
 }
 
 interface Known {
@@ -93,7 +102,10 @@ export class ImageGc {
     const { runtime, clock } = this.#options;
     const now = clock.now();
     const images = await runtime.listImages();
-    const used = new Set(this.#options.pods().flatMap((p) => p.containers.flatMap((c) => [c.imageRef, c.image])));
+    const used = new Set([
+      ...this.#options.pods().flatMap((p) => p.containers.flatMap((c) => [c.imageRef, c.image])),
+      ...this.#options.volumes().flatMap(fullNames),
+    ]);
     const unused: Image[] = [];
     for (const image of images) {
       const known = this.#known.get(image.id) ?? { firstDetected: now, lastUsed: 0 };

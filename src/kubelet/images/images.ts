@@ -90,7 +90,7 @@ export class Images {
   /** The image of a container, pulled by its policy. Rejects with StartError. */
   async ensure(
     pod: Pod,
-    container: AnyContainer,
+    container: Pick<AnyContainer, 'image' | 'imagePullPolicy'>,
     secrets: readonly Secret[],
     sandbox: PodSandboxConfig,
     record: RecordEvent,

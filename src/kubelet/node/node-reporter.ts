@@ -74,6 +74,10 @@ export class NodeReporter {
   get facts(): MachineFacts {
     return this.#facts;
   }
+  /** What the runtime tells that it can. */
+  get abilities(): RuntimeHealth['abilities'] {
+    return this.#health.abilities;
+  }
   /** The node as the API last answered. */
   get node(): Node | undefined {
     return this.#node;

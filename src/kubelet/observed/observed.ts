@@ -26,6 +26,8 @@ export interface ObservedContainer {
   readonly logPath: string;
   readonly labels: Labels;
   readonly annotations: Labels;
+  /** Whom it runs as; undefined where the runtime does not tell. */
+  readonly user?: { readonly uid: number; readonly gid: number; readonly supplementalGroups?: readonly number[] };
 }
 
 export interface ObservedSandbox {
@@ -91,6 +93,7 @@ export function observeContainer(
     logPath: status.logPath,
     labels: listed.labels,
     annotations: listed.annotations,
+    ...(status.user === undefined ? {} : { user: status.user }),
   };
 }
 

@@ -21,7 +21,27 @@ export function rejection(pod: Pod, node: Node, others: readonly Pod[]): Rejecti
   }
   const sysctl = forbiddenSysctl(pod);
   if (sysctl !== undefined) return { reason: 'SysctlForbidden', message: sysctl };
+  if (
+    pod.spec?.securityContext?.supplementalGroupsPolicy === 'Strict' &&
+    node.status?.features?.supplementalGroupsPolicy !== true
+  ) {
+    return {
+      reason: 'SupplementalGroupsPolicyNotSupported',
+      message: 'SupplementalGroupsPolicy=Strict is not supported in this node',
+    };
+  }
+  if (demandsAppArmor(pod))
+    return { reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' };
   return misfit(pod, node, others) ?? predicate(pod, node, others);
+}
+
+/** Whether a profile is to hold the pod's processes. The runtime of these nodes enforces none: to run without would be to break the promise. */
+function demandsAppArmor({ spec }: Pod): boolean {
+  const profiles = [
+    spec?.securityContext,
+    ...[...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].map((c) => c.securityContext),
+  ];
+  return profiles.some((s) => s?.appArmorProfile !== undefined && s.appArmorProfile.type !== 'Unconfined');
 }
 
 /** What the pod asks for and the node cannot give beside `others`. */

@@ -1,5 +1,5 @@
 import type { Pod, Probe, Secret } from '../../api/types/core-v1.ts';
-import type { ContainerRuntime } from '../../runtime/contract.ts';
+import type { ContainerRuntime, RuntimeStatus } from '../../runtime/contract.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { Random } from '../../util/random.ts';
@@ -13,6 +13,7 @@ import type { ResizePending } from '../resources/resize.ts';
 import type { Mounter } from '../volumes/mounter.ts';
 import type { VolumeEnvironment } from '../volumes/pod-volumes.ts';
 import type { StatusWriter } from './status-writer.ts';
+import type { UserNamespaces } from './user-namespaces.ts';
 
 /** The pods' part of the cgroup tree. */
 export interface PodCgroups {
@@ -37,6 +38,9 @@ export interface PodServices {
   readonly status: StatusWriter;
   readonly cgroups: PodCgroups;
   readonly mounter: Mounter;
+  readonly userNamespaces: UserNamespaces;
+  /** What the runtime tells that it can. */
+  abilities(): Pick<RuntimeStatus, 'runtimeHandlers' | 'features'>;
   /** Prefix of container ids: `containerd`. */
   readonly runtimeName: string;
   readonly rootDir: string;

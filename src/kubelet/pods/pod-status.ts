@@ -39,6 +39,8 @@ export interface StatusContext {
   readonly hostIPs: readonly string[];
   /** Prefix of container ids: `containerd`. */
   readonly runtimeName: string;
+  /** The runtime has recursive read-only mounts. */
+  readonly recursiveReadOnly?: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** Resources that a container runs with, by its id; those of the spec where it is not known. */
@@ -202,7 +204,7 @@ function statusesOf(
   return containers.map((c) => {
     const before = previous?.find((s) => s.name === c.name);
     const own = observed.containers.filter((o) => o.name === c.name);
-    let status = own.length === 0 ? unseen(pod, c, before, hasInit) : seen(c, own, context);
+    let status = own.length === 0 ? unseen(pod, c, before, hasInit, context) : seen(c, own, context);
     const failure = context.failures.get(c.name);
     const newest = own[0];
     const done = kind === 'init' && newest?.state === 'exited' && newest.exitCode === 0 && !isRestartableInit(c);
@@ -231,7 +233,13 @@ function startingOver(status: ContainerStatus, hasInit: boolean): ContainerStatu
 }
 
 /** The runtime knows nothing of the container: it has not been made yet, or its traces are gone. */
-function unseen(pod: Pod, c: AnyContainer, before: ContainerStatus | undefined, hasInit: boolean): ContainerStatus {
+function unseen(
+  pod: Pod,
+  c: AnyContainer,
+  before: ContainerStatus | undefined,
+  hasInit: boolean,
+  context: StatusContext,
+): ContainerStatus {
   if (before?.state?.terminated !== undefined) return before;
   const base: ContainerStatus = {
     name: c.name,
@@ -241,7 +249,7 @@ function unseen(pod: Pod, c: AnyContainer, before: ContainerStatus | undefined, 
     restartCount: before?.restartCount ?? 0,
     state: { waiting: { reason: hasInit ? 'PodInitializing' : 'ContainerCreating' } },
     lastState: before?.lastState ?? {},
-    ...volumeMountStatuses(c),
+    ...volumeMountStatuses(c, context),
   };
   if (before?.state?.running === undefined || base.lastState?.terminated !== undefined) return base;
   // It did run, and is gone: say so, or the pod would look as if it had never started.
@@ -281,7 +289,8 @@ function seen(c: AnyContainer, own: readonly ObservedContainer[], context: Statu
             ...(resources?.requests === undefined ? {} : { requests: resources.requests }),
           },
         }),
-    ...volumeMountStatuses(c),
+    ...(newest.user === undefined ? {} : { user: { linux: newest.user } }),
+    ...volumeMountStatuses(c, context),
     ...(c.lifecycle?.stopSignal === undefined ? {} : { stopSignal: c.lifecycle.stopSignal }),
   };
 }
@@ -307,13 +316,17 @@ function stateOf(o: ObservedContainer, runtimeName: string): ContainerState {
   }
 }
 
-function volumeMountStatuses(c: AnyContainer): Pick<ContainerStatus, 'volumeMounts'> {
+function volumeMountStatuses(c: AnyContainer, context: StatusContext): Pick<ContainerStatus, 'volumeMounts'> {
+  const recursive = (mode: string | undefined): boolean =>
+    mode === 'Enabled' || (mode === 'IfPossible' && context.recursiveReadOnly === true);
   if (c.volumeMounts === undefined || c.volumeMounts.length === 0) return {};
   return {
     volumeMounts: c.volumeMounts.map((m) => ({
       name: m.name,
       mountPath: m.mountPath,
-      ...(m.readOnly === true ? { readOnly: true, recursiveReadOnly: 'Disabled' } : {}),
+      ...(m.readOnly === true
+        ? { readOnly: true, recursiveReadOnly: recursive(m.recursiveReadOnly) ? 'Enabled' : 'Disabled' }
+        : {}),
     })),
   };
 }

@@ -14,6 +14,7 @@ import { isRunning, latest, type ObservedPod } from '../observed/observed.ts';
 import { errorText, rpcText, StartError } from '../observed/runtime-errors.ts';
 import { PodProber } from '../probes/prober.ts';
 import { Resizer } from '../resources/resizer.ts';
+import { recursiveReadOnly } from '../volumes/container-mounts.ts';
 import { tearDownPod } from '../volumes/pod-volumes.ts';
 import { nextActions, type PodActions } from './actions.ts';
 import { graceForKill, killContainer, killPod } from './kill-pod.ts';
@@ -32,6 +33,7 @@ import {
 } from './pod-spec.ts';
 import { ipsInOrder, podStatus, type StartFailure } from './pod-status.ts';
 import { endAll, type RestartTrigger, removeAll } from './restart-all.ts';
+import { userNamespaceObstacle } from './user-namespaces.ts';
 
 /** How a failed sync is tried again. Milliseconds. */
 const RETRY = { initial: 500, max: 60_000 } as const;
@@ -283,6 +285,7 @@ export class PodWorker {
       failures: this.#failures,
       hostIPs: services.hostIPs,
       runtimeName: services.runtimeName,
+      recursiveReadOnly: recursiveReadOnly(services.abilities().runtimeHandlers),
       now: services.clock.now(),
       inForce: (id) => this.#resizer.inForce(id),
       resizing: this.#resizer.conditions,
@@ -433,6 +436,7 @@ export class PodWorker {
     const { hostname, domain } = podHostname(this.#pod, services.clusterDomain);
     const { config: dns, warnings } = podDns(this.#pod, services.dns);
     for (const { reason, message } of warnings) services.record(this.#pod, 'Warning', reason, message);
+    const userNamespace = await services.userNamespaces.of(this.#pod);
     const config = sandboxConfig(this.#pod, {
       attempt,
       hostname: nodeHostname(this.#pod, hostname, domain),
@@ -440,6 +444,7 @@ export class PodWorker {
       logDir: podLogDirectory(services.podLogDir, this.#pod),
       cgroupParent: await services.cgroups.ensure(this.#pod),
       seccompRoot: `${services.rootDir}/seccomp`,
+      ...(userNamespace === undefined ? {} : { userNamespace }),
     });
     this.#sandboxConfig = { attempt, config };
     return config;
@@ -447,10 +452,19 @@ export class PodWorker {
 
   async #createSandbox(config: PodSandboxConfig, signal: AbortSignal): Promise<string> {
     const services = this.#services;
+    if ((this.#pod.spec?.resourceClaims ?? []).length > 0) {
+      // Without its devices the pod would run as something else.
+      const message = 'Failed to prepare dynamic resources: no DRA driver is registered on this node';
+      services.record(this.#pod, 'Warning', 'FailedPrepareDynamicResources', message);
+      throw new Error(message);
+    }
     await mkdir(config.logDirectory, { recursive: true, mode: 0o750 });
     await chmod(config.logDirectory, 0o755);
     try {
-      const id = await services.runtime.runPodSandbox(config, await services.runtimeHandler(this.#pod), signal);
+      const handler = await services.runtimeHandler(this.#pod);
+      const obstacle = userNamespaceObstacle(this.#pod, services.abilities().runtimeHandlers, handler);
+      if (obstacle !== undefined) throw new Error(obstacle);
+      const id = await services.runtime.runPodSandbox(config, handler, signal);
       services.metrics.startedPods.inc();
       // What could not start in the old one is not held back by that.
       this.#retryAt.clear();

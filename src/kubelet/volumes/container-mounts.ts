@@ -1,11 +1,12 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import { isAbsolute, join, posix } from 'node:path';
-import type { Pod } from '../../api/types/core-v1.ts';
-import type { Mount } from '../../runtime/contract.ts';
-import { ConfigError } from '../containers/env.ts';
+import type { Pod, VolumeMount } from '../../api/types/core-v1.ts';
+import type { Mount, RuntimeStatus } from '../../runtime/contract.ts';
+import { ConfigError } from '../containers/config-error.ts';
 import { expandStrict } from '../containers/expansion.ts';
 import type { AnyContainer } from '../pods/pod-spec.ts';
 import type { VolumePaths } from './pod-volumes.ts';
+import { within } from './within.ts';
 
 const propagation = { None: 'PRIVATE', HostToContainer: 'HOST_TO_CONTAINER', Bidirectional: 'BIDIRECTIONAL' } as const;
 
@@ -15,6 +16,12 @@ export async function containerMounts(
   container: AnyContainer,
   paths: VolumePaths,
   env: ReadonlyMap<string, string>,
+  more: {
+    /** The runtime has recursive read-only mounts. */
+    readonly recursiveReadOnly?: boolean;
+    /** References of images that the runtime itself mounts, by volume. */
+    readonly images?: ReadonlyMap<string, string>;
+  } = {},
 ): Promise<readonly Mount[]> {
   const mounts: Mount[] = [];
   for (const m of container.volumeMounts ?? []) {
@@ -32,6 +39,11 @@ export async function containerMounts(
       }
       subPath = expanded.text;
     }
+    const image = more.images?.get(m.name);
+    if (image !== undefined) {
+      mounts.push({ hostPath: '', containerPath: m.mountPath, readonly: true, image, imageSubPath: subPath });
+      continue;
+    }
     if (subPath !== '') hostPath = await resolveSubPath(hostPath, subPath, container.name);
     const volume = pod.spec?.volumes?.find((v) => v.name === m.name);
     // A projection is the kubelet's to write: no container may.
@@ -39,16 +51,35 @@ export async function containerMounts(
       volume?.configMap !== undefined ||
       volume?.secret !== undefined ||
       volume?.projected !== undefined ||
-      volume?.downwardAPI !== undefined;
+      volume?.downwardAPI !== undefined ||
+      volume?.image !== undefined;
     const claimedReadOnly = volume?.persistentVolumeClaim?.readOnly === true;
     mounts.push({
       hostPath,
       containerPath: isAbsolute(m.mountPath) ? m.mountPath : posix.join('/', m.mountPath),
       readonly: m.readOnly === true || projected || claimedReadOnly,
       propagation: propagation[m.mountPropagation ?? 'None'],
+      ...(isRecursiveReadOnly(m, more.recursiveReadOnly === true) ? { recursiveReadOnly: true } : {}),
     });
   }
   return mounts;
+}
+
+/** Whether a runtime class's handler (that of no class: '') has recursive read-only mounts. */
+export const recursiveReadOnly = (handlers: RuntimeStatus['runtimeHandlers'], handler = ''): boolean =>
+  handlers?.find((h) => h.name === handler)?.features?.recursiveReadOnlyMounts === true;
+
+/** Whether what is mounted below a volume is read-only too (KEP-3857). Throws ConfigError where that is asked for and cannot be had. */
+export function isRecursiveReadOnly(m: VolumeMount, supported: boolean): boolean {
+  const mode = m.recursiveReadOnly ?? 'Disabled';
+  if (mode === 'Disabled') return false;
+  const refuse = (why: string): ConfigError =>
+    new ConfigError(`volume ${JSON.stringify(m.name)} requested recursive read-only mode, but it is not ${why}`);
+  if (m.readOnly !== true) throw refuse('read-only');
+  const { mountPropagation = 'None' } = m;
+  if (mountPropagation !== 'None') throw refuse(`compatible with propagation ${JSON.stringify(mountPropagation)}`);
+  if (mode === 'Enabled' && !supported) throw refuse('supported by the runtime');
+  return supported;
 }
 
 /** The path of `subPath` in a volume, made when it is not there; links may not lead out of the volume. */
@@ -74,7 +105,6 @@ async function resolveSubPath(volume: string, subPath: string, container: string
   return real;
 }
 
-const within = (root: string, path: string): boolean => path === root || path.startsWith(`${root}/`);
 const outside = (container: string, path: string): ConfigError =>
   new ConfigError(
     `failed to prepare subPath for volumeMount of container ${JSON.stringify(container)}: subpath ${path} is not within volume`,

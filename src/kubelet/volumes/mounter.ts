@@ -8,6 +8,8 @@ const run = promisify(execFile);
 export interface Mounter {
   /** Mounts a memory file system; `size` in bytes, 0 for the kernel's default. */
   mountTmpfs(dir: string, size: number): Promise<void>;
+  /** Mounts what an image holds, read-only, where the runtime cannot do that itself. */
+  mountImage?(imageId: string, dir: string): Promise<void>;
   unmount(dir: string): Promise<void>;
   /** Mount points at or below `dir`, deepest first. */
   mountsBelow(dir: string): Promise<readonly string[]>;

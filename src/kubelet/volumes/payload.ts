@@ -75,7 +75,8 @@ async function projection(source: VolumeProjection, mode: number, pod: Pod, sour
     const tokenMode = grouped ? TOKEN_GROUP_MODE : uid === undefined ? mode : TOKEN_MODE;
     return new Map([[path, { data: bytes(token), mode: tokenMode, ...(uid === undefined || grouped ? {} : { uid }) }]]);
   }
-  return new Map();
+  // The API drops these: what they are of is switched off in this release.
+  throw new VolumeError('no projection of this kind is known');
 }
 
 /** The user all containers of the pod run as, when it is one and the same. */

@@ -29,6 +29,10 @@ export const podDirectory = (rootDir: string, uid: string): string => join(rootD
 const pluginDirectory = (env: VolumeEnvironment, pod: Pod, plugin: string, volume: string): string =>
   join(podDirectory(env.rootDir, podUid(pod)), 'volumes', plugin, volume);
 
+/** Where an image volume is mounted. */
+export const imageDirectory = (rootDir: string, pod: Pod, volume: string): string =>
+  join(podDirectory(rootDir, podUid(pod)), 'volumes', 'kubernetes.io~image', volume);
+
 /** A volume that could not be set up, and why. */
 export interface VolumeFailure {
   readonly volume: string;
@@ -92,6 +96,12 @@ async function setUpVolume(pod: Pod, volume: Volume, env: VolumeEnvironment): Pr
     // Upstream keeps all of these but config maps in memory, so that secrets never reach a disk.
     if (volume.configMap === undefined) await ensureTmpfs(env, dir, 0);
     await writeAtomically(dir, payload!, env.stamp(), group);
+    return dir;
+  }
+  if (volume.image !== undefined) {
+    // The image is mounted when a container that uses it starts: it may have to be pulled.
+    const dir = imageDirectory(env.rootDir, pod, volume.name);
+    await makeDirectory(dir, 0o755);
     return dir;
   }
   if (volume.persistentVolumeClaim !== undefined) return claimedPath(volume.persistentVolumeClaim.claimName, pod, env);
