@@ -9,7 +9,7 @@ const NAME = 'default';
 /** Sees that every active namespace has the ServiceAccount `default`. */
 export function serviceAccountController(): Controller {
   return {
-    name: 'service-account-controller',
+    name: 'serviceaccount-controller',
     start(context, signal) {
       const spaces = context.informers.informer(namespaces);
       const accounts = context.informers.informer(serviceAccounts);
