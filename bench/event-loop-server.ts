@@ -12,6 +12,7 @@ import { openEmbeddedStore } from '../src/store/embedded.ts';
 import { systemClock } from '../src/util/clock.ts';
 import { silentLogger } from '../src/util/logger.ts';
 import { systemRandom } from '../src/util/random.ts';
+import { turn } from '../src/util/slice.ts';
 
 export const PORT = 26_443;
 
@@ -61,6 +62,9 @@ class TurnProbe {
     await this.#profiler?.post('Profiler.enable');
     await this.#profiler?.post('Profiler.setSamplingInterval', { interval: 500 });
     await this.#profiler?.post('Profiler.start');
+    // The profiler takes a turn of its own.
+    await turn();
+    await turn();
     this.#running = true;
     [this.#wall, this.#cpu, this.#collector] = [0, 0, 0];
     let at = process.hrtime.bigint();

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
+import { Slice, turn } from '../util/slice.ts';
 import { checkEngine } from './check-engine.ts';
 import { faultOf } from './commit-fault.ts';
 import {
@@ -20,6 +21,7 @@ import {
 import { type Engine, type EngineMeta, type Expiry, type LogRecord, revisionOf, SLOTS_PER_REVISION } from './engine.ts';
 import { Feed } from './feed.ts';
 import { ListAtRevision, readEntry } from './list-at-revision.ts';
+import { RecentTrail } from './recent-trail.ts';
 import { readSnapshot, writeSnapshot } from './snapshot-stream.ts';
 
 /** How much history is kept for watches and lists of the past. Whichever limit is reached first compacts. */
@@ -51,8 +53,8 @@ const EXPIRY_STEP = 256;
 const EXPIRY_TICK = 1_000;
 /** Records a starting watch reads between turns of the event loop. */
 const CATCH_UP_STEP = 256;
-/** Entries a list reads between turns of the event loop. */
-const LIST_STEP = 512;
+/** Entries a list reads before it looks at the time. */
+const LIST_STEP = 64;
 
 interface Pending {
   readonly revision: number;
@@ -97,6 +99,7 @@ export class LogStore implements Store {
   readonly #feed = new Feed();
   /** Newest accepted, not yet durable record of each key. */
   readonly #pendingHeads = new Map<string, PendingHead>();
+  #trail: RecentTrail;
   #meta: EngineMeta;
   #lastRevision: number;
   #queue: Pending[] = [];
@@ -122,6 +125,7 @@ export class LogStore implements Store {
     this.#limits = { ...DEFAULT_HISTORY, ...options.history };
     this.#meta = this.#engine.meta();
     this.#lastRevision = this.#meta.revision;
+    this.#trail = new RecentTrail(this.#lastRevision);
     this.#ages = [{ at: this.#clock.monotonic(), revision: this.#meta.revision }];
     this.#ageTimer = this.#clock.setTimer(AGE_TICK, () => this.#ageTick());
     this.#armExpiry(this.#engine.nextExpiry());
@@ -151,11 +155,13 @@ export class LogStore implements Store {
     try {
       const reader = new ListAtRevision(this.#engine, prefix, revision, options.from);
       const entries: StoreEntry[] = [];
+      const slice = new Slice();
       for (;;) {
         const wanted = Math.min(LIST_STEP, limit - entries.length + 1);
         for (const entry of reader.read(wanted)) entries.push(entry);
         if (reader.done || entries.length > limit) break;
-        await turn();
+        if (!slice.over) continue;
+        await slice.next();
         this.#assertOpen();
       }
       const more = entries.length > limit;
@@ -284,6 +290,7 @@ export class LogStore implements Store {
         this.#failed(group, error);
         return false;
       }
+      for (const record of records) this.#trail.push(record);
       if (this.#failing) this.#logger.info({}, 'the store can write again');
       this.#failing = false;
     }
@@ -424,8 +431,11 @@ export class LogStore implements Store {
     const due = this.#compactionDue();
     if (due <= compactedRevision) return { compactedRevision, slots: [], records: 0, bytes: 0 };
     const limit = Math.max(COMPACT_STEP, 2 * written) + MAX_COMMIT_OPS;
-    const found = this.#engine.trail((compactedRevision + 1) * SLOTS_PER_REVISION, (due + 1) * SLOTS_PER_REVISION, limit);
-    const last = found.length === limit ? revisionOf(found.at(-1)!.slot) - 1 : due;
+    const from = (compactedRevision + 1) * SLOTS_PER_REVISION;
+    const isRecent = from >= this.#trail.start;
+    const to = isRecent ? (due + 1) * SLOTS_PER_REVISION : Math.min((due + 1) * SLOTS_PER_REVISION, this.#trail.start);
+    const found = isRecent ? this.#trail.take(from, to, limit) : this.#engine.trail(from, to, limit);
+    const last = found.length === limit ? revisionOf(found.at(-1)!.slot) - 1 : revisionOf(to) - 1;
     const slots: number[] = [];
     let records = 0;
     let bytes = 0;
@@ -508,6 +518,7 @@ export class LogStore implements Store {
     await readSnapshot(this.#engine, source, skip);
     this.#meta = this.#engine.meta();
     this.#lastRevision = this.#meta.revision;
+    this.#trail = new RecentTrail(this.#lastRevision);
     this.#armExpiry(this.#engine.nextExpiry());
   }
 
@@ -538,8 +549,6 @@ export class LogStore implements Store {
 }
 
 const closedError = (): StoreUnavailableError => new StoreUnavailableError('the store is closed; open it again to use it');
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function entryOf(record: LogRecord): StoreEntry | undefined {
   if (record.value === undefined) return undefined;

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
+import { Slice } from '../util/slice.ts';
 import { ChangeRing } from './change-ring.ts';
 import type { Change, Codec, Collection, CollectionSnapshot, CollectionWatcher, Entry, Write } from './collection.ts';
 import {
@@ -21,10 +22,10 @@ const KEEP_MS = 300_000;
 const MAX_KEPT = 128;
 /** Shortest time between two progress calls, in milliseconds. */
 const PROGRESS_INTERVAL = 1_000;
-/** Values decoded between turns of the event loop while loading. */
-const LOAD_STEP = 128;
+/** Changes after which the bytes of a deleted object are let go. */
+const DELETED_KEPT = 64;
 /** Entries asked of the store at once while loading. */
-const LOAD_PAGE = 2_048;
+const LOAD_PAGE = 512;
 /** Wait before a lost feed is taken up again, in milliseconds. */
 const RELOAD_DELAY = 1_000;
 
@@ -100,6 +101,7 @@ class MemoryCollection<T> implements Collection<T> {
   /** Reads the state at one revision, then follows the changes after it. */
   async load(): Promise<void> {
     const tree = newEntryTree<T>();
+    const slice = new Slice();
     let revision: number | undefined;
     let from: string | undefined;
     for (;;) {
@@ -109,10 +111,10 @@ class MemoryCollection<T> implements Collection<T> {
         ...(from === undefined ? {} : { from }),
       });
       revision = page.revision;
-      for (let i = 0; i < page.entries.length; i++) {
-        const { key, value, modRevision, createRevision } = page.entries[i]!;
+      slice.restart();
+      for (const { key, value, modRevision, createRevision } of page.entries) {
         tree.set(key, new LazyEntry(key, this.#codec.decode(value, modRevision), modRevision, createRevision, this.#codec));
-        if (i % LOAD_STEP === LOAD_STEP - 1) await turn();
+        if (slice.over) await slice.next();
       }
       if (!page.more) break;
       from = `${page.entries.at(-1)!.key} `;
@@ -305,8 +307,17 @@ class MemoryCollection<T> implements Collection<T> {
       this.#deliver(change);
       // Who still asks for what has been replaced is rare, and can have its bytes made again.
       if (change.previous instanceof LazyEntry) change.previous.release();
+      this.#releaseDeleted();
     }
     if (this.#waiters.length > 0) this.#wakeWaiters();
+  }
+
+  /** What has been deleted is asked for by those who watch, and by who deleted it: soon, and no more. */
+  #releaseDeleted(): void {
+    const position = this.#ring.size - DELETED_KEPT;
+    if (position < 0) return;
+    const { type, entry } = this.#ring.at(position);
+    if (type === 'deleted' && entry instanceof LazyEntry) entry.release();
   }
 
   /** What the event means here; undefined for the delete of something not known. */
@@ -413,8 +424,6 @@ class MemoryCollection<T> implements Collection<T> {
 }
 
 const RESOLVED = Promise.resolve();
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   if (a === b) return true;

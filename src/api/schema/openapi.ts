@@ -41,9 +41,23 @@ export function openApiDefinitions(
   version: OpenApiVersion,
   descriptions?: Descriptions,
 ): Readonly<Record<string, Json>> {
+  const steps = openApiDefinitionSteps(roots, version, descriptions);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** As `openApiDefinitions`, a definition at a time: all of Kubernetes' take long, and the caller may let others run in between. */
+export function* openApiDefinitionSteps(
+  roots: readonly OpenApiRoot[],
+  version: OpenApiVersion,
+  descriptions?: Descriptions,
+): Generator<void, Readonly<Record<string, Json>>> {
   const emitter = new Emitter(version, descriptions);
   for (const root of roots) emitter.root(root);
-  return Object.fromEntries([...emitter.finish()].sort(([a], [b]) => (a < b ? -1 : 1)));
+  while (emitter.step()) yield;
+  return Object.fromEntries([...emitter.definitions].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
@@ -110,16 +124,21 @@ class Emitter {
     this.#need(root.schema);
   }
 
-  finish(): ReadonlyMap<string, Json> {
-    for (let schema = this.#open.pop(); schema !== undefined; schema = this.#open.pop()) {
-      const kinds = this.#kinds.get(schema.name!);
-      const definition = this.#struct(schema);
-      this.#definitions.set(
-        definitionName(schema.name!, this.#version),
-        kinds === undefined ? definition : { ...definition, 'x-kubernetes-group-version-kind': kinds },
-      );
-    }
+  get definitions(): ReadonlyMap<string, Json> {
     return this.#definitions;
+  }
+
+  /** Makes one more definition; false when there are no more. */
+  step(): boolean {
+    const schema = this.#open.pop();
+    if (schema === undefined) return false;
+    const kinds = this.#kinds.get(schema.name!);
+    const definition = this.#struct(schema);
+    this.#definitions.set(
+      definitionName(schema.name!, this.#version),
+      kinds === undefined ? definition : { ...definition, 'x-kubernetes-group-version-kind': kinds },
+    );
+    return true;
   }
 
   #need(schema: ObjectSchema): void {

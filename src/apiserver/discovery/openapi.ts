@@ -8,12 +8,13 @@ import {
   definitionRef,
   type OpenApiRoot,
   type OpenApiVersion,
-  openApiDefinitions,
+  openApiDefinitionSteps,
 } from '../../api/schema/openapi.ts';
 import type { ObjectSchema } from '../../api/schema/schema.ts';
-import { encodeOpenApiV2 } from '../../api/wire/openapi-v2-protobuf.ts';
+import { openApiV2Pieces } from '../../api/wire/openapi-v2-protobuf.ts';
+import { inSlices } from '../../util/slice.ts';
 import type { OpenApiV2Part } from '../aggregation/contract.ts';
-import type { VirtualResource } from '../contract.ts';
+import type { MaybePromise, VirtualResource } from '../contract.ts';
 import { jsonAnswer, type RouteAnswer, type RouteRequest } from '../http/routes.ts';
 import { builtinTypeName } from '../rest/kind-schema.ts';
 import type { ApiServer } from '../server.ts';
@@ -41,28 +42,35 @@ interface Served {
   readonly virtuals: readonly VirtualResource[];
 }
 
-/** Serves `/openapi/v2` and `/openapi/v3`. Documents are made when first asked for and kept until what is served changes. */
+/** Serves `/openapi/v2` and `/openapi/v3`. Documents are made when first asked for, in slices of time, and kept until what is served changes. */
 export function addOpenApi(server: ApiServer, gitVersion: string, descriptions?: () => Descriptions | undefined): void {
-  const answers = new Map<string, RouteAnswer>();
+  const answers = new Map<string, MaybePromise<RouteAnswer>>();
   // Custom types may change while built-in ones cannot: their documents' hashes must not outlive this process.
   const nonce = randomUUID();
   server.registry.onChange(() => answers.clear());
-  const cached = (key: string, make: () => RouteAnswer): RouteAnswer => {
-    let answer = answers.get(key);
-    if (answer === undefined) answers.set(key, (answer = make()));
-    return answer;
+  /** The answer as it was made, or as it is being made. */
+  const cached = (key: string, make: () => Steps<RouteAnswer>): MaybePromise<RouteAnswer> => {
+    const known = answers.get(key);
+    if (known !== undefined) return known;
+    const making = inSlices(make());
+    const settle = (answer: RouteAnswer | undefined): void => {
+      if (answers.get(key) !== making) return;
+      if (answer === undefined) answers.delete(key);
+      else answers.set(key, answer);
+    };
+    making.then(settle, () => settle(undefined));
+    answers.set(key, making);
+    return making;
   };
   server.addRoute('/openapi/v2', (request) => {
     const wantsProtobuf = (request.headers.accept ?? '').includes('com.github.proto-openapi.spec.v2');
     if (!wantsProtobuf) refuseOtherThanJson(request);
-    const answer = cached(wantsProtobuf ? 'v2 protobuf' : 'v2', () => {
-      const document = withRemotes(
-        v2Document(servedBy(server), gitVersion, descriptions?.()),
-        server.aggregated?.openApiV2() ?? [],
-      );
+    const answer = cached(wantsProtobuf ? 'v2 protobuf' : 'v2', function* () {
+      const own = yield* v2Document(servedBy(server), gitVersion, descriptions?.());
+      const document = withRemotes(own, server.aggregated?.openApiV2() ?? []);
       return wantsProtobuf
-        ? tagged(Buffer.from(encodeOpenApiV2(document)), V2_PROTOBUF)
-        : tagged(Buffer.from(JSON.stringify(document)), 'application/json');
+        ? yield* tagged(openApiV2Pieces(document), V2_PROTOBUF)
+        : yield* tagged(textPieces(jsonPieces(document, V2_DEPTH)), 'application/json');
     });
     return conditional(request, answer);
   });
@@ -83,7 +91,8 @@ export function addOpenApi(server: ApiServer, gitVersion: string, descriptions?:
     return out;
   };
   server.addRoute('/openapi/v3', () =>
-    cached('v3', () => {
+    cached('v3', function* () {
+      yield;
       const all = [...hashes(), ...(server.aggregated?.openApiV3() ?? [])];
       const paths = all.map(([path, hash]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }]);
       return jsonAnswer(200, { paths: Object.fromEntries(paths) });
@@ -106,11 +115,11 @@ export function addOpenApi(server: ApiServer, gitVersion: string, descriptions?:
       };
     }
     refuseOtherThanJson(request);
-    const answer = cached(`v3 ${path}`, () => ({
-      ...tagged(Buffer.from(JSON.stringify(v3Document(served, gitVersion, descriptions?.()))), 'application/json'),
-    }));
-    const headers = { ...answer.headers, etag: `"${hash}"`, ...(asked === hash ? { 'cache-control': IMMUTABLE } : {}) };
-    return conditional(request, { ...answer, headers });
+    const answer = cached(`v3 ${path}`, function* () {
+      const document = yield* v3Document(served, gitVersion, descriptions?.());
+      return yield* tagged(textPieces(jsonPieces(document, V3_DEPTH)), 'application/json');
+    });
+    return conditional(request, answer, { etag: `"${hash}"`, ...(asked === hash ? { 'cache-control': IMMUTABLE } : {}) });
   });
 }
 
@@ -135,14 +144,66 @@ function refuseOtherThanJson({ headers }: RouteRequest): void {
   if (accept !== '' && !/application\/(json|\*)|\*\/\*/.test(accept)) throw notAcceptable(['application/json']);
 }
 
-function tagged(body: Buffer, contentType: string): RouteAnswer {
-  const etag = `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"`;
-  return { code: 200, contentType, body, headers: { etag, vary: 'Accept' } };
+/** A computation with places to rest. */
+type Steps<T> = Generator<unknown, T, void>;
+
+/** An answer put together of its pieces. */
+function* tagged(pieces: Iterable<Uint8Array>, contentType: string): Steps<RouteAnswer> {
+  const hash = createHash('sha512');
+  const parts: Uint8Array[] = [];
+  for (const piece of pieces) {
+    hash.update(piece);
+    parts.push(piece);
+    yield;
+  }
+  const etag = `"${hash.digest('hex').toUpperCase()}"`;
+  return { code: 200, contentType, body: Buffer.concat(parts), headers: { etag, vary: 'Accept' } };
 }
 
-function conditional(request: RouteRequest, answer: RouteAnswer): RouteAnswer {
-  if (request.headers['if-none-match'] !== answer.headers?.['etag']) return answer;
-  return { ...answer, code: 304, body: Buffer.alloc(0) };
+/** Down to where members are written one by one: paths and definitions of a v2 document, schemas of the components of a v3 one. */
+const V2_DEPTH = 2;
+const V3_DEPTH = 3;
+
+/** The JSON of a value, piece by piece: the members of its objects down to `depth`. */
+function* jsonPieces(value: unknown, depth: number): Generator<string, void, void> {
+  if (depth === 0 || typeof value !== 'object' || value === null || Array.isArray(value)) {
+    yield JSON.stringify(value);
+    return;
+  }
+  let lead = '{';
+  for (const [name, member] of Object.entries(value)) {
+    if (member === undefined) continue;
+    yield `${lead}${JSON.stringify(name)}:`;
+    yield* jsonPieces(member, depth - 1);
+    lead = ',';
+  }
+  yield lead === '{' ? '{}' : '}';
+}
+
+/** Text of about this many characters is made bytes at once. */
+const TEXT_PIECE = 64 * 1024;
+
+function* textPieces(pieces: Iterable<string>): Generator<Uint8Array, void, void> {
+  let text = '';
+  for (const piece of pieces) {
+    text += piece;
+    if (text.length < TEXT_PIECE) continue;
+    yield Buffer.from(text);
+    text = '';
+  }
+  yield Buffer.from(text);
+}
+
+/** The answer, or that the client has it already. `more` takes the place of headers of the answer. */
+function conditional(
+  request: RouteRequest,
+  answer: MaybePromise<RouteAnswer>,
+  more: NonNullable<RouteAnswer['headers']> = {},
+): MaybePromise<RouteAnswer> {
+  if (answer instanceof Promise) return answer.then((made) => conditional(request, made, more));
+  const headers = { ...answer.headers, ...more };
+  if (request.headers['if-none-match'] !== headers['etag']) return { ...answer, headers };
+  return { ...answer, code: 304, body: Buffer.alloc(0), headers };
 }
 
 /** A type's definition name: a custom type's is made of its group, reversed. */
@@ -218,16 +279,21 @@ const patchSchema: Json = {
   type: 'object',
 };
 
-function operationsOf(served: Served): Operation[] {
-  return [
-    ...served.resources.flatMap((r) => resourceOperations(r, definitionOf(r), `${definitionOf(r)}List`, builtinTypeName)),
-    ...served.virtuals.map(virtualOperation),
-  ];
+function* operationsOf(served: Served): Generator<readonly Operation[], void, void> {
+  for (const r of served.resources) {
+    yield resourceOperations(r, definitionOf(r), `${definitionOf(r)}List`, builtinTypeName);
+  }
+  for (const v of served.virtuals) yield [virtualOperation(v)];
 }
 
-function byPath<T>(operations: readonly Operation[], render: (o: Operation) => T): Record<string, Record<string, T>> {
+function* byPath<T>(all: readonly Served[], render: (o: Operation) => T): Steps<Record<string, Record<string, T>>> {
   const paths: Record<string, Record<string, T>> = {};
-  for (const operation of operations) (paths[operation.path] ??= {})[operation.method] = render(operation);
+  for (const served of all) {
+    for (const operations of operationsOf(served)) {
+      for (const operation of operations) (paths[operation.path] ??= {})[operation.method] = render(operation);
+      yield;
+    }
+  }
   return paths;
 }
 
@@ -246,13 +312,15 @@ const tagOf = (o: Operation): string => {
 
 const produced = ['application/json', 'application/yaml'];
 
-function v2Document(all: readonly Served[], gitVersion: string, descriptions: Descriptions | undefined): Json {
+function* v2Document(all: readonly Served[], gitVersion: string, descriptions: Descriptions | undefined): Steps<Json> {
+  yield;
   const { roots, lists } = rootsOf(all, 'v2');
+  const definitions = yield* openApiDefinitionSteps(roots, 'v2', descriptions);
   return {
     swagger: '2.0',
     info: { title: 'Kubernetes', version: gitVersion },
-    paths: byPath(all.flatMap(operationsOf), v2Operation),
-    definitions: { ...openApiDefinitions(roots, 'v2', descriptions), ...lists, [`${META}.Patch`]: patchSchema },
+    paths: yield* byPath(all, v2Operation),
+    definitions: { ...definitions, ...lists, [`${META}.Patch`]: patchSchema },
     securityDefinitions: {
       BearerToken: { description: 'Bearer Token authentication', type: 'apiKey', name: 'authorization', in: 'header' },
     },
@@ -297,14 +365,16 @@ function v2Operation(o: Operation): Json {
 
 const describe = (code: number): string => (code === 201 ? 'Created' : code === 202 ? 'Accepted' : 'OK');
 
-function v3Document(served: Served, gitVersion: string, descriptions: Descriptions | undefined): Json {
+function* v3Document(served: Served, gitVersion: string, descriptions: Descriptions | undefined): Steps<Json> {
+  yield;
   const { roots, lists } = rootsOf([served], 'v3');
+  const schemas = yield* openApiDefinitionSteps(roots, 'v3', descriptions);
   return {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: gitVersion },
-    paths: byPath(operationsOf(served), v3Operation),
+    paths: yield* byPath([served], v3Operation),
     components: {
-      schemas: { ...openApiDefinitions(roots, 'v3', descriptions), ...lists, [`${META}.Patch`]: patchSchema },
+      schemas: { ...schemas, ...lists, [`${META}.Patch`]: patchSchema },
       securitySchemes: {
         BearerToken: { type: 'apiKey', description: 'Bearer Token authentication', name: 'authorization', in: 'header' },
       },

@@ -3,6 +3,7 @@ import { builtinSchema } from '../../api/schema/builtin.ts';
 import { encodeMessage, protobufFieldHead, protobufHead } from '../../api/wire/protobuf.ts';
 import { toYaml } from '../../api/wire/yaml.ts';
 import type { Entry } from '../../store/collection.ts';
+import { Slice } from '../../util/slice.ts';
 import { copyItem, itemLength } from '../rest/codec.ts';
 import type { ListResult } from '../rest/read.ts';
 import type { PiecePool } from './piece-pool.ts';
@@ -12,10 +13,8 @@ import type { PiecePool } from './piece-pool.ts';
  * them takes a turn of the loop between two; an empty piece is no more than that.
  */
 const PIECE_BYTES = 512 * 1024;
-/** Entries whose ready bytes are put into one piece at most: making them may cost a stringify each. */
-const PIECE_ENTRIES = 500;
-/** Entries that have to be made into something first. */
-const MADE_ENTRIES = 100;
+/** Entries whose ready bytes are put into one piece at most, however small they are. */
+const PIECE_ENTRIES = 5_000;
 
 const COMMA = 0x2c;
 const tail = Buffer.from(']}\n');
@@ -27,13 +26,16 @@ export type Pieces = Generator<Buffer, void, undefined>;
 export function* listPieces(result: ListResult, pool: PiecePool): Pieces {
   const { entries, endpoint } = result;
   const head = listHead(result);
+  const slice = new Slice();
   let index = 0;
   let lead: Buffer | undefined = head;
   do {
     let size = lead?.length ?? 0;
     const from = index;
     const parts: Uint8Array[] = [];
-    while (index < entries.length && index - from < PIECE_ENTRIES && size < PIECE_BYTES) {
+    slice.restart();
+    // Bytes that are not ready cost a stringify each.
+    while (index < entries.length && index - from < PIECE_ENTRIES && size < PIECE_BYTES && !slice.over) {
       const bytes = endpoint.bytes(entries[index]!);
       size += 1 + (endpoint.itemHead.length === 0 ? bytes.length : itemLength(bytes, endpoint.itemHead));
       parts.push(bytes);
@@ -68,12 +70,14 @@ export function* listPieces(result: ListResult, pool: PiecePool): Pieces {
 export function* madePieces(result: ListResult, head: object, list: string, item: (object: KubernetesObject) => object): Pieces {
   const { entries, endpoint } = result;
   let text = `${JSON.stringify(head).slice(0, -1)},"${list}":[`;
+  const slice = new Slice();
   for (let i = 0; i < entries.length; i++) {
     if (i > 0) text += ',';
     text += JSON.stringify(item(endpoint.object(entries[i]!)));
-    if (i % MADE_ENTRIES === MADE_ENTRIES - 1 || text.length > PIECE_BYTES) {
+    if (slice.over || text.length > PIECE_BYTES) {
       yield Buffer.from(text);
       text = '';
+      slice.restart();
     }
   }
   yield Buffer.from(`${text}]}\n`);
@@ -90,11 +94,13 @@ export function* yamlPieces(result: ListResult, head: object, list: string, item
     return picked.length === 0 ? '' : toYaml(Object.fromEntries(picked));
   };
   let text = some((key) => key < list) + (entries.length === 0 ? `${list}: []\n` : `${list}:\n`);
+  const slice = new Slice();
   for (let i = 0; i < entries.length; i++) {
     text += toYaml([item(endpoint.object(entries[i]!))]);
-    if (i % MADE_ENTRIES === MADE_ENTRIES - 1) {
+    if (slice.over || text.length > PIECE_BYTES) {
       yield Buffer.from(text);
       text = '';
+      slice.restart();
     }
   }
   yield Buffer.from(text + some((key) => key > list));
@@ -109,12 +115,14 @@ export function* prettyPieces(
 ): Pieces {
   const { entries, endpoint } = result;
   let text = `${JSON.stringify(head, null, 2).slice(0, -2)},\n  "${list}": [`;
+  const slice = new Slice();
   for (let i = 0; i < entries.length; i++) {
     const lines = JSON.stringify(item(endpoint.object(entries[i]!)), null, 2);
     text += `${i > 0 ? ',' : ''}\n    ${lines.replaceAll('\n', '\n    ')}`;
-    if (i % MADE_ENTRIES === MADE_ENTRIES - 1) {
+    if (slice.over || text.length > PIECE_BYTES) {
       yield Buffer.from(text);
       text = '';
+      slice.restart();
     }
   }
   yield Buffer.from(`${text}${entries.length > 0 ? '\n  ' : ''}]\n}\n`);
@@ -130,12 +138,17 @@ export function* protobufPieces(
   const { entries } = result;
   const metadata = encodeMessage(builtinSchema('io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta'), listMetadata(result));
   const parts: Uint8Array[] = [protobufFieldHead(1, metadata.length), metadata];
+  let total = parts[0]!.length + metadata.length;
+  const slice = new Slice();
   for (let i = 0; i < entries.length; i++) {
     const item = message(entries[i]!);
-    parts.push(protobufFieldHead(2, item.length), item);
-    if (i % MADE_ENTRIES === MADE_ENTRIES - 1) yield nothing;
+    const itemHead = protobufFieldHead(2, item.length);
+    parts.push(itemHead, item);
+    total += itemHead.length + item.length;
+    if (!slice.over) continue;
+    yield nothing;
+    slice.restart();
   }
-  const total = parts.reduce((sum, part) => sum + part.length, 0);
   let piece: Uint8Array[] = [protobufHead(total, apiVersion, kind)];
   let size = 0;
   for (const part of parts) {

@@ -1,22 +1,18 @@
 import type { WebSocket } from 'ws';
-import type { KubernetesObject } from '../../api/meta/object.ts';
-import type { StatusError } from '../../api/meta/status.ts';
-import type { Entry } from '../../store/collection.ts';
+import { Slice } from '../../util/slice.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
-import type { ObjectEventType, PreparedWatch, WatchSink } from '../rest/watch.ts';
+import type { PreparedWatch } from '../rest/watch.ts';
 import type { Exchange } from './exchange.ts';
+import { FrameSink, MAX_PENDING_BYTES } from './frame-sink.ts';
 import type { WatchEncoder } from './watch-encoders.ts';
-import { bookmarkObject, MAX_PENDING_BYTES } from './watch-stream.ts';
 import { acceptWebSocket, sendMessage } from './web-socket.ts';
 
 /** In a stream of bytes a protobuf event comes after four bytes of its length; a message knows its own. */
 const LENGTH_BYTES = 4;
 
 /** A watch over a WebSocket, as browsers ask for it: each event is a message. */
-export class WatchSocket implements WatchSink {
+export class WatchSocket extends FrameSink {
   readonly #exchange: Exchange;
-  readonly #endpoint: Endpoint;
-  readonly #encoder: WatchEncoder;
   readonly #onEvents: (count: number, bytes: number) => void;
   readonly #stop = new AbortController();
   readonly #text: boolean;
@@ -27,9 +23,8 @@ export class WatchSocket implements WatchSink {
   #ending = false;
 
   constructor(exchange: Exchange, endpoint: Endpoint, encoder: WatchEncoder, onEvents: (count: number, bytes: number) => void) {
+    super(endpoint, encoder);
     this.#exchange = exchange;
-    this.#endpoint = endpoint;
-    this.#encoder = encoder;
     this.#onEvents = onEvents;
     this.#text = encoder.contentType === 'application/json';
   }
@@ -54,13 +49,15 @@ export class WatchSocket implements WatchSink {
   }
 
   async #sendInitial(prepared: PreparedWatch, socket: WebSocket): Promise<void> {
+    const slice = new Slice();
     for (const entry of prepared.initial) {
-      await sendMessage(socket, this.#message(this.#encoder.event('ADDED', entry)));
+      if (slice.over) await slice.next();
+      if (entry === undefined) continue;
+      await sendMessage(socket, this.#message(this.encoder.event('ADDED', entry)));
       if (this.#stop.signal.aborted && !this.#ending) return;
     }
     if (prepared.announceEnd) {
-      const last = bookmarkObject(this.#endpoint, prepared.revision, true);
-      await sendMessage(socket, this.#message(this.#encoder.other('BOOKMARK', last)));
+      await sendMessage(socket, this.#message(this.bookmarkFrame(prepared.revision, true)));
     }
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
@@ -75,29 +72,12 @@ export class WatchSocket implements WatchSink {
     return this.#text ? Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString() : frame.subarray(LENGTH_BYTES);
   }
 
-  #push(frame: Uint8Array): void {
+  protected push(frame: Uint8Array): void {
     const socket = this.#socket;
     if (this.#ending || socket === undefined) return;
     if (this.#waiting !== undefined) this.#waiting.push(frame);
     else socket.send(this.#message(frame));
     if (socket.bufferedAmount > MAX_PENDING_BYTES || (this.#waiting?.length ?? 0) > MAX_WAITING_EVENTS) socket.terminate();
-  }
-
-  event(type: ObjectEventType, entry: Entry<KubernetesObject>): void {
-    this.#push(this.#encoder.event(type, entry));
-  }
-
-  left(object: KubernetesObject, revision: number): void {
-    const shown = this.#endpoint.fromStored(object);
-    this.#push(this.#encoder.other('DELETED', { ...shown, metadata: { ...shown.metadata, resourceVersion: String(revision) } }));
-  }
-
-  bookmark(revision: number, initialEventsEnd: boolean): void {
-    this.#push(this.#encoder.other('BOOKMARK', bookmarkObject(this.#endpoint, revision, initialEventsEnd)));
-  }
-
-  error(error: StatusError): void {
-    this.#push(this.#encoder.other('ERROR', error.status));
   }
 
   end(): void {

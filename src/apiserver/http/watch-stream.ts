@@ -1,36 +1,19 @@
 import type { ServerResponse } from 'node:http';
-import type { KubernetesObject } from '../../api/meta/object.ts';
-import type { StatusError } from '../../api/meta/status.ts';
-import type { Entry } from '../../store/collection.ts';
+import { Slice, turn } from '../../util/slice.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
-import type { ObjectEventType, PreparedWatch, WatchSink } from '../rest/watch.ts';
+import type { PreparedWatch } from '../rest/watch.ts';
 import type { Exchange } from './exchange.ts';
+import { FrameSink, MAX_PENDING_BYTES } from './frame-sink.ts';
 import { type Framing, joinFrames, type WatchEncoder } from './watch-encoders.ts';
 
-/** A watcher that has this much waiting is dropped: it reads too slowly, and comes back with its last revision. */
-export const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 /** Initial events are written in pieces of about this size. */
 const PIECE_BYTES = 256 * 1024;
-
-/** An object without content that tells a revision. */
-export function bookmarkObject(endpoint: Endpoint, revision: number, initialEventsEnd: boolean): object {
-  return {
-    kind: endpoint.resource.kind,
-    apiVersion: endpoint.apiVersion,
-    metadata: {
-      resourceVersion: String(revision),
-      ...(initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
-    },
-  };
-}
 
 /**
  * Streams a watch over HTTP. Events of one turn of the loop go out as one write. Over HTTP/1.1 the chunk around them is made here, once for
  * all watchers of a type: Node's own way copies what it writes for each of them, to put three buffers into one.
  */
-export class WatchStream implements WatchSink {
-  readonly #endpoint: Endpoint;
-  readonly #encoder: WatchEncoder;
+export class WatchStream extends FrameSink {
   readonly #exchange: Exchange;
   readonly #res: ServerResponse;
   readonly #stop = new AbortController();
@@ -45,9 +28,8 @@ export class WatchStream implements WatchSink {
   #ended = false;
 
   constructor(exchange: Exchange, endpoint: Endpoint, encoder: WatchEncoder, onEvents: (count: number, bytes: number) => void) {
+    super(endpoint, encoder);
     this.#exchange = exchange;
-    this.#endpoint = endpoint;
-    this.#encoder = encoder;
     this.#res = exchange.res as ServerResponse;
     this.#onEvents = onEvents;
   }
@@ -55,7 +37,7 @@ export class WatchStream implements WatchSink {
   /** Sends the head and the initial events, then follows. Ends with the client, the time-out or `shutdown`. */
   run(prepared: PreparedWatch, shutdown: AbortSignal): void {
     const res = this.#res;
-    res.writeHead(200, { ...this.#exchange.responseHeaders(this.#encoder.contentType) });
+    res.writeHead(200, { ...this.#exchange.responseHeaders(this.encoder.contentType) });
     res.flushHeaders?.();
     if (res.chunkedEncoding) {
       this.#framing = 'chunk';
@@ -80,30 +62,37 @@ export class WatchStream implements WatchSink {
   async #sendInitial(prepared: PreparedWatch): Promise<void> {
     let parts: Uint8Array[] = [];
     let size = 0;
+    const slice = new Slice();
     for (const entry of prepared.initial) {
-      const frame = this.#encoder.event('ADDED', entry);
-      parts.push(frame);
-      size += frame.length;
-      if (size < PIECE_BYTES) continue;
+      if (entry !== undefined) {
+        const frame = this.encoder.event('ADDED', entry);
+        parts.push(frame);
+        size += frame.length;
+      }
+      if (size < PIECE_BYTES && !slice.over) continue;
       if (this.#ended) return;
-      this.#onEvents(parts.length, size);
-      if (!this.#res.write(joinFrames(parts, size, this.#framing))) await this.#drained();
-      else await new Promise((resolve) => setImmediate(resolve));
+      if (this.#write(parts, size)) await turn();
+      else await this.#drained();
+      slice.restart();
       parts = [];
       size = 0;
     }
     if (prepared.announceEnd) {
-      const frame = this.#encoder.other('BOOKMARK', bookmarkObject(this.#endpoint, prepared.revision, true));
+      const frame = this.bookmarkFrame(prepared.revision, true);
       parts.push(frame);
       size += frame.length;
     }
-    if (size > 0 && !this.#ended) {
-      this.#onEvents(parts.length, size);
-      this.#res.write(joinFrames(parts, size, this.#framing));
-    }
+    if (!this.#ended) this.#write(parts, size);
     this.#initial = false;
     this.#exchange.onFollowing?.();
     this.#schedule();
+  }
+
+  /** False when the client has to take something first. */
+  #write(frames: readonly Uint8Array[], size: number): boolean {
+    if (frames.length === 0) return true;
+    this.#onEvents(frames.length, size);
+    return this.#res.write(joinFrames(frames, size, this.#framing));
   }
 
   #drained(): Promise<void> {
@@ -118,24 +107,6 @@ export class WatchStream implements WatchSink {
     });
   }
 
-  event(type: ObjectEventType, entry: Entry<KubernetesObject>): void {
-    this.#push(this.#encoder.event(type, entry));
-  }
-
-  left(object: KubernetesObject, revision: number): void {
-    const shown = this.#endpoint.fromStored(object);
-    const last = { ...shown, metadata: { ...shown.metadata, resourceVersion: String(revision) } };
-    this.#push(this.#encoder.other('DELETED', last));
-  }
-
-  bookmark(revision: number, initialEventsEnd: boolean): void {
-    this.#push(this.#encoder.other('BOOKMARK', bookmarkObject(this.#endpoint, revision, initialEventsEnd)));
-  }
-
-  error(error: StatusError): void {
-    this.#push(this.#encoder.other('ERROR', error.status));
-  }
-
   /** Sends what is waiting and closes the answer. */
   end(): void {
     if (this.#ended) return;
@@ -147,7 +118,7 @@ export class WatchStream implements WatchSink {
     this.#res.end();
   }
 
-  #push(frame: Uint8Array): void {
+  protected push(frame: Uint8Array): void {
     if (this.#stop.signal.aborted) return;
     this.#pending.push(frame);
     this.#pendingBytes += frame.length;
@@ -176,7 +147,7 @@ export class WatchStream implements WatchSink {
     this.#pendingBytes = 0;
     this.#sent += size;
     this.#onEvents(pending.length, size);
-    const more = this.#res.write(this.#encoder.join(pending, size, this.#framing));
+    const more = this.#res.write(this.encoder.join(pending, size, this.#framing));
     if (more || this.#ended) return;
     this.#blocked = true;
     this.#res.once('drain', () => {

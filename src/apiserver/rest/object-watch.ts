@@ -2,6 +2,7 @@ import type { KubernetesObject, WatchEvent } from '../../api/meta/object.ts';
 import { expired, type StatusError } from '../../api/meta/status.ts';
 import type { Entry } from '../../store/collection.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
+import { Slice } from '../../util/slice.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { ObjectEventType, PreparedWatch, WatchSink } from './watch.ts';
 
@@ -24,7 +25,11 @@ export async function* watchObjects(
   shutdown.addEventListener('abort', onShutdown, { once: true });
   try {
     prepared.start(queue, stop.signal);
-    for (const entry of prepared.initial) yield { type: 'ADDED', object: endpoint.object(entry) };
+    const slice = new Slice();
+    for (const entry of prepared.initial) {
+      if (slice.over) await slice.next();
+      if (entry !== undefined) yield { type: 'ADDED', object: endpoint.object(entry) };
+    }
     if (prepared.announceEnd) yield bookmark(endpoint, prepared.revision, true);
     for (;;) {
       const events = queue.take();

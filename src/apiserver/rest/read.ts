@@ -3,6 +3,7 @@ import { badRequest, notFound } from '../../api/meta/status.ts';
 import type { ApiRequest } from '../../api/request.ts';
 import type { CollectionSnapshot, Entry } from '../../store/collection.ts';
 import type { Clock } from '../../util/clock.ts';
+import { Slice, turn } from '../../util/slice.ts';
 import type { MaybePromise } from '../contract.ts';
 import type { Endpoint } from './endpoint.ts';
 import {
@@ -83,8 +84,8 @@ function continued(endpoint: Endpoint, request: ApiRequest, selection: Selection
   return page(endpoint, request, selection, snapshot, point.revision, point.start);
 }
 
-/** Entries looked at between two turns of the loop. */
-const SCAN_STEP = 10_000;
+/** Entries looked at before the time is. */
+const SCAN_STEP = 256;
 
 function page(
   endpoint: Endpoint,
@@ -101,7 +102,7 @@ function page(
 
 async function finishScan(scan: PageScan, signal: AbortSignal | undefined): Promise<ListResult> {
   for (;;) {
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     signal?.throwIfAborted();
     const done = scan.step();
     if (done !== undefined) return done;
@@ -146,13 +147,16 @@ class PageScan {
   /** Goes on for a while. The page when it is complete. */
   step(): ListResult | undefined {
     const everything = this.#selection.empty;
-    for (let i = 0; i < SCAN_STEP; i++) {
-      const { value, done } = this.#source.next();
-      if (done === true) return this.#page('', undefined);
-      if (!everything && !this.#selection.matches(value)) continue;
-      if (this.#limit > 0 && this.#found.length === this.#limit) return this.#partialPage();
-      this.#found.push(value);
-    }
+    const slice = new Slice();
+    do {
+      for (let i = 0; i < SCAN_STEP; i++) {
+        const { value, done } = this.#source.next();
+        if (done === true) return this.#page('', undefined);
+        if (!everything && !this.#selection.matches(value)) continue;
+        if (this.#limit > 0 && this.#found.length === this.#limit) return this.#partialPage();
+        this.#found.push(value);
+      }
+    } while (!slice.over);
     return undefined;
   }
 

@@ -31,8 +31,8 @@ export interface WatchSink {
 
 /** A watch before its first event: what to send first, and how to go on. */
 export interface PreparedWatch {
-  /** The state to begin with, as ADDED events; empty when the watch begins at a revision. */
-  readonly initial: Iterable<Entry<KubernetesObject>>;
+  /** The state to begin with, as ADDED events; empty when the watch begins at a revision. Undefined is a place to rest in a long search. */
+  readonly initial: Iterable<Entry<KubernetesObject> | undefined>;
   /** Whether a bookmark with the initial-events-end annotation follows `initial`. */
   readonly announceEnd: boolean;
   /** The revision of `initial`, or where the watch begins. */
@@ -72,8 +72,18 @@ export function prepareWatch(endpoint: Endpoint, request: ApiRequest, clock: Clo
   };
 }
 
-function* matching(entries: Iterable<Entry<KubernetesObject>>, selection: Selection): Iterable<Entry<KubernetesObject>> {
-  for (const entry of entries) if (selection.empty || selection.matches(entry)) yield entry;
+/** Entries that do not match, until the search may rest. */
+const SEARCH_STEP = 256;
+
+function* matching(
+  entries: Iterable<Entry<KubernetesObject>>,
+  selection: Selection,
+): Iterable<Entry<KubernetesObject> | undefined> {
+  let others = 0;
+  for (const entry of entries) {
+    if (selection.empty || selection.matches(entry)) yield entry;
+    else if (++others % SEARCH_STEP === 0) yield undefined;
+  }
 }
 
 function watchFailure(err: unknown, revision: number): StatusError {
