@@ -35,17 +35,17 @@ import {
   createClient,
   createControllerContext,
   inProcessTransport,
-  runControllers,
 } from '../client/index.ts';
 import type { ControllersOptions } from '../controllers/index.ts';
 import type { Store } from '../store/contract.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Random } from '../util/random.ts';
-import { type ClusterConfig, DISABLED, runs } from './config.ts';
+import { ApiServerPublication } from './api-server-publication.ts';
+import { type ClusterConfig, runs } from './config.ts';
 import type { ComponentStatus } from './control.ts';
+import { ControlLoops } from './control-loops.ts';
 import { loadDescriptions } from './descriptions.ts';
-import { publishApiServer } from './kubernetes-service.ts';
 import { UserError } from './layout.ts';
 import type { ClusterPki } from './pki.ts';
 import { COMMIT, COMMIT_DATE, KUBERNETES_VERSION } from './version.ts';
@@ -147,16 +147,23 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   // One place to scrape: what upstream spreads over three processes' /metrics stands together in the API server's.
   const metrics = new Registry();
   server.metrics.addRegistry(metrics);
-  const contextFor = (user: UserInfo, component: string): ControllerContext =>
-    createControllerContext({ client: clientFor(user), clock, random, logger: logger.child({ component }), metrics });
-  await publishApiServer(clientFor(controllerManager), config, pki);
+  const context = (user: UserInfo, component: string, registry: Registry): ControllerContext =>
+    createControllerContext({
+      client: clientFor(user),
+      clock,
+      random,
+      logger: logger.child({ component }),
+      metrics: registry,
+    });
+  const contextFor = (user: UserInfo, component: string): ControllerContext => context(user, component, metrics);
+  const publication = new ApiServerPublication({ client: clientFor(controllerManager), store, config, pki, clock, logger });
+  await publication.start();
   const listener = await listen(server, config, pki);
   // Loaded when the API answers: it is the first that anybody waits for.
   const [{ controllers }, { scheduler }] = await Promise.all([
     import('../controllers/index.ts'),
     import('../scheduler/index.ts'),
   ]);
-  const loops = contextFor(controllerManager, 'controllers');
   // Simulated nodes have no network, and may be more than the pod network has ranges.
   const ranges = { clusterCidrs: [config.clusterCidr], serviceCidrs: [config.serviceCidr] };
   const nodeIpam = config.simulatedNodes > 0 ? {} : { nodeIpam: ranges };
@@ -167,24 +174,39 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     namespaceDeletionGraceMs: 0,
     ...nodeIpam,
   };
-  if (runs(config, 'controllers')) {
-    for (const controller of controllers(all)) {
-      runControllers([controller], loops, signal);
-      // Together they take a while to start; whoever asks meanwhile is answered.
-      await turn();
-    }
-  }
-  // It acts as itself, and looks at the same caches as the controllers: they are in one process.
-  const { client, logger: schedulerLogger, recorder } = contextFor(kubeScheduler, 'scheduler');
-  if (runs(config, 'scheduler')) runControllers([scheduler()], { ...loops, client, logger: schedulerLogger, recorder }, signal);
-  const loopsHealth = watchesStand(config, loops, signal);
+  const users = { controllers: controllerManager, scheduler: kubeScheduler };
+  const loops = new ControlLoops({
+    config,
+    shared: contextFor(controllerManager, 'controllers'),
+    clientFor: (name) => clientFor(users[name]),
+    ownContext: (name, leading) => {
+      const registry = new Registry();
+      server.metrics.addRegistry(registry, leading);
+      return context(controllerManager, name, registry);
+    },
+    turn,
+  });
+  await loops.run(
+    'controllers',
+    () => controllers(all),
+    (shared) => shared,
+    signal,
+  );
+  // It acts as itself, and looks at the same caches as the controllers where it is in one process with them.
+  const asScheduler = contextFor(kubeScheduler, 'scheduler');
+  await loops.run(
+    'scheduler',
+    () => [scheduler()],
+    (shared) => ({ ...shared, client: asScheduler.client, logger: asScheduler.logger, recorder: asScheduler.recorder }),
+    signal,
+  );
   addComponentStatuses(server, [
     { name: 'etcd-0', check: async () => void (await server.raw('/readyz/etcd', loopbackUser)) },
     ...(['scheduler', 'controllers'] as const)
       .filter((name) => runs(config, name))
       .map((name) => ({
         name: name === 'controllers' ? 'controller-manager' : name,
-        check: () => mustBeHealthy(loopsHealth(name)),
+        check: () => mustBeHealthy(loops.health(name)),
       })),
   ]);
   return {
@@ -192,8 +214,11 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     listener,
     clientFor,
     contextFor,
-    health: async () => [...(await health(server, config)), loopsHealth('controllers'), loopsHealth('scheduler')],
-    close: () => server.close(),
+    health: async () => [...(await health(server, config)), loops.health('controllers'), loops.health('scheduler')],
+    close: async () => {
+      await publication.stop();
+      await server.close();
+    },
   };
 }
 
@@ -214,26 +239,6 @@ const flagsOf = (config: ClusterConfig): Readonly<Record<string, string>> => ({
   'service-cluster-ip-range': config.serviceCidr,
   ...(config.etcd === undefined ? {} : { 'etcd-prefix': config.etcd.prefix, 'etcd-servers': config.etcd.servers.join(',') }),
 });
-
-/** Whether the loops see the cluster: they do nothing before their first lists have come. */
-function watchesStand(
-  config: ClusterConfig,
-  loops: ControllerContext,
-  signal: AbortSignal,
-): (name: 'controllers' | 'scheduler') => ComponentStatus {
-  let synced = false;
-  loops.informers.synced(signal).then(
-    () => {
-      synced = true;
-    },
-    // Aborted: nobody asks any more.
-    () => {},
-  );
-  return (name) => {
-    if (!runs(config, name)) return { name, healthy: true, message: DISABLED };
-    return synced ? { name, healthy: true, message: 'running' } : { name, healthy: false, message: 'waits for its first lists' };
-  };
-}
 
 async function listen(server: ApiServer, config: ClusterConfig, pki: ClusterPki): Promise<Listener> {
   try {

@@ -1,3 +1,4 @@
+import { deepEqual } from '../api/groups/define.ts';
 import { isNotFound } from '../api/meta/status.ts';
 import type { Client } from '../client/contract.ts';
 import { configMaps, endpointSlices, endpoints, services } from '../client/resource-refs.ts';
@@ -7,17 +8,13 @@ import type { ClusterPki } from './pki.ts';
 const NAMESPACE = 'default';
 const NAME = 'kubernetes';
 
-/**
- * Makes the Service `default/kubernetes` with this API server as its endpoint, brings it up to date after a change of address, and publishes
- * what other API servers and joining nodes must know (the authentication and cluster-info config maps).
- */
-export async function publishApiServer(client: Client, config: ClusterConfig, pki: ClusterPki): Promise<void> {
-  const labels = { component: 'apiserver', provider: 'kubernetes' };
+/** Makes the Service `default/kubernetes`, or brings it up to date with this API server's port. */
+export async function publishService(client: Client, config: ClusterConfig): Promise<void> {
   const ip = kubernetesServiceIp(config.serviceCidr);
   await put(client, services, {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: { name: NAME, namespace: NAMESPACE, labels },
+    metadata: { name: NAME, namespace: NAMESPACE, labels: { component: 'apiserver', provider: 'kubernetes' } },
     spec: {
       type: 'ClusterIP',
       clusterIP: ip,
@@ -25,21 +22,40 @@ export async function publishApiServer(client: Client, config: ClusterConfig, pk
       ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: config.port }],
     },
   });
+}
+
+/** Makes the Service `default/kubernetes` again if somebody deleted it. */
+export async function keepService(client: Client, config: ClusterConfig): Promise<void> {
+  try {
+    await client.resource(services).get(NAME, NAMESPACE);
+  } catch (err) {
+    if (!isNotFound(err)) throw err;
+    await publishService(client, config);
+  }
+}
+
+/** Brings the endpoints of `default/kubernetes` up to date with the addresses of the API servers. */
+export async function publishEndpoints(client: Client, config: ClusterConfig, addresses: readonly string[]): Promise<void> {
   const skipMirror = { 'endpointslice.kubernetes.io/skip-mirror': 'true' };
+  const ports = [{ name: 'https', port: config.port, protocol: 'TCP' }] as const;
   await put(client, endpoints, {
     apiVersion: 'v1',
     kind: 'Endpoints',
     metadata: { name: NAME, namespace: NAMESPACE, labels: skipMirror },
-    subsets: [{ addresses: [{ ip: config.nodeIp }], ports: [{ name: 'https', port: config.port, protocol: 'TCP' }] }],
+    subsets: [{ addresses: addresses.map((ip) => ({ ip })), ports }],
   });
   await put(client, endpointSlices, {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: { name: NAME, namespace: NAMESPACE, labels: { 'kubernetes.io/service-name': NAME } },
     addressType: 'IPv4',
-    endpoints: [{ addresses: [config.nodeIp], conditions: { ready: true } }],
-    ports: [{ name: 'https', port: config.port, protocol: 'TCP' }],
+    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
+    ports,
   });
+}
+
+/** Publishes what other API servers and joining nodes must know: the authentication config map. */
+export async function publishAuthentication(client: Client, pki: ClusterPki): Promise<void> {
   await put(client, configMaps, {
     apiVersion: 'v1',
     kind: 'ConfigMap',
@@ -65,8 +81,8 @@ export async function put<T extends Parameters<ReturnType<Client['resource']>['c
   const { name = '', namespace = '' } = object.metadata ?? {};
   try {
     const found = await client.resource<T>(ref).get(name, namespace);
-    // The API server keeps the revision of an update that changes nothing.
-    await client.resource<T>(ref).update({ ...found, ...object, metadata: { ...found.metadata, ...object.metadata } });
+    const wanted = { ...found, ...object, metadata: { ...found.metadata, ...object.metadata } };
+    if (!deepEqual(found, wanted)) await client.resource<T>(ref).update(wanted);
   } catch (err) {
     if (!isNotFound(err)) throw err;
     await client.resource<T>(ref).create(object);

@@ -45,7 +45,7 @@ export class Metrics {
   readonly #watches = new Map<string, WatchSeries>();
   readonly #watchesOf = new WeakMap<Resource, WatchSeries>();
   readonly #process = new PromRegistry();
-  readonly #others: PromRegistry[] = [];
+  readonly #others = new Set<PromRegistry>();
   readonly #gauges: (() => string)[] = [];
   #terminated = new Map<string, number>();
   #handshakeErrors = 0;
@@ -65,9 +65,10 @@ export class Metrics {
     this.#gauges.push(source);
   }
 
-  /** Metrics of what runs in the same process: controllers, scheduler. Their names must be no one else's. */
-  addRegistry(registry: PromRegistry): void {
-    this.#others.push(registry);
+  /** Metrics of what runs in the same process: controllers, scheduler. Their names must be no one else's. Until the signal aborts. */
+  addRegistry(registry: PromRegistry, signal?: AbortSignal): void {
+    this.#others.add(registry);
+    signal?.addEventListener('abort', () => this.#others.delete(registry), { once: true });
   }
 
   observe(exchange: Exchange, code: number, bytes: number, milliseconds: number): void {
