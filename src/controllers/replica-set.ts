@@ -1,4 +1,4 @@
-import { type KubernetesObject, type OwnerReference, objectKey } from '../api/meta/object.ts';
+import { type KubernetesObject, objectKey } from '../api/meta/object.ts';
 import { isNotFound } from '../api/meta/status.ts';
 import type { ReplicaSet, ReplicaSetStatus } from '../api/types/apps-v1.ts';
 import type { Pod, ReplicationController } from '../api/types/core-v1.ts';
@@ -9,12 +9,12 @@ import { pods, replicaSets, replicationControllers } from '../client/resource-re
 import type { ReconcileResult } from '../client/work-queue.ts';
 import { semanticallyEqual } from './equality.ts';
 import { selectorMatches } from './label-selector.ts';
-import { namespaceIsGoing } from './service-account.ts';
 import { claim, controllerOf, controllerRef } from './workload/controller-ref.ts';
 import { Expectations } from './workload/expectations.ts';
+import { wakeUntilAvailable, watchOwnedPods } from './workload/owned-pods.ts';
 import { type PacedQueue, pacedQueue } from './workload/paced-queue.ts';
-import { deleteAll, messageOf, PodControl, podFromTemplate, podKeys, slowStart } from './workload/pod-control.ts';
-import { isActive, isReady, isTerminating } from './workload/pod-state.ts';
+import { createPods, deletePods, messageOf, PodControl, podFromTemplate, podKeys } from './workload/pod-control.ts';
+import { isActive, isTerminating } from './workload/pod-state.ts';
 import { candidatesFor, controlledBy, indexByController } from './workload/pods-of.ts';
 import { planReplicas, type Replicated, replicaStatus } from './workload/replica-plan.ts';
 
@@ -122,73 +122,17 @@ class ReplicaEngine<T extends KubernetesObject> {
         this.#queue.add(objectKey(set));
       },
     });
-    this.#pods.addHandler({
-      onAdd: (pod) => this.#podAdded(pod),
-      onUpdate: (pod, old) => this.#podUpdated(pod, old),
-      onDelete: (pod) => this.#podGone(pod),
+    watchOwnedPods<T>({
+      pods: this.#pods,
+      owners: this.#sets,
+      kind: this.#kind.kind,
+      expectations: this.#expectations,
+      selects: (set, pod) => selectorMatches(this.#kind.spec(set).selector, pod.metadata?.labels),
+      wake: wakeUntilAvailable(
+        () => this.#queue,
+        (set) => this.#kind.spec(set).minReadySeconds,
+      ),
     });
-  }
-
-  #podAdded(pod: Pod): void {
-    if (pod.metadata?.deletionTimestamp !== undefined) {
-      this.#podGone(pod);
-      return;
-    }
-    const ref = controllerOf(pod);
-    if (ref === undefined) {
-      this.#wakeAdopters(pod);
-      return;
-    }
-    const owner = this.#ownerOf(pod, ref);
-    if (owner === undefined) return;
-    this.#expectations.creationObserved(objectKey(owner));
-    this.#queue.add(objectKey(owner));
-  }
-
-  #podUpdated(pod: Pod, old: Pod): void {
-    const ref = controllerOf(pod);
-    const oldRef = controllerOf(old);
-    if (pod.metadata?.deletionTimestamp !== undefined) {
-      this.#podGone(pod);
-      if (oldRef !== undefined && oldRef.uid !== ref?.uid) this.#podGone(old);
-      return;
-    }
-    if (oldRef !== undefined && oldRef.uid !== ref?.uid) {
-      const former = this.#ownerOf(old, oldRef);
-      if (former !== undefined) this.#queue.add(objectKey(former));
-    }
-    if (ref === undefined) {
-      if (oldRef !== undefined || pod.metadata?.labels !== old.metadata?.labels) this.#wakeAdopters(pod);
-      return;
-    }
-    const owner = this.#ownerOf(pod, ref);
-    if (owner === undefined) return;
-    this.#queue.add(objectKey(owner));
-    const { minReadySeconds } = this.#kind.spec(owner);
-    // It becomes available without anything more being written: come back then, and a second later for skewed clocks.
-    if (minReadySeconds > 0 && isReady(pod) && !isReady(old))
-      this.#queue.addAfter(objectKey(owner), (minReadySeconds + 1) * 1000);
-  }
-
-  #podGone(pod: Pod): void {
-    const ref = controllerOf(pod);
-    if (ref === undefined) return;
-    const owner = this.#ownerOf(pod, ref);
-    if (owner === undefined) return;
-    this.#expectations.deletionObserved(objectKey(owner), objectKey(pod));
-    this.#queue.add(objectKey(owner));
-  }
-
-  #ownerOf(pod: Pod, ref: OwnerReference): T | undefined {
-    if (ref.kind !== this.#kind.kind) return undefined;
-    const owner = this.#sets.get(`${pod.metadata?.namespace}/${ref.name}`);
-    return owner?.metadata?.uid === ref.uid ? owner : undefined;
-  }
-
-  #wakeAdopters(pod: Pod): void {
-    for (const set of this.#sets.list(pod.metadata?.namespace)) {
-      if (selectorMatches(this.#kind.spec(set).selector, pod.metadata?.labels)) this.#queue.add(objectKey(set));
-    }
   }
 
   async #reconcile(key: string): Promise<ReconcileResult | undefined> {
@@ -252,6 +196,7 @@ class ReplicaEngine<T extends KubernetesObject> {
   /** Creates or deletes towards the wanted number; gives the first failure. */
   async #manage(key: string, set: T, spec: Replicated, active: readonly Pod[]): Promise<unknown> {
     const plan = planReplicas(spec, active, () => this.#related(set, active), this.#context.clock.now());
+    const owner = { object: set, key, expectations: this.#expectations };
     switch (plan.action) {
       case 'none':
         return undefined;
@@ -259,27 +204,11 @@ class ReplicaEngine<T extends KubernetesObject> {
         this.#expectations.expectCreations(key, plan.count);
         const ownerRef = controllerRef(set, this.#kind.apiVersion, this.#kind.kind);
         const pod = podFromTemplate(spec.template ?? {}, set, ownerRef);
-        const result = await slowStart(plan.count, async () => {
-          try {
-            await this.#control.create(pod, set, this.#signal);
-          } catch (err) {
-            this.#expectations.creationObserved(key);
-            if (!namespaceIsGoing(err)) throw err;
-          }
-        });
-        for (let i = 0; i < result.skipped; i++) this.#expectations.creationObserved(key);
-        return result.error;
+        return await createPods(this.#control, owner, plan.count, () => pod, this.#signal);
       }
       case 'delete':
         this.#expectations.expectDeletions(key, podKeys(plan.pods));
-        return await deleteAll(plan.pods, async (pod) => {
-          try {
-            await this.#control.delete(pod, set, this.#signal);
-          } catch (err) {
-            this.#expectations.deletionObserved(key, objectKey(pod));
-            if (!isNotFound(err)) throw err;
-          }
-        });
+        return await deletePods(this.#control, owner, plan.pods, this.#signal);
     }
   }
 

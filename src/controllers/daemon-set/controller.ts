@@ -1,29 +1,26 @@
 import { type KubernetesObject, type OwnerReference, objectKey } from '../../api/meta/object.ts';
 import { isNotFound } from '../../api/meta/status.ts';
-import type { ControllerRevision, DaemonSet } from '../../api/types/apps-v1.ts';
+import type { DaemonSet } from '../../api/types/apps-v1.ts';
 import type { Node, Pod } from '../../api/types/core-v1.ts';
 import type { EventRecorder, Informer } from '../../client/contract.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { startReconciler } from '../../client/controller-runner.ts';
-import { controllerRevisions, daemonSets, nodes, pods } from '../../client/resource-refs.ts';
+import { daemonSets, nodes } from '../../client/resource-refs.ts';
 import type { ReconcileResult } from '../../client/work-queue.ts';
 import { backoffDelay } from '../../util/backoff.ts';
 import { semanticallyEqual } from '../equality.ts';
 import { selectorIsEmpty, selectorMatches } from '../label-selector.ts';
-import { namespaceIsGoing } from '../service-account.ts';
-import { claim, controllerRef } from '../workload/controller-ref.ts';
+import { controllerRef } from '../workload/controller-ref.ts';
 import { Expectations } from '../workload/expectations.ts';
-import { watchOwnedPods } from '../workload/owned-pods.ts';
+import { wakeUntilAvailable, watchOwnedPods } from '../workload/owned-pods.ts';
 import { type PacedQueue, pacedQueue } from '../workload/paced-queue.ts';
-import { deleteAll, PodControl, podFromTemplate, podKeys, slowStart } from '../workload/pod-control.ts';
-import { isReady } from '../workload/pod-state.ts';
-import { candidatesFor, indexByController } from '../workload/pods-of.ts';
-import { deleteRevisions, excessRevisions, REVISION_HASH, reviseHistory } from '../workload/revisions.ts';
+import { createPods, deletePods, PodControl, podFromTemplate, podKeys } from '../workload/pod-control.ts';
+import { type RevisedSetKind, RevisedSets } from '../workload/revised-set.ts';
+import { REVISION_HASH } from '../workload/revisions.ts';
 import { pinnedTo, withDaemonTolerations } from './placement.ts';
 import { type DaemonPlan, daemonStatus, placementFor, planDaemonSet, TEMPLATE_GENERATION } from './plan.ts';
 
 const WORKERS = 2;
-const DEFAULT_HISTORY = 10;
 const TEMPLATE_GENERATION_ANNOTATION = 'deprecated.daemonset.template.generation';
 /** How long a failed pod of a node is left alone before it is replaced, milliseconds. */
 const FAILED_POD_BACKOFF = { initial: 1_000, max: 15 * 60_000 };
@@ -43,9 +40,8 @@ class DaemonShell {
   readonly #context: ControllerContext;
   readonly #signal: AbortSignal;
   readonly #sets: Informer<DaemonSet>;
-  readonly #pods: Informer<Pod>;
+  readonly #members: RevisedSets<DaemonSet>;
   readonly #nodes: Informer<Node>;
-  readonly #revisions: Informer<ControllerRevision>;
   readonly #recorder: EventRecorder;
   readonly #control: PodControl;
   readonly #expectations: Expectations;
@@ -57,18 +53,16 @@ class DaemonShell {
     this.#context = context;
     this.#signal = signal;
     this.#sets = context.informers.informer(daemonSets);
-    this.#pods = context.informers.informer(pods);
+    this.#members = new RevisedSets(KIND, context, signal);
     this.#nodes = context.informers.informer(nodes);
-    this.#revisions = context.informers.informer(controllerRevisions);
     this.#recorder = context.recorder('daemonset-controller');
     this.#control = new PodControl(context.client, this.#recorder);
     this.#expectations = new Expectations(context.clock);
   }
 
   start(): void {
-    indexByController(this.#pods);
-    indexByController(this.#revisions);
-    const informers = [this.#sets, this.#pods, this.#nodes, this.#revisions] as readonly Informer<KubernetesObject>[];
+    const { pods: allPods, revisions } = this.#members;
+    const informers = [this.#sets, allPods, this.#nodes, revisions] as readonly Informer<KubernetesObject>[];
     const queue = startReconciler(
       this.#context,
       { name: 'daemonset', workers: WORKERS, informers, reconcile: (key) => this.#reconcile(key) },
@@ -86,18 +80,15 @@ class DaemonShell {
       },
     });
     watchOwnedPods<DaemonSet>({
-      pods: this.#pods,
+      pods: allPods,
       owners: this.#sets,
       kind: 'DaemonSet',
       expectations: this.#expectations,
       selects: (set, pod) => selectorMatches(set.spec?.selector, pod.metadata?.labels),
-      wake: (set, pod, old) => {
-        enqueue(set);
-        const seconds = set.spec?.minReadySeconds ?? 0;
-        if (seconds > 0 && isReady(pod) && old !== undefined && !isReady(old)) {
-          this.#queue.addAfter(objectKey(set), (seconds + 1) * 1000);
-        }
-      },
+      wake: wakeUntilAvailable(
+        () => this.#queue,
+        (set) => set.spec?.minReadySeconds ?? 0,
+      ),
     });
     this.#nodes.addHandler({
       onAdd: (node) => {
@@ -135,8 +126,8 @@ class DaemonShell {
     }
     if (set.metadata?.deletionTimestamp !== undefined) return undefined;
     const mayAct = this.#expectations.satisfied(key);
-    const owned = await this.#queue.compute(key, () => this.#claimPods(set));
-    const history = await this.#history(set);
+    const owned = await this.#queue.compute(key, () => this.#members.claimPods(set));
+    const history = await this.#members.revise(set);
     const { collisionCount } = history;
     const hash = history.update.metadata?.labels?.[REVISION_HASH] ?? '';
     const now = this.#context.clock.now();
@@ -164,7 +155,12 @@ class DaemonShell {
       }
     }
     if (failure !== undefined) throw failure;
-    await this.#trimHistory(set, history.all, history.update, owned);
+    const used = new Set(owned.map((pod) => pod.metadata?.labels?.[REVISION_HASH]));
+    await this.#members.trim(
+      set,
+      history.all,
+      ({ metadata }) => metadata?.name === history.update.metadata?.name || used.has(metadata?.labels?.[REVISION_HASH]),
+    );
     const seconds = set.spec?.minReadySeconds ?? 0;
     const unripe = seconds > 0 && status.numberReady !== status.numberAvailable ? seconds * 1000 : undefined;
     const waits = [plan?.requeueAfterMs, unripe].filter((ms) => ms !== undefined);
@@ -205,74 +201,17 @@ class DaemonShell {
     }
     if (plan.create.length === 0 && plan.delete.length === 0) return undefined;
     this.#expectations.expect(key, plan.create.length, podKeys(plan.delete));
-    const created = await slowStart(plan.create.length, async (i) => {
-      try {
-        await this.#control.create(podFor(set, plan.create[i]!, hash), set, this.#signal);
-      } catch (err) {
-        this.#expectations.creationObserved(key);
-        if (!namespaceIsGoing(err)) throw err;
-      }
-    });
-    for (let i = 0; i < created.skipped; i++) this.#expectations.creationObserved(key);
-    const deleted = await deleteAll(plan.delete, async (pod) => {
-      try {
-        await this.#control.delete(pod, set, this.#signal);
-      } catch (err) {
-        this.#expectations.deletionObserved(key, objectKey(pod));
-        if (!isNotFound(err)) throw err;
-      }
-    });
-    return created.error ?? deleted;
-  }
-
-  async #claimPods(set: DaemonSet): Promise<readonly Pod[]> {
-    const { client } = this.#context;
-    const { name = '', namespace = '' } = set.metadata ?? {};
-    return await claim<Pod>({
-      owner: set,
-      ownerRef: refTo(set),
-      candidates: candidatesFor(this.#pods, set),
-      matches: (pod) => selectorMatches(set.spec?.selector, pod.metadata?.labels),
-      client: client.resource(pods),
-      freshOwner: () => client.resource(daemonSets).get(name, namespace, { signal: this.#signal }),
-    });
-  }
-
-  async #history(set: DaemonSet): ReturnType<typeof reviseHistory> {
-    const { client } = this.#context;
-    const { name = '', namespace = '' } = set.metadata ?? {};
-    return await reviseHistory(
-      {
-        object: set,
-        ref: refTo(set),
-        selector: set.spec?.selector,
-        template: set.spec!.template,
-        collisionCount: set.status?.collisionCount ?? 0,
-        hashLabel: REVISION_HASH,
-        freshOwner: () => client.resource(daemonSets).get(name, namespace, { signal: this.#signal }),
-      },
-      this.#revisions,
-      client.resource(controllerRevisions),
-      this.#signal,
-    );
-  }
-
-  async #trimHistory(
-    set: DaemonSet,
-    all: readonly ControllerRevision[],
-    update: ControllerRevision,
-    owned: readonly Pod[],
-  ): Promise<void> {
-    const used = new Set(owned.map((pod) => pod.metadata?.labels?.[REVISION_HASH]));
-    const limit = set.spec?.revisionHistoryLimit ?? DEFAULT_HISTORY;
-    const inUse = (revision: ControllerRevision): boolean =>
-      revision.metadata?.name === update.metadata?.name || used.has(revision.metadata?.labels?.[REVISION_HASH]);
-    const client = this.#context.client.resource(controllerRevisions);
-    await deleteRevisions(excessRevisions(all, inUse, limit), client, this.#signal);
+    const owner = { object: set, key, expectations: this.#expectations };
+    const podAt = (i: number): Pod => podFor(set, plan.create[i]!, hash);
+    const created = await createPods(this.#control, owner, plan.create.length, podAt, this.#signal);
+    const deleted = await deletePods(this.#control, owner, plan.delete, this.#signal);
+    return created ?? deleted;
   }
 }
 
 const refTo = (set: DaemonSet): OwnerReference => controllerRef(set, 'apps/v1', 'DaemonSet');
+
+const KIND: RevisedSetKind<DaemonSet> = { ref: daemonSets, hashLabel: REVISION_HASH, refTo };
 
 /** The pod for one node: it puts up with what daemons put up with, and goes nowhere else. */
 function podFor(set: DaemonSet, node: string, hash: string): Pod {

@@ -1,27 +1,24 @@
 import { type KubernetesObject, objectKey } from '../../api/meta/object.ts';
 import { isAlreadyExists, isNotFound } from '../../api/meta/status.ts';
-import type { ControllerRevision, StatefulSet } from '../../api/types/apps-v1.ts';
+import type { StatefulSet } from '../../api/types/apps-v1.ts';
 import type { PersistentVolumeClaim, Pod } from '../../api/types/core-v1.ts';
 import type { EventRecorder, Informer, WorkQueue } from '../../client/contract.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { startReconciler } from '../../client/controller-runner.ts';
-import { controllerRevisions, persistentVolumeClaims, pods, statefulSets } from '../../client/resource-refs.ts';
+import { persistentVolumeClaims, pods, statefulSets } from '../../client/resource-refs.ts';
 import type { ReconcileResult } from '../../client/work-queue.ts';
 import { semanticallyEqual } from '../equality.ts';
 import { selectorIsEmpty, selectorMatches } from '../label-selector.ts';
 import { namespaceIsGoing } from '../service-account.ts';
-import { claim } from '../workload/controller-ref.ts';
 import { Expectations } from '../workload/expectations.ts';
-import { watchOwnedPods } from '../workload/owned-pods.ts';
+import { wakeUntilAvailable, watchOwnedPods } from '../workload/owned-pods.ts';
 import { messageOf, slowStart } from '../workload/pod-control.ts';
-import { isReady } from '../workload/pod-state.ts';
-import { candidatesFor, indexByController } from '../workload/pods-of.ts';
-import { deleteRevisions, excessRevisions, reviseHistory } from '../workload/revisions.ts';
+import { type RevisedSetKind, RevisedSets } from '../workload/revised-set.ts';
 import { ordinalOf, revisionOf, setRef } from './identity.ts';
 import { planStatefulSet, type StatefulAction } from './plan.ts';
 
 const WORKERS = 5;
-const DEFAULT_HISTORY = 10;
+const KIND: RevisedSetKind<StatefulSet> = { ref: statefulSets, hashLabel: 'controller.kubernetes.io/hash', refTo: setRef };
 
 /** Keeps the pods of every StatefulSet, each with its name and its storage. */
 export function statefulSetController(): Controller {
@@ -32,9 +29,8 @@ class StatefulShell {
   readonly #context: ControllerContext;
   readonly #signal: AbortSignal;
   readonly #sets: Informer<StatefulSet>;
-  readonly #pods: Informer<Pod>;
+  readonly #members: RevisedSets<StatefulSet>;
   readonly #claims: Informer<PersistentVolumeClaim>;
-  readonly #revisions: Informer<ControllerRevision>;
   readonly #recorder: EventRecorder;
   readonly #expectations: Expectations;
   #queue!: WorkQueue;
@@ -43,17 +39,15 @@ class StatefulShell {
     this.#context = context;
     this.#signal = signal;
     this.#sets = context.informers.informer(statefulSets);
-    this.#pods = context.informers.informer(pods);
+    this.#members = new RevisedSets(KIND, context, signal);
     this.#claims = context.informers.informer(persistentVolumeClaims);
-    this.#revisions = context.informers.informer(controllerRevisions);
     this.#recorder = context.recorder('statefulset-controller');
     this.#expectations = new Expectations(context.clock);
   }
 
   start(): void {
-    indexByController(this.#pods);
-    indexByController(this.#revisions);
-    const informers = [this.#sets, this.#pods, this.#claims, this.#revisions] as readonly Informer<KubernetesObject>[];
+    const { pods: allPods, revisions } = this.#members;
+    const informers = [this.#sets, allPods, this.#claims, revisions] as readonly Informer<KubernetesObject>[];
     this.#queue = startReconciler(
       this.#context,
       { name: 'statefulset', workers: WORKERS, informers, reconcile: (key) => this.#reconcile(key) },
@@ -69,18 +63,15 @@ class StatefulShell {
       },
     });
     watchOwnedPods<StatefulSet>({
-      pods: this.#pods,
+      pods: allPods,
       owners: this.#sets,
       kind: 'StatefulSet',
       expectations: this.#expectations,
       selects: (set, pod) => selectorMatches(set.spec?.selector, pod.metadata?.labels),
-      wake: (set, pod, old) => {
-        enqueue(set);
-        const seconds = set.spec?.minReadySeconds ?? 0;
-        if (seconds > 0 && isReady(pod) && old !== undefined && !isReady(old)) {
-          this.#queue.addAfter(objectKey(set), (seconds + 1) * 1000);
-        }
-      },
+      wake: wakeUntilAvailable(
+        () => this.#queue,
+        (set) => set.spec?.minReadySeconds ?? 0,
+      ),
     });
     // A claim that kept a pod from being made anew is gone.
     this.#claims.addHandler({
@@ -105,8 +96,9 @@ class StatefulShell {
     // It would select every pod; validation forbids it.
     if (selectorIsEmpty(set.spec?.selector)) return undefined;
     const mayAct = this.#expectations.satisfied(key);
-    const owned = await this.#claimPods(set);
-    const history = await this.#history(set);
+    // Only pods named as its own are ever adopted.
+    const owned = await this.#members.claimPods(set, (pod) => ordinalOf(set, pod) !== undefined);
+    const history = await this.#members.revise(set);
     const { update, collisionCount, all } = history;
     const current = all.find((revision) => revision.metadata?.name === set.status?.currentRevision) ?? update;
     const { namespace } = set.metadata!;
@@ -123,55 +115,11 @@ class StatefulShell {
       }
     }
     if (failure !== undefined) throw failure;
-    await this.#trimHistory(set, all, [current, update], owned);
+    const used = new Set([current.metadata!.name!, update.metadata!.name!, ...owned.map(revisionOf)]);
+    await this.#members.trim(set, all, ({ metadata }) => used.has(metadata!.name!));
     const seconds = set.spec?.minReadySeconds ?? 0;
     const waits = seconds > 0 && plan.status.availableReplicas !== plan.status.readyReplicas;
     return waits ? { requeueAfterMs: seconds * 1000 } : undefined;
-  }
-
-  async #claimPods(set: StatefulSet): Promise<readonly Pod[]> {
-    const { client } = this.#context;
-    const { name = '', namespace = '' } = set.metadata ?? {};
-    return await claim<Pod>({
-      owner: set,
-      ownerRef: setRef(set),
-      // Only pods named as its own are ever adopted.
-      candidates: candidatesFor(this.#pods, set).filter((pod) => ordinalOf(set, pod) !== undefined),
-      matches: (pod) => selectorMatches(set.spec?.selector, pod.metadata?.labels),
-      client: client.resource(pods),
-      freshOwner: () => client.resource(statefulSets).get(name, namespace, { signal: this.#signal }),
-    });
-  }
-
-  async #history(set: StatefulSet): ReturnType<typeof reviseHistory> {
-    const { client } = this.#context;
-    const { name = '', namespace = '' } = set.metadata ?? {};
-    return await reviseHistory(
-      {
-        object: set,
-        ref: setRef(set),
-        selector: set.spec?.selector,
-        template: set.spec!.template,
-        collisionCount: set.status?.collisionCount ?? 0,
-        hashLabel: 'controller.kubernetes.io/hash',
-        freshOwner: () => client.resource(statefulSets).get(name, namespace, { signal: this.#signal }),
-      },
-      this.#revisions,
-      client.resource(controllerRevisions),
-      this.#signal,
-    );
-  }
-
-  async #trimHistory(
-    set: StatefulSet,
-    all: readonly ControllerRevision[],
-    live: readonly ControllerRevision[],
-    owned: readonly Pod[],
-  ): Promise<void> {
-    const used = new Set([...live.map(({ metadata }) => metadata!.name!), ...owned.map(revisionOf)]);
-    const limit = set.spec?.revisionHistoryLimit ?? DEFAULT_HISTORY;
-    const excess = excessRevisions(all, ({ metadata }) => used.has(metadata!.name!), limit);
-    await deleteRevisions(excess, this.#context.client.resource(controllerRevisions), this.#signal);
   }
 
   /** Performs a plan; gives the first failure. What is created is created in batches that grow. */

@@ -1,9 +1,10 @@
 import { type KubernetesObject, type OwnerReference, objectKey } from '../../api/meta/object.ts';
 import type { Pod } from '../../api/types/core-v1.ts';
-import type { Informer } from '../../client/contract.ts';
+import type { Informer, WorkQueue } from '../../client/contract.ts';
 import { semanticallyEqual } from '../equality.ts';
 import { controllerOf } from './controller-ref.ts';
 import type { Expectations } from './expectations.ts';
+import { isReady } from './pod-state.ts';
 
 export interface OwnedPodsOptions<T extends KubernetesObject> {
   readonly pods: Informer<Pod>;
@@ -15,6 +16,22 @@ export interface OwnedPodsOptions<T extends KubernetesObject> {
   readonly selects: (owner: T, pod: Pod) => boolean;
   /** Something happened to a pod of `owner`; `old` is undefined for a new one. */
   readonly wake: (owner: T, pod: Pod, old: Pod | undefined) => void;
+}
+
+/**
+ * What wakes an owner of pods that must be ready for a while: at once, and when a pod that became ready will have been for long enough, since
+ * nothing more is written then. A second later, for skewed clocks.
+ */
+export function wakeUntilAvailable<T extends KubernetesObject>(
+  queue: () => WorkQueue,
+  minReadySeconds: (owner: T) => number,
+): OwnedPodsOptions<T>['wake'] {
+  return (owner, pod, old) => {
+    const key = objectKey(owner);
+    queue().add(key);
+    const seconds = minReadySeconds(owner);
+    if (seconds > 0 && old !== undefined && isReady(pod) && !isReady(old)) queue().addAfter(key, (seconds + 1) * 1000);
+  };
 }
 
 /** Wakes owners when their pods change, pods change hands, or orphans appear that they may adopt. Counts expectations. */

@@ -4,6 +4,7 @@ import type { Pod, PodTemplateSpec } from '../../api/types/core-v1.ts';
 import type { Client, EventRecorder } from '../../client/contract.ts';
 import { pods } from '../../client/resource-refs.ts';
 import { namespaceIsGoing } from '../service-account.ts';
+import type { Expectations } from './expectations.ts';
 
 /** Longest prefix of a generated name that leaves room for the suffix. */
 const MAX_PREFIX = 58;
@@ -97,3 +98,47 @@ export async function deleteAll(list: readonly Pod[], fn: (pod: Pod) => Promise<
 }
 
 export const podKeys = (list: readonly Pod[]): readonly string[] => list.map(objectKey);
+
+/** Owner, and what it expects to see: what `createPods` and `deletePods` need to know. */
+export interface PodOwner {
+  readonly object: KubernetesObject;
+  readonly key: string;
+  readonly expectations: Expectations;
+}
+
+/** Creates pods in batches that grow; what was not made is not expected. Gives the first failure. */
+export async function createPods(
+  control: PodControl,
+  owner: PodOwner,
+  count: number,
+  podAt: (i: number) => Pod,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const result = await slowStart(count, async (i) => {
+    try {
+      await control.create(podAt(i), owner.object, signal);
+    } catch (err) {
+      owner.expectations.creationObserved(owner.key);
+      if (!namespaceIsGoing(err)) throw err;
+    }
+  });
+  for (let i = 0; i < result.skipped; i++) owner.expectations.creationObserved(owner.key);
+  return result.error;
+}
+
+/** Deletes pods; what was not deleted is not expected to go. Gives the first failure. */
+export async function deletePods(
+  control: PodControl,
+  owner: PodOwner,
+  list: readonly Pod[],
+  signal: AbortSignal,
+): Promise<unknown> {
+  return await deleteAll(list, async (pod) => {
+    try {
+      await control.delete(pod, owner.object, signal);
+    } catch (err) {
+      owner.expectations.deletionObserved(owner.key, objectKey(pod));
+      if (!isNotFound(err)) throw err;
+    }
+  });
+}
