@@ -11,7 +11,7 @@ import { type PacedQueue, pacedQueue } from '../workload/paced-queue.ts';
 import { messageOf } from '../workload/pod-control.ts';
 import { HintedServices } from './hinted-services.ts';
 import { CONTROLLER_NAME, MANAGED_BY, planEndpointSlices, SERVICE_NAME, type SlicePlan } from './plan.ts';
-import { indexServicePods, podsOfService, servicesOfPod, servicesToUpdate } from './service-pods.ts';
+import { podsOfService, watchServicePods } from './service-pods.ts';
 import { SliceTracker } from './slice-tracker.ts';
 import { wantsTopologyHints } from './topology.ts';
 import { TriggerTimes, withTriggerTime } from './trigger-time.ts';
@@ -70,7 +70,6 @@ class SliceShell {
   }
 
   start(): void {
-    indexServicePods(this.#services, this.#pods);
     indexSlices(this.#slices);
     const queue = startReconciler(
       this.#context,
@@ -95,16 +94,7 @@ class SliceShell {
       },
       this.#signal,
     );
-    this.#services.addHandler({
-      onAdd: (service) => add(objectKey(service)),
-      onUpdate: (service) => add(objectKey(service)),
-      onDelete: (service) => add(objectKey(service)),
-    });
-    this.#pods.addHandler({
-      onAdd: (pod) => servicesOfPod(pod, this.#services).forEach(add),
-      onUpdate: (pod, old) => servicesToUpdate(pod, old, this.#services).forEach(add),
-      onDelete: (pod) => servicesOfPod(pod, this.#services).forEach(add),
-    });
+    watchServicePods(this.#services, this.#pods, add);
     this.#slices.addHandler({
       onAdd: (slice) => this.#sliceSeen(slice, false),
       onUpdate: (slice, old) => {

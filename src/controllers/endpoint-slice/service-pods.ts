@@ -1,3 +1,4 @@
+import { objectKey } from '../../api/meta/object.ts';
 import type { Pod, Service } from '../../api/types/core-v1.ts';
 import type { Informer } from '../../client/contract.ts';
 import { mapMatches } from '../label-selector.ts';
@@ -22,7 +23,7 @@ function filingPair(selector: Selector): string | undefined {
  * Files pods by label, and services by one pair of their selectors: finding the services of a pod, or the pods of a service, then does not
  * look at the whole namespace. Asking twice costs nothing.
  */
-export function indexServicePods(services: Informer<Service>, pods: Informer<Pod>): void {
+function indexServicePods(services: Informer<Service>, pods: Informer<Pod>): void {
   services.addIndex(BY_SELECTOR, (service) => {
     const selector = service.spec?.selector;
     if (selector === undefined) return NONE;
@@ -33,6 +34,18 @@ export function indexServicePods(services: Informer<Service>, pods: Informer<Pod
   pods.addIndex(BY_LABEL, (pod) => {
     const namespace = pod.metadata?.namespace ?? '';
     return Object.entries(pod.metadata?.labels ?? {}).map(([key, value]) => pairKey(namespace, key, value));
+  });
+}
+
+/** Tells of every service whose endpoints a change of it, or of a pod, may change. */
+export function watchServicePods(services: Informer<Service>, pods: Informer<Pod>, wake: (key: string) => void): void {
+  indexServicePods(services, pods);
+  const changed = (service: Service): void => wake(objectKey(service));
+  services.addHandler({ onAdd: changed, onUpdate: changed, onDelete: changed });
+  pods.addHandler({
+    onAdd: (pod) => servicesOfPod(pod, services).forEach(wake),
+    onUpdate: (pod, old) => servicesToUpdate(pod, old, services).forEach(wake),
+    onDelete: (pod) => servicesOfPod(pod, services).forEach(wake),
   });
 }
 
@@ -49,7 +62,7 @@ export function podsOfService(service: Service, pods: Informer<Pod>): readonly P
 }
 
 /** The keys of the services that select a pod. */
-export function servicesOfPod(pod: Pod, services: Informer<Service>): ReadonlySet<string> {
+function servicesOfPod(pod: Pod, services: Informer<Service>): ReadonlySet<string> {
   const { namespace = '', labels = {} } = pod.metadata ?? {};
   const keys = new Set<string>();
   const collect = (candidates: readonly Service[]): void => {
@@ -63,7 +76,7 @@ export function servicesOfPod(pod: Pod, services: Informer<Service>): ReadonlySe
 }
 
 /** The services whose endpoints a change of a pod may change. */
-export function servicesToUpdate(pod: Pod, old: Pod, services: Informer<Service>): ReadonlySet<string> {
+function servicesToUpdate(pod: Pod, old: Pod, services: Informer<Service>): ReadonlySet<string> {
   const endpointChanged =
     (pod.metadata?.deletionTimestamp === undefined) !== (old.metadata?.deletionTimestamp === undefined) ||
     isReady(pod) !== isReady(old) ||

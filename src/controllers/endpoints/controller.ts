@@ -5,7 +5,7 @@ import type { EventRecorder, Informer } from '../../client/contract.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { startReconciler } from '../../client/controller-runner.ts';
 import { endpoints, pods, services } from '../../client/resource-refs.ts';
-import { indexServicePods, podsOfService, servicesOfPod, servicesToUpdate } from '../endpoint-slice/service-pods.ts';
+import { podsOfService, watchServicePods } from '../endpoint-slice/service-pods.ts';
 import { TriggerTimes } from '../endpoint-slice/trigger-time.ts';
 import { namespaceIsGoing } from '../service-account.ts';
 import { type PacedQueue, pacedQueue } from '../workload/paced-queue.ts';
@@ -42,7 +42,6 @@ class EndpointsShell {
   }
 
   start(): void {
-    indexServicePods(this.#services, this.#pods);
     const queue = startReconciler(
       this.#context,
       {
@@ -56,16 +55,7 @@ class EndpointsShell {
     );
     this.#queue = pacedQueue(queue, this.#context.clock);
     const add = (key: string): void => this.#queue.add(key);
-    this.#services.addHandler({
-      onAdd: (service) => add(objectKey(service)),
-      onUpdate: (service) => add(objectKey(service)),
-      onDelete: (service) => add(objectKey(service)),
-    });
-    this.#pods.addHandler({
-      onAdd: (pod) => servicesOfPod(pod, this.#services).forEach(add),
-      onUpdate: (pod, old) => servicesToUpdate(pod, old, this.#services).forEach(add),
-      onDelete: (pod) => servicesOfPod(pod, this.#services).forEach(add),
-    });
+    watchServicePods(this.#services, this.#pods, add);
     this.#endpoints.addHandler({
       // What stands at the start may have lost its service while nobody watched.
       onAdd: (object, inInitialList) => {
