@@ -60,8 +60,10 @@ const MAX_SOCKET_PATH = 107;
 /** Time for the daemon to answer after its start, milliseconds. */
 const START_TIMEOUT_MS = 30_000;
 const START_POLL_MS = 4;
-/** How often a running daemon is looked at; it is asked for its version then. */
-const CHECK_INTERVAL_MS = 1_000;
+/** How often a running daemon is asked for its version: whether it still answers. */
+const QUESTION_INTERVAL_MS = 10_000;
+/** How often the process of one is looked at that is no child of this one, so that nobody tells of its end. */
+const LOOK_INTERVAL_MS = 1_000;
 const ANSWER_TIMEOUT_MS = 10_000;
 /** Unanswered questions in a row before it is ended and started anew. */
 const MAX_UNANSWERED = 3;
@@ -105,8 +107,8 @@ export async function superviseContainerd(options: ContainerdOptions, signal: Ab
   let lastFailure: string | undefined;
   let state: ContainerdHealth['state'] = 'restarting';
 
-  /** Resolves when the daemon started here ends; never for one that was taken over. */
-  let ended: Promise<void> = new Promise(() => {});
+  /** Resolves when the daemon started here ends; undefined for one that was taken over. */
+  let ended: Promise<void> | undefined;
   const start = async (): Promise<void> => {
     const launched = await launch(options, paths, programs);
     pid = launched.pid;
@@ -173,10 +175,14 @@ export async function superviseContainerd(options: ContainerdOptions, signal: Ab
   /** Resolves with the reason when the daemon is gone or does not answer. */
   async function untilFailed(): Promise<string> {
     let unanswered = 0;
+    let askedAt = clock.monotonic();
     for (;;) {
-      await Promise.race([clock.sleep(CHECK_INTERVAL_MS, watching), ended]);
+      const interval = ended === undefined ? LOOK_INTERVAL_MS : QUESTION_INTERVAL_MS;
+      await Promise.race([clock.sleep(interval, watching), ...(ended === undefined ? [] : [ended])]);
       watching.throwIfAborted();
       if (pid === undefined || !(await isAlive(pid))) return 'the process ended';
+      if (ended === undefined && clock.monotonic() - askedAt < QUESTION_INTERVAL_MS) continue;
+      askedAt = clock.monotonic();
       if (await answers(runtime, watching)) unanswered = 0;
       else if (++unanswered >= MAX_UNANSWERED) return `no answer to ${unanswered} questions in a row`;
     }
