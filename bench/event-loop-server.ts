@@ -14,7 +14,8 @@ import { silentLogger } from '../src/util/logger.ts';
 import { systemRandom } from '../src/util/random.ts';
 import { turn } from '../src/util/slice.ts';
 
-export const PORT = 26_443;
+/** Away from what clusters on this machine use. */
+export const PORT = 36_443;
 
 /** What it is asked. Each is answered once: the last two with a `Turns`. */
 export type Ask = 'begin' | 'end' | 'restart';

@@ -70,7 +70,10 @@ await measured('namespace with its account', async () => {
   }
 });
 // Whose pods are made.
-const { serviceAccountName } = realisticPod.spec;
+const { nodeName: _nodeName, ...spec } = realisticPod.spec as { readonly nodeName?: string; readonly serviceAccountName: string };
+// A pod of a node that is not there would be collected.
+const waitingPod = { ...realisticPod, spec };
+const { serviceAccountName } = spec;
 await client.must('POST', '/api/v1/namespaces/crowd/serviceaccounts', { metadata: { name: serviceAccountName } });
 await client.must('POST', '/api/v1/namespaces/crowd/resourcequotas', {
   metadata: { name: 'q' },
@@ -85,7 +88,7 @@ await measured(`create ${OBJECTS} config maps`, () =>
   ),
 );
 await measured(`create ${PODS} pods`, () =>
-  many(PODS, (i) => client.must('POST', pods, { ...realisticPod, metadata: { name: `p${i}`, labels: { app: `a${i % 10}` } } })),
+  many(PODS, (i) => client.must('POST', pods, { ...waitingPod, metadata: { name: `p${i}`, labels: { app: `a${i % 10}` } } })),
 );
 const protobuf = { accept: 'application/vnd.kubernetes.protobuf' };
 const get = (path: string, headers?: Readonly<Record<string, string>>) => client.must('GET', path, undefined, headers);

@@ -70,7 +70,7 @@ class QuotaShell {
     const names = Object.keys(hard);
     const { namespace = '' } = quota.metadata!;
     const lists = await this.#lists(namespace, names);
-    const used = measureUsage(
+    const used = await measureUsage(
       quota,
       names,
       (group, resource) => lists.get(`${group}/${resource}`) ?? [],

@@ -1,10 +1,12 @@
 /**
  * What counts in a ResourceQuota, and how much: shared by the admission of new objects and by the controller that counts all of them anew.
  */
+
+import { Slice } from '../../util/slice.ts';
 import type { KubernetesObject } from '../meta/object.ts';
 import { Quantity } from '../meta/quantity.ts';
 import type { ResourceQuota } from '../types/core-v1.ts';
-import { type Amounts, addAmounts, maskAmounts } from './amounts.ts';
+import type { Amounts } from './amounts.ts';
 import { claimQuota } from './claims.ts';
 import { matchesQuota, type QuotaEvaluator } from './evaluator.ts';
 import { countedType, objectCount } from './object-count.ts';
@@ -50,20 +52,25 @@ export function typesCounted(names: Iterable<string>): readonly { readonly group
 
 /**
  * What the objects of the quota's namespace use of `names`, each of which the answer has. `list` gives the objects of a type there;
- * `now` in milliseconds.
+ * `now` in milliseconds. There may be very many, so they are counted in slices of time.
  */
-export function measureUsage(
+export async function measureUsage(
   quota: ResourceQuota,
   names: readonly string[],
   list: (group: string, resource: string) => Iterable<KubernetesObject>,
   now: number,
-): Amounts {
-  let used: Amounts = new Map(names.map((name) => [name, Quantity.of(0)]));
+): Promise<Amounts> {
+  const used = new Map(names.map((name) => [name, Quantity.of(0)]));
+  const slice = new Slice();
   for (const { group, resource } of typesCounted(names)) {
     const evaluator = quotaEvaluator(group, resource);
     for (const object of list(group, resource)) {
+      if (slice.over) await slice.next();
       if (!matchesQuota(evaluator, quota, names, object)) continue;
-      used = addAmounts(used, maskAmounts(evaluator.usage(object, now), names));
+      for (const [name, amount] of evaluator.usage(object, now)) {
+        const had = used.get(name);
+        if (had !== undefined) used.set(name, had.add(amount));
+      }
     }
   }
   return used;

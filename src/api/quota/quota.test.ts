@@ -110,12 +110,17 @@ it('everything else counts by number', () => {
   ]);
 });
 
-it('measures what a namespace uses', () => {
+it('measures what a namespace uses', async () => {
   const quota: ResourceQuota = { spec: { scopes: ['NotTerminating'] } };
   const objects: Record<string, readonly KubernetesObject[]> = {
     '/pods': [pod({ containers: [container({ cpu: '1' })] }), pod({ activeDeadlineSeconds: 1 }), pod({})],
   };
-  const used = measureUsage(quota, ['pods', 'cpu', 'memory'], (group, resource) => objects[`${group}/${resource}`] ?? [], 0);
+  const used = await measureUsage(
+    quota,
+    ['pods', 'cpu', 'memory'],
+    (group, resource) => objects[`${group}/${resource}`] ?? [],
+    0,
+  );
   expect(toResourceList(used)).toEqual({ pods: '2', cpu: '1', memory: '0' });
 });
 

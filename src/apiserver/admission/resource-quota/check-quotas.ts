@@ -80,9 +80,12 @@ function charge(attributes: AdmissionAttributes, running: RunningQuota, delta: A
 }
 
 /** The quota as its status tells; `measure` counts what the status does not tell of what is limited. */
-export function runningQuota(quota: ResourceQuota, measure: (names: readonly string[]) => Amounts): RunningQuota {
+export async function runningQuota(
+  quota: ResourceQuota,
+  measure: (names: readonly string[]) => Promise<Amounts>,
+): Promise<RunningQuota> {
   const hard = amountsOf(quota.spec?.hard);
   const told = maskAmounts(amountsOf(quota.status?.used), hard.keys());
   const unknown = [...hard.keys()].filter((name) => !told.has(name));
-  return { quota, hard, used: unknown.length === 0 ? told : addAmounts(told, measure(unknown)) };
+  return { quota, hard, used: unknown.length === 0 ? told : addAmounts(told, await measure(unknown)) };
 }

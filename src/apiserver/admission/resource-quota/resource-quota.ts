@@ -106,7 +106,9 @@ class ResourceQuotaPlugin implements AdmissionPlugin {
     for (let attempt = 0; ; attempt++) {
       const now = this.#access!.clock.now();
       const known = this.#quotas!.of(namespace).filter((q) => names?.has(q.metadata?.name ?? '') ?? true);
-      const before = known.map((quota) => runningQuota(quota, (missing) => this.#measure(quota, missing, now)));
+      const before = await Promise.all(
+        known.map((quota) => runningQuota(quota, (missing) => this.#measure(quota, missing, now))),
+      );
       const { quotas, charged } = admit(before, open, now);
       const results = await Promise.allSettled(quotas.flatMap((q, i) => (q === before[i] ? [] : [this.#write(q, before[i]!)])));
       const failed = results.filter((r) => r.status === 'rejected');
@@ -136,7 +138,7 @@ class ResourceQuotaPlugin implements AdmissionPlugin {
     }
   }
 
-  #measure(quota: ResourceQuota, names: readonly string[], now: number): Amounts {
+  #measure(quota: ResourceQuota, names: readonly string[], now: number): Promise<Amounts> {
     const namespace = quota.metadata?.namespace ?? '';
     return measureUsage(quota, names, (group, resource) => this.#access!.view(group, resource)?.list(namespace) ?? [], now);
   }
