@@ -7,6 +7,7 @@ import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { startReconciler } from '../../client/controller-runner.ts';
 import { certificateSigningRequests } from '../../client/resource-refs.ts';
 import type { ReconcileResult } from '../../client/work-queue.ts';
+import { withCondition } from '../conditions.ts';
 import { messageOf } from '../workload/pod-control.ts';
 import { expiryOf } from './cleaning.ts';
 import { loadX509, parseRequest } from './request.ts';
@@ -25,14 +26,14 @@ const holds = (request: CertificateSigningRequest, type: string): boolean =>
 const isDecided = (request: CertificateSigningRequest): boolean => holds(request, 'Approved') || holds(request, 'Denied');
 const isIssued = (request: CertificateSigningRequest): boolean => (request.status?.certificate ?? '') !== '';
 
-function withCondition(
+/** The request with something said of it that has not been said before. */
+function decided(
   request: CertificateSigningRequest,
   condition: Pick<CertificateSigningRequestCondition, 'type' | 'status' | 'reason' | 'message'>,
   now: number,
 ): CertificateSigningRequest {
-  const time = formatTime(now);
-  const next = { ...condition, lastUpdateTime: time, lastTransitionTime: time };
-  return { ...request, status: { ...request.status, conditions: [...(request.status?.conditions ?? []), next] } };
+  const conditions = withCondition(request.status?.conditions, { ...condition, lastUpdateTime: formatTime(now) }, now);
+  return { ...request, status: { ...request.status, conditions } };
 }
 
 /** Signs approved requests of the signers that belong to the cluster itself. */
@@ -55,11 +56,7 @@ export function certificateSigningController(authority: SigningAuthority): Contr
           if (fault !== undefined) {
             // What is for nobody in particular is left to whoever knows it.
             if (signerName === LEGACY_UNKNOWN) return;
-            next = withCondition(
-              object,
-              { type: 'Failed', status: 'True', reason: 'SignerValidationFailed', message: fault },
-              now,
-            );
+            next = decided(object, { type: 'Failed', status: 'True', reason: 'SignerValidationFailed', message: fault }, now);
           } else {
             const pem = await signRequest(x, authority, parsed, usages, expirationSeconds, context.random, now);
             next = { ...object, status: { ...object.status, certificate: Buffer.from(pem).toString('base64') } };
@@ -108,7 +105,7 @@ export function certificateApprovingController(): Controller {
         for (const { permission, message } of recognized) {
           if (!(await mayHave(context, object, permission, signal))) continue;
           const condition = { type: 'Approved', status: 'True' as const, reason: 'AutoApproved', message };
-          const approved = withCondition(object, condition, context.clock.now());
+          const approved = decided(object, condition, context.clock.now());
           await context.client
             .resource(certificateSigningRequests)
             .subresource('update', name, '', 'approval', approved, { signal });
