@@ -1,4 +1,4 @@
-import type { KubernetesObject } from '../api/meta/object.ts';
+import { type KubernetesObject, objectKey } from '../api/meta/object.ts';
 import { isConflict } from '../api/meta/status.ts';
 import type { AllocationResult, DeviceClass, ResourceClaim, ResourceSlice } from '../api/types/resource-v1.ts';
 import type { Client, Informer, InformerFactory, ResourceRef } from '../client/contract.ts';
@@ -12,8 +12,6 @@ import type { PodInfo } from './pod-info.ts';
 
 const FINALIZER = 'resource.kubernetes.io/delete-protection';
 const MAX_CONFLICTS = 5;
-
-const keyOf = (claim: ResourceClaim): string => `${claim.metadata?.namespace}/${claim.metadata?.name}`;
 
 interface Watched {
   readonly claims: Informer<ResourceClaim>;
@@ -86,7 +84,7 @@ export class ClaimCache implements ClaimView {
         const uid = claim.metadata?.uid ?? '';
         if (this.#assumed.get(uid) !== allocation) continue;
         this.#assumed.delete(uid);
-        this.#own(uid, this.#watch().claims.get(keyOf(claim))?.status?.allocation);
+        this.#own(uid, this.#watch().claims.get(objectKey(claim))?.status?.allocation);
       }
     };
   }

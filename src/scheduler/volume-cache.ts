@@ -1,5 +1,5 @@
 import { compileNodeSelector, type NodeTest } from '../api/groups/core/node-selector.ts';
-import type { KubernetesObject } from '../api/meta/object.ts';
+import { type KubernetesObject, objectKey } from '../api/meta/object.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../api/types/core-v1.ts';
 import type { CSIDriver, CSINode, CSIStorageCapacity, StorageClass } from '../api/types/storage-v1.ts';
 import type { Client, Informer, InformerFactory } from '../client/contract.ts';
@@ -20,8 +20,6 @@ import { fullyBound, volumeAnnotations, volumeClass } from './volume-matching.ts
 
 /** How long a pod's volumes may take to be bound or provisioned (VolumeBindingArgs.bindTimeoutSeconds). */
 const BIND_TIMEOUT_MS = 600_000;
-
-const keyOf = (object: KubernetesObject): string => `${object.metadata?.namespace}/${object.metadata?.name}`;
 
 /** Objects as they will be once a decision is carried out, each until the API shows a state later than the one it was made from. */
 class Assumed<T extends KubernetesObject> {
@@ -79,7 +77,7 @@ export class VolumeCache implements VolumeView {
     this.#csiNodes = informers.informer(csiNodes);
     this.#capacities = informers.informer(csiStorageCapacities);
     this.#volumes.addIndex('storage-class', (volume) => [volumeClass(volume)]);
-    this.#assumedClaims = new Assumed(this.#claims, keyOf);
+    this.#assumedClaims = new Assumed(this.#claims, objectKey);
     this.#assumedVolumes = new Assumed(this.#volumes, (volume) => volume.metadata?.name ?? '');
     const changed = (): void => {
       for (const wake of this.#watchers) wake();
@@ -133,12 +131,12 @@ export class VolumeCache implements VolumeView {
     const bindings = decision.bindings.map(({ claim, volume }) => ({ claim, volume: withClaim(volume, claim) }));
     const provisions = decision.provisions.map((claim) => withSelectedNode(claim, node));
     for (const { volume } of bindings) this.#assumedVolumes.set(volume.metadata?.name ?? '', volume);
-    for (const claim of provisions) this.#assumedClaims.set(keyOf(claim), claim);
+    for (const claim of provisions) this.#assumedClaims.set(objectKey(claim), claim);
     return {
       carriedOut: { bindings, provisions },
       revert: () => {
         for (const { volume } of bindings) this.#assumedVolumes.revert(volume.metadata?.name ?? '', volume);
-        for (const claim of provisions) this.#assumedClaims.revert(keyOf(claim), claim);
+        for (const claim of provisions) this.#assumedClaims.revert(objectKey(claim), claim);
       },
     };
   }
@@ -168,12 +166,12 @@ export class VolumeCache implements VolumeView {
       // An answer that the informer has not seen yet is waited for.
       if (current === undefined || current.metadata?.resourceVersion === volume.metadata?.resourceVersion) return false;
       if ((current.spec?.claimRef?.uid ?? '') === '') throw new Error(`binding volumes: ClaimRef got reset for pv "${name}"`);
-      const currentClaim = this.#claims.get(keyOf(claim));
+      const currentClaim = this.#claims.get(objectKey(claim));
       if (currentClaim === undefined || !fullyBound(currentClaim)) return false;
     }
     for (const claim of decision.provisions) {
-      const current = this.#claims.get(keyOf(claim));
-      if (current === undefined) throw new Error(`binding volumes: could not find claim "${keyOf(claim)}"`);
+      const current = this.#claims.get(objectKey(claim));
+      if (current === undefined) throw new Error(`binding volumes: could not find claim "${objectKey(claim)}"`);
       if (current.metadata?.resourceVersion === claim.metadata?.resourceVersion) return false;
       if (current.metadata?.annotations?.[volumeAnnotations.selectedNode] !== node) {
         throw new Error(`binding volumes: provisioning failed for PVC "${claim.metadata?.name}"`);

@@ -1,3 +1,4 @@
+import { objectKey } from '../../api/meta/object.ts';
 import type { UserInfo } from '../../api/request.ts';
 import type { PersistentVolumeClaim, Pod, Volume } from '../../api/types/core-v1.ts';
 import type { PolicyRule } from '../../api/types/rbac-v1.ts';
@@ -61,7 +62,7 @@ class PodBoundNodes implements NodeAuthorizer {
     if (view === undefined) return;
     for (const pod of view.list()) this.#file(pod);
     view.watch(({ type, object, previous }) => {
-      if (previous !== undefined) this.#podsOf.get(previous.spec?.nodeName ?? '')?.delete(keyOf(previous));
+      if (previous !== undefined) this.#podsOf.get(previous.spec?.nodeName ?? '')?.delete(objectKey(previous));
       if (type !== 'deleted') this.#file(object);
     }, new AbortController().signal);
   }
@@ -79,7 +80,7 @@ class PodBoundNodes implements NodeAuthorizer {
     if (node === '') return;
     const pods = this.#podsOf.get(node) ?? new Map<string, Pod>();
     this.#podsOf.set(node, pods);
-    pods.set(keyOf(pod), pod);
+    pods.set(objectKey(pod), pod);
   }
 
   /** Why not; undefined: it may. */
@@ -163,7 +164,6 @@ export function nodeOf(user: UserInfo): string | undefined {
   return user.name.slice(NODE_USER_PREFIX.length) || undefined;
 }
 
-const keyOf = (pod: Pod): string => `${pod.metadata?.namespace}/${pod.metadata?.name}`;
 const noRelationship = (node: string): string => `no relationship found between node '${node}' and this object`;
 const selectedName = (selector: string | undefined): string => /(?:^|,)metadata\.name==?([^,]+)/.exec(selector ?? '')?.[1] ?? '';
 
