@@ -50,6 +50,8 @@ export interface Subresource<T extends KubernetesObject = KubernetesObject> {
   readonly verbs: readonly Verb[];
   /** The kind it speaks when not the parent's: `autoscaling/v1 Scale`. */
   readonly kind?: { readonly group: string; readonly version: string; readonly kind: string };
+  /** Older versions of that kind, of the same fields, which bodies may also be of. */
+  readonly olderVersions?: readonly string[];
   /** For `status` and other views of the same object: how an update through it differs. */
   readonly strategy?: Pick<Strategy<T>, 'prepareForUpdate'>;
   /** Validation of an update through this subresource; in place of the parent's. */

@@ -315,6 +315,8 @@ describe.skipIf(missing !== undefined)(`the kubelet's server${missing === undefi
         code: 7,
         stderr: expect.stringContaining('oops') as string,
       });
+      const long = 'a'.repeat(20_000);
+      expect((await kubectl('exec', name, '-c', 'app', '--', 'echo', long)).stdout).toBe(`${long}\n`);
       const cat = spawn(program, ['--kubeconfig', kubeconfig, 'exec', '-i', name, '-c', 'app', '--', 'cat']);
       const input = 'x'.repeat(200_000);
       cat.stdin.end(input);

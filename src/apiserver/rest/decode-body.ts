@@ -18,6 +18,8 @@ export interface BodyType {
   readonly version: string;
   readonly kind: string;
   readonly schema: Schema;
+  /** Versions of the same fields that are taken for it. */
+  readonly olderVersions?: readonly string[] | undefined;
 }
 
 /** The body of a create or update as an object of the endpoint's type, pruned and with defaults. */
@@ -35,7 +37,8 @@ export function decodeAs<T extends KubernetesObject>(scope: BodyReader, type: Bo
   }
   const [kind, apiVersion] = [typeField(body, 'kind'), typeField(body, 'apiVersion')];
   const expected = apiVersionOf(type);
-  if (apiVersion !== '' && apiVersion !== expected) {
+  const isOlder = (): boolean => type.olderVersions?.includes(apiVersion.slice(type.group.length + 1)) === true;
+  if (apiVersion !== '' && apiVersion !== expected && !isOlder()) {
     throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${expected})`);
   }
   if (kind !== '' && kind !== type.kind) {

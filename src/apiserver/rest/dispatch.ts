@@ -299,8 +299,8 @@ const fromResponse = (response: ApiResponse): RestResult => ({
 
 /** What a subresource's body is decoded as: the kind it names, or its parent's. */
 function subresourceType(resource: Resource, subresource: Subresource): BodyType {
-  const { kind } = subresource;
-  return kind === undefined ? resource : { ...kind, schema: builtinSchema(builtinTypeName(kind)) };
+  const { kind, olderVersions } = subresource;
+  return kind === undefined ? resource : { ...kind, schema: builtinSchema(builtinTypeName(kind)), olderVersions };
 }
 
 /** An outcome as in-process callers get it: frozen objects. */

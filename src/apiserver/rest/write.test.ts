@@ -425,6 +425,14 @@ describe('pods/eviction', () => {
     const evict = (name: string, deleteOptions = {}) =>
       api.post(`${pods}/${name}/eviction`, { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name }, deleteOptions });
     expect((await evict('e1', { dryRun: ['All'] })).code).toBe(201);
+    const older = {
+      apiVersion: 'policy/v1beta1',
+      kind: 'Eviction',
+      metadata: { name: 'e1' },
+      deleteOptions: { dryRun: ['All'] },
+    };
+    expect((await api.post(`${pods}/e1/eviction`, older)).code).toBe(201);
+    expect((await api.post(`${pods}/e1/eviction`, { ...older, apiVersion: 'policy/v1alpha1' })).code).toBe(400);
     expect((await api.get(`${pods}/e1`)).json.metadata.deletionTimestamp).toBeUndefined();
     expect((await api.get(`${budgets}/pdb`)).json.status.disruptionsAllowed).toBe(1);
     expect((await evict('e1')).code).toBe(201);

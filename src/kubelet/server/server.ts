@@ -19,6 +19,9 @@ import { RateKeeper, type StatsSnapshot, summary } from '../stats/summary.ts';
 import { certificateUser, type NodeAuthorizer, requestAttributes, type TokenAuthenticator } from './auth.ts';
 import { refuse, Streaming, type StreamRequest, streamFlags } from './streaming.ts';
 
+/** Go's limit of a request's head. Commands to run are in the URL. */
+const MAX_HEADER_BYTES = 1024 * 1024;
+
 /** How the server is set up. PEM texts. */
 export interface ServerOptions {
   /** `0.0.0.0` unless said. */
@@ -90,6 +93,7 @@ export class KubeletServer {
       requestCert: options.clientCa !== undefined,
       // Those without a certificate may still have a token.
       rejectUnauthorized: false,
+      maxHeaderSize: MAX_HEADER_BYTES,
       ...(options.clientCa === undefined ? {} : { ca: options.clientCa }),
     });
     this.#server.on('connection', (socket: Socket) => {

@@ -236,7 +236,12 @@ const subresources: readonly Subresource<Pod>[] = [
     kind: { group: '', version: 'v1', kind: 'PodProxyOptions' },
   },
   { name: 'binding', verbs: ['create'], kind: { group: '', version: 'v1', kind: 'Binding' } },
-  { name: 'eviction', verbs: ['create'], kind: { group: 'policy', version: 'v1', kind: 'Eviction' } },
+  {
+    name: 'eviction',
+    verbs: ['create'],
+    kind: { group: 'policy', version: 'v1', kind: 'Eviction' },
+    olderVersions: ['v1beta1'],
+  },
 ];
 
 /** The pods of a namespace. */
