@@ -37,9 +37,9 @@ const transforms: Offer['transforms'] = new Map<string, readonly Encoding[]>([
   ['meta.k8s.io/v1/Table', text],
   ['meta.k8s.io/v1beta1/Table', text],
   ['meta.k8s.io/v1/PartialObjectMetadata', all],
-  ['meta.k8s.io/v1beta1/PartialObjectMetadata', text],
+  ['meta.k8s.io/v1beta1/PartialObjectMetadata', all],
   ['meta.k8s.io/v1/PartialObjectMetadataList', all],
-  ['meta.k8s.io/v1beta1/PartialObjectMetadataList', text],
+  ['meta.k8s.io/v1beta1/PartialObjectMetadataList', all],
 ]);
 
 /** What stored built-in types, and everything else with a schema of ours, can be shown as. */

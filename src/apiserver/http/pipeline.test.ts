@@ -162,6 +162,11 @@ describe('answers', () => {
     expect(list.items[0].data).toBeUndefined();
     const one = await api.get(`${maps}/a`, as('PartialObjectMetadata', protobuf));
     expect(decoded(partial, one.body)).toMatchObject({ kind: 'PartialObjectMetadata', metadata: { name: 'a' } });
+    const old = { headers: { accept: `${protobuf};as=PartialObjectMetadata;g=meta.k8s.io;v=v1beta1` } };
+    expect(openProtobuf((await api.get(`${maps}/a`, old)).body)).toMatchObject({
+      apiVersion: 'meta.k8s.io/v1beta1',
+      kind: 'PartialObjectMetadata',
+    });
     const many = await api.get(maps, as('PartialObjectMetadataList', protobuf));
     expect(
       decoded(builtinSchema('io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadataList'), many.body).items[0],
@@ -234,12 +239,14 @@ describe('answers', () => {
     }
   });
 
-  it('have an audit id, and no body for HEAD', async () => {
+  it('have an audit id, and no body for HEAD, which resources do not know', async () => {
     expect((await api.get(`${maps}/a`)).headers['audit-id']).toMatch(/^[0-9a-f-]{36}$/);
     expect((await api.get(`${maps}/a`, { headers: { 'audit-id': 'mine' } })).headers['audit-id']).toBe('mine');
-    const head = await api.request('HEAD', `${maps}/a`);
+    const head = await api.request('HEAD', '/version');
     expect([head.code, head.body.length]).toEqual([200, 0]);
     expect(Number(head.headers['content-length'])).toBeGreaterThan(0);
+    for (const method of ['HEAD', 'OPTIONS', 'PROPFIND']) expect((await api.request(method, `${maps}/a`)).code).toBe(405);
+    expect((await api.request('HEAD', '/api/v1/nothings')).code).toBe(404);
   });
 });
 

@@ -330,7 +330,11 @@ export class Pipeline {
       connect(exchange).catch((err: unknown) => this.#fail(exchange, err));
       return;
     }
-    if (info.rest !== '' || info.verb === '') throw genericNotFound();
+    if (info.rest !== '') throw genericNotFound();
+    if (info.verb === '' || exchange.method === 'HEAD') {
+      const known = this.#parts.registry.find(info.apiGroup, info.apiVersion, info.resource) !== undefined;
+      throw known ? methodNotAllowed() : genericNotFound();
+    }
     if (exchange.upgrade !== undefined && !(info.verb === 'watch' && isWebSocket(exchange))) throw genericNotFound();
     const request = toApiRequest(exchange);
     const endpoint = this.#parts.registry.find(request.group, request.version, request.resource);

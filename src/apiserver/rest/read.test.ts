@@ -108,6 +108,8 @@ describe('list', () => {
   it('refuses versions that are no numbers', async () => {
     expect((await api.get(`${maps}?resourceVersion=abc`)).json).toMatchObject({ code: 422 });
     expect((await api.get(`${maps}?limit=abc`)).code).toBe(400);
+    // What may be of any age comes whole.
+    expect((await api.get(`${maps}?limit=2&resourceVersion=0`)).json.metadata.continue).toBeUndefined();
     expect((await api.get(`${maps}?continue=abc`)).code).toBe(400);
   });
 

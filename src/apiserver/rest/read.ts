@@ -136,7 +136,8 @@ class PageScan {
     this.#prefix = endpoint.keyPrefix(request.namespace);
     // The token's start is the last key given out and a NUL: the least string that is greater.
     this.#after = start === undefined ? undefined : this.#prefix + (start.endsWith('\0') ? start.slice(0, -1) : start);
-    this.#limit = request.options.limit ?? 0;
+    // What may be of any age comes whole: upstream's watch cache knows no limit there, and clients count on it.
+    this.#limit = request.options.resourceVersion === '0' ? 0 : (request.options.limit ?? 0);
     const { name } = selection;
     const single = name !== undefined && (!endpoint.resource.namespaced || request.namespace !== '');
     this.#source = single
