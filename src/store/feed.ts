@@ -10,16 +10,15 @@ interface Subscription {
 /** The live watchers of a store, by prefix. Publishing is plain function calls; a watcher that throws is dropped and told. */
 export class Feed {
   readonly #byPrefix = new Map<string, Set<Subscription>>();
-  /** How many prefixes have each length: those that a key may have are looked up, not all gone through. */
-  readonly #lengths: number[] = [];
+  /** Those of `#byPrefix` that do not end with a slash. The others are looked up by the slashes of a key, not all gone through. */
+  readonly #odd = new Set<string>();
 
   /** The watcher gets every event published from now on with a revision above `after`. */
   add(prefix: string, after: number, handler: StoreWatchHandler, signal: AbortSignal): void {
     let set = this.#byPrefix.get(prefix);
     if (set === undefined) {
       this.#byPrefix.set(prefix, (set = new Set()));
-      while (this.#lengths.length <= prefix.length) this.#lengths.push(0);
-      this.#lengths[prefix.length]!++;
+      if (!prefix.endsWith('/')) this.#odd.add(prefix);
     }
     const subscription: Subscription = { handler, after, signal };
     const members = set;
@@ -30,7 +29,7 @@ export class Feed {
         members.delete(subscription);
         if (members.size !== 0 || this.#byPrefix.get(prefix) !== members) return;
         this.#byPrefix.delete(prefix);
-        this.#lengths[prefix.length]!--;
+        this.#odd.delete(prefix);
       },
       { once: true },
     );
@@ -40,12 +39,11 @@ export class Feed {
   publish(revision: number, events: readonly StoreEvent[]): void {
     if (events.length === 1) {
       const { key } = events[0]!;
-      const longest = Math.min(key.length, this.#lengths.length - 1);
-      for (let length = 0; length <= longest; length++) {
-        if (this.#lengths[length] === 0) continue;
-        const set = this.#byPrefix.get(key.slice(0, length));
+      for (let slash = key.indexOf('/'); slash >= 0; slash = key.indexOf('/', slash + 1)) {
+        const set = this.#byPrefix.get(key.slice(0, slash + 1));
         if (set !== undefined) deliver(set, revision, events);
       }
+      for (const prefix of this.#odd) if (key.startsWith(prefix)) deliver(this.#byPrefix.get(prefix)!, revision, events);
       return;
     }
     for (const [prefix, set] of this.#byPrefix) {
@@ -71,7 +69,7 @@ export class Feed {
   /** Ends every watch without a word. */
   clear(): void {
     this.#byPrefix.clear();
-    this.#lengths.length = 0;
+    this.#odd.clear();
   }
 }
 

@@ -40,13 +40,9 @@ export function validateObjectMeta(meta: ObjectMeta, rules: ObjectMetaRules, pat
   if ((meta.generation ?? 0) < 0) {
     errors.push(invalid(at.child('generation'), meta.generation, 'must be greater than or equal to 0'));
   }
-  errors.push(
-    ...validateLabels(meta.labels, at.child('labels')),
-    ...validateAnnotations(meta.annotations, at.child('annotations')),
-    ...validateOwnerReferences(meta.ownerReferences, at.child('ownerReferences')),
-    ...validateFinalizers(meta.finalizers, at.child('finalizers')),
-    ...validateManagedFields(meta.managedFields, at.child('managedFields')),
-  );
+  collectCommon(meta, at, errors);
+  if (meta.finalizers !== undefined) errors.push(...validateFinalizers(meta.finalizers, at.child('finalizers')));
+  if (meta.managedFields !== undefined) errors.push(...validateManagedFields(meta.managedFields, at.child('managedFields')));
   return errors;
 }
 
@@ -72,13 +68,16 @@ export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta, path
   for (const name of ['creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const) {
     if (meta[name] !== old[name]) errors.push(invalid(at.child(name), meta[name], IMMUTABLE));
   }
-  errors.push(
-    ...validateLabels(meta.labels, at.child('labels')),
-    ...validateAnnotations(meta.annotations, at.child('annotations')),
-    ...validateOwnerReferences(meta.ownerReferences, at.child('ownerReferences')),
-    ...validateManagedFields(meta.managedFields, at.child('managedFields')),
-  );
+  collectCommon(meta, at, errors);
+  if (meta.managedFields !== undefined) errors.push(...validateManagedFields(meta.managedFields, at.child('managedFields')));
   return errors;
+}
+
+/** What new objects and updates are asked alike. Paths are made of what is there. */
+function collectCommon({ labels, annotations, ownerReferences }: ObjectMeta, at: FieldPath, errors: FieldError[]): void {
+  if (labels !== undefined) errors.push(...validateLabels(labels, at.child('labels')));
+  if (annotations !== undefined) errors.push(...validateAnnotations(annotations, at.child('annotations')));
+  if (ownerReferences !== undefined) errors.push(...validateOwnerReferences(ownerReferences, at.child('ownerReferences')));
 }
 
 /** Keys, judged without regard to case, and the size of all together. */
@@ -147,10 +146,14 @@ export function validateNoNewFinalizers(
   return [forbidden(path, `no new finalizers can be added if the object is being deleted, found new finalizers ${list}`)];
 }
 
+const noErrors: readonly FieldError[] = Object.freeze([]);
+/** Most names, which need no closer look; see `FIELD_MANAGER_MAX_LENGTH`. */
+const plainManager = /^[\x20-\x7e]{0,128}$/;
+
 /** The name of a field manager, of a request or an entry of managedFields. */
 export function validateFieldManager(manager: string | undefined, path: At): readonly FieldError[] {
+  if (manager === undefined || plainManager.test(manager)) return noErrors;
   const errors: FieldError[] = [];
-  if (manager === undefined) return errors;
   if (Buffer.byteLength(manager) > FIELD_MANAGER_MAX_LENGTH) errors.push(tooLong(path, FIELD_MANAGER_MAX_LENGTH));
   let at = 0;
   for (const character of manager) {
@@ -174,8 +177,8 @@ export function validateManagedFields(entries: readonly ManagedFieldsEntry[] | u
     if (entry.fieldsType !== undefined && entry.fieldsType !== '' && entry.fieldsType !== 'FieldsV1') {
       errors.push(invalid(here.child('fieldsType'), entry.fieldsType, 'must be `FieldsV1`'));
     }
-    errors.push(...validateFieldManager(entry.manager, here.child('manager')));
-    if (Buffer.byteLength(entry.subresource ?? '') > MAX_SUBRESOURCE_NAME_LENGTH) {
+    if (entry.manager !== undefined) errors.push(...validateFieldManager(entry.manager, here.child('manager')));
+    if (entry.subresource !== undefined && Buffer.byteLength(entry.subresource) > MAX_SUBRESOURCE_NAME_LENGTH) {
       errors.push(tooLong(here.child('subresource'), MAX_SUBRESOURCE_NAME_LENGTH));
     }
   });
