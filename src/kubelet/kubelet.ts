@@ -46,6 +46,7 @@ import { resizeObstacle } from './resources/resize.ts';
 import { ManifestDirectory } from './static-pods/manifest-directory.ts';
 import { StaticPods } from './static-pods/static-pods.ts';
 import { StatsSource } from './stats/stats-source.ts';
+import { LocalVolumes } from './volumes/local-volume.ts';
 import { hostMounter, plainMounter } from './volumes/mounter.ts';
 
 /** The pods of one node, kept as the API says, and the node itself. */
@@ -262,6 +263,7 @@ export class KubeletCore {
       rootDir: o.rootDir,
       podLogDir: o.podLogDir,
       mounter: this.#services.mounter,
+      localVolumes: this.#services.localVolumes,
       cgroups: this.#services.cgroups,
       logger: o.logger,
       isKnown: (uid) => this.#workers.has(uid),
@@ -287,6 +289,7 @@ export class KubeletCore {
       configMap: (name: string) => this.#configMaps?.get(podNamespace(pod), name),
       secret: (name: string) => this.#secrets?.get(podNamespace(pod), name),
     });
+    const localVolumes = new LocalVolumes(o.rootDir, mounter);
     let stamps = 0;
     return {
       runtime: o.runtime,
@@ -299,6 +302,7 @@ export class KubeletCore {
       status,
       cgroups: o.cgroups ?? noCgroups,
       mounter,
+      localVolumes,
       userNamespaces: this.#userNamespaces,
       abilities: () => this.reporter.abilities,
       runtimeName: this.#runtimeName,
@@ -335,10 +339,12 @@ export class KubeletCore {
       volumes: (pod, podIPs) => ({
         rootDir: o.rootDir,
         mounter,
+        local: localVolumes,
         sources: { ...environment(pod, podIPs), token: (audience, seconds) => this.#tokens.get(pod, audience, seconds) },
         stamp: () => `${new Date(o.clock.now()).toISOString().slice(0, 19).replace(/[-:T]/g, '_')}_${++stamps}`,
         claim: (name) => orUndefined(o.client.resource(persistentVolumeClaims).get(name, podNamespace(pod))),
         persistentVolume: (name) => orUndefined(o.client.resource(persistentVolumes).get(name, '')),
+        warn: (reason, message) => this.#services?.record(pod, 'Warning', reason, message),
       }),
       pullSecrets: (pod) =>
         (pod.spec?.imagePullSecrets ?? []).flatMap((ref) => this.#secrets?.get(podNamespace(pod), ref.name ?? '') ?? []),

@@ -7,6 +7,7 @@ import { errorText, StartError } from '../observed/runtime-errors.ts';
 import { killContainer } from '../pods/kill-pod.ts';
 import type { PodServices } from '../pods/pod-services.ts';
 import { type AnyContainer, findContainer, gracePeriodOf, isHostNetwork, podUid } from '../pods/pod-spec.ts';
+import { containerDevices } from '../volumes/container-devices.ts';
 import { containerMounts, recursiveReadOnly } from '../volumes/container-mounts.ts';
 import { imageDirectory, podDirectory, type VolumePaths } from '../volumes/pod-volumes.ts';
 import { ConfigError } from './config-error.ts';
@@ -100,6 +101,7 @@ export async function startContainer(
       restartCount,
       env,
       mounts,
+      devices: containerDevices(pod, container, context.volumes),
       imageRef: image.id,
       image,
       memoryCapacity: services.memoryCapacity,

@@ -1,6 +1,6 @@
 import type { Pod } from '../../api/types/core-v1.ts';
 import { backoffDelay } from '../../util/backoff.ts';
-import { setUpVolumes, type VolumePaths } from '../volumes/pod-volumes.ts';
+import { setUpVolumes, usedVolumes, type VolumePaths } from '../volumes/pod-volumes.ts';
 import type { PodServices } from './pod-services.ts';
 import { podUid } from './pod-spec.ts';
 
@@ -36,9 +36,11 @@ export class PodMounts {
     const services = this.#services;
     const now = services.clock.now();
     const renewAt = services.tokenRenewAt(podUid(pod));
-    if (!this.#stale && (renewAt === undefined || renewAt > now)) return { complete: true };
+    // A container that came later may use what none used before.
+    const all = usedVolumes(pod).every((volume) => this.#paths.has(volume.name));
+    if (all && !this.#stale && (renewAt === undefined || renewAt > now)) return { complete: true };
     if (now < this.#retryAt) {
-      return { complete: this.#paths.size >= (pod.spec?.volumes?.length ?? 0), retryIn: this.#retryAt - now };
+      return { complete: all, retryIn: this.#retryAt - now };
     }
     this.#stale = false;
     try {

@@ -10,6 +10,7 @@ import type { KubeletMetrics } from '../metrics.ts';
 import type { RuntimeCache } from '../observed/runtime-cache.ts';
 import type { ProbeOutcome, ProbeTarget } from '../probes/run-probe.ts';
 import type { ResizePending } from '../resources/resize.ts';
+import type { LocalVolumes } from '../volumes/local-volume.ts';
 import type { Mounter } from '../volumes/mounter.ts';
 import type { VolumeEnvironment } from '../volumes/pod-volumes.ts';
 import type { StatusWriter } from './status-writer.ts';
@@ -38,6 +39,7 @@ export interface PodServices {
   readonly status: StatusWriter;
   readonly cgroups: PodCgroups;
   readonly mounter: Mounter;
+  readonly localVolumes: LocalVolumes;
   readonly userNamespaces: UserNamespaces;
   /** What the runtime tells that it can. */
   abilities(): Pick<RuntimeStatus, 'runtimeHandlers' | 'features'>;

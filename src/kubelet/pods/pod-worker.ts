@@ -588,6 +588,7 @@ export class PodWorker {
   async #afterEnd(): Promise<void> {
     const services = this.#services;
     await tearDownPod(services.rootDir, this.uid, services.mounter);
+    await services.localVolumes.release();
     await services.cgroups.remove(this.uid);
     if (!this.#gone) {
       await services.status.flushed(this.uid);

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { formatAndMount } from './device.ts';
+import { below, type MountPoint, parseMountTable } from './mount-table.ts';
 
 const run = promisify(execFile);
 
@@ -13,6 +15,16 @@ export interface Mounter {
   unmount(dir: string): Promise<void>;
   /** Mount points at or below `dir`, deepest first. */
   mountsBelow(dir: string): Promise<readonly string[]>;
+  /** All that is mounted, in the order of mounting. */
+  table(): Promise<readonly MountPoint[]>;
+  /** Makes the directory `source` be seen at `dir` too. Where it is seen. */
+  bind(source: string, dir: string, options: readonly string[]): Promise<string>;
+  /** Mounts a block device, which gets a file system of `fsType` if it has none. */
+  mountDevice(device: string, dir: string, fsType: string, options: readonly string[]): Promise<void>;
+}
+
+async function hostTable(): Promise<readonly MountPoint[]> {
+  return parseMountTable(await readFile('/proc/self/mountinfo', 'utf8'));
 }
 
 /** The host's own mount table, through mount(8) and umount(8): for root. */
@@ -24,26 +36,24 @@ export const hostMounter: Mounter = {
     await run('umount', [dir]).catch(() => run('umount', ['-l', dir]));
   },
   async mountsBelow(dir) {
-    return below(await readFile('/proc/self/mountinfo', 'utf8'), dir);
+    return below(await hostTable(), dir);
   },
+  table: hostTable,
+  async bind(source, dir, options) {
+    await run('mount', ['-o', ['bind', ...options].join(','), source, dir]);
+    return dir;
+  },
+  mountDevice: formatAndMount,
 };
 
-/** Mounts nothing: memory volumes are directories. For tests and for users other than root. */
+/** Mounts nothing: memory volumes are directories, local volumes are used where they are. For tests and for users other than root. */
 export const plainMounter: Mounter = {
   mountTmpfs: async () => {},
   unmount: async () => {},
   mountsBelow: async () => [],
+  table: async () => [],
+  bind: async (source) => source,
+  mountDevice: async (device) => {
+    throw new Error(`${device} can be mounted by root only`);
+  },
 };
-
-/** Mount points of a mountinfo text at or below `dir`, deepest first. */
-export function below(mountinfo: string, dir: string): readonly string[] {
-  const found: string[] = [];
-  for (const line of mountinfo.split('\n')) {
-    // The fifth field; spaces in it are written \040.
-    const point = line
-      .split(' ', 5)[4]
-      ?.replace(/\\(\d{3})/g, (_m, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-    if (point !== undefined && (point === dir || point.startsWith(`${dir}/`))) found.push(point);
-  }
-  return found.reverse().sort((a, b) => b.length - a.length);
-}

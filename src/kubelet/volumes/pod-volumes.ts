@@ -1,11 +1,13 @@
-import { chmod, chown, lchown, lstat, mkdir, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { quantityValue } from '../../api/meta/quantity.ts';
 import type { PersistentVolume, PersistentVolumeClaim, Pod, ResourceList, Volume } from '../../api/types/core-v1.ts';
 import { podUid } from '../pods/pod-spec.ts';
 import { podCgroupLimits } from '../resources/qos.ts';
 import { writeAtomically } from './atomic-writer.ts';
+import { giveToGroup } from './group-ownership.ts';
 import { prepareHostPath } from './host-path.ts';
+import type { LocalVolumes } from './local-volume.ts';
 import type { Mounter } from './mounter.ts';
 import { VolumeError, type VolumeSources, volumePayload } from './payload.ts';
 
@@ -15,13 +17,16 @@ export interface VolumeEnvironment {
   readonly rootDir: string;
   readonly mounter: Mounter;
   readonly sources: VolumeSources;
+  readonly local: LocalVolumes;
   /** Names the next directory of an atomic volume: unique within the pod. */
   stamp(): string;
   claim(name: string): Promise<PersistentVolumeClaim | undefined>;
   persistentVolume(name: string): Promise<PersistentVolume | undefined>;
+  /** Records an event about what is not right with a volume but does not keep it from being used. */
+  warn(reason: string, message: string): void;
 }
 
-/** Host directory (or file) of each volume, by volume name. */
+/** Host directory (or file, or device) of each volume, by volume name. */
 export type VolumePaths = ReadonlyMap<string, string>;
 
 export const podDirectory = (rootDir: string, uid: string): string => join(rootDir, 'pods', uid);
@@ -40,7 +45,7 @@ export interface VolumeFailure {
 }
 
 /**
- * Brings every volume of the pod to where the spec and the sources say it should be. Safe to repeat: it is also how volumes are refreshed.
+ * Brings every volume that a container of the pod uses to where the spec and the sources say it should be. Safe to repeat: it is also how volumes are refreshed.
  * Volumes are independent: those that can be set up are, and `failures` tells of the others.
  */
 export async function setUpVolumes(
@@ -49,7 +54,7 @@ export async function setUpVolumes(
 ): Promise<{ readonly paths: VolumePaths; readonly failures: readonly VolumeFailure[] }> {
   const paths = new Map<string, string>();
   const failures: VolumeFailure[] = [];
-  for (const volume of pod.spec?.volumes ?? []) {
+  for (const volume of usedVolumes(pod)) {
     try {
       paths.set(volume.name, await setUpVolume(pod, volume, env));
     } catch (err) {
@@ -60,6 +65,18 @@ export async function setUpVolumes(
     }
   }
   return { paths, failures };
+}
+
+/** The volumes that some container mounts or gets as a device: the kubelet does not care for others. */
+export function usedVolumes(pod: Pod): readonly Volume[] {
+  const { volumes = [], initContainers = [], containers = [], ephemeralContainers = [] } = pod.spec ?? {};
+  if (volumes.length === 0) return volumes;
+  const used = new Set<string>();
+  for (const container of [...initContainers, ...containers, ...ephemeralContainers]) {
+    for (const { name } of container.volumeMounts ?? []) used.add(name);
+    for (const { name } of container.volumeDevices ?? []) used.add(name);
+  }
+  return used.size === volumes.length ? volumes : volumes.filter((volume) => used.has(volume.name));
 }
 
 async function setUpVolume(pod: Pod, volume: Volume, env: VolumeEnvironment): Promise<string> {
@@ -104,8 +121,11 @@ async function setUpVolume(pod: Pod, volume: Volume, env: VolumeEnvironment): Pr
     await makeDirectory(dir, 0o755);
     return dir;
   }
-  if (volume.persistentVolumeClaim !== undefined) return claimedPath(volume.persistentVolumeClaim.claimName, pod, env);
-  if (volume.ephemeral !== undefined) return claimedPath(`${pod.metadata?.name}-${volume.name}`, pod, env);
+  if (volume.persistentVolumeClaim !== undefined) {
+    const { claimName, readOnly = false } = volume.persistentVolumeClaim;
+    return claimedPath(claimName, pod, readOnly, env);
+  }
+  if (volume.ephemeral !== undefined) return claimedPath(`${pod.metadata?.name}-${volume.name}`, pod, false, env);
   throw new VolumeError('no volume plugin matched');
 }
 
@@ -125,7 +145,7 @@ function memorySize(pod: Pod, sizeLimit: string | undefined, allocatable: Resour
   return set.length === 0 ? 0 : Math.min(...set);
 }
 
-async function claimedPath(claimName: string, pod: Pod, env: VolumeEnvironment): Promise<string> {
+async function claimedPath(claimName: string, pod: Pod, readOnly: boolean, env: VolumeEnvironment): Promise<string> {
   const claim = await env.claim(claimName);
   if (claim === undefined) throw new VolumeError(`persistentvolumeclaim ${JSON.stringify(claimName)} not found`);
   const volumeName = claim.spec?.volumeName ?? '';
@@ -134,39 +154,14 @@ async function claimedPath(claimName: string, pod: Pod, env: VolumeEnvironment):
   }
   const volume = await env.persistentVolume(volumeName);
   if (volume === undefined) throw new VolumeError(`persistentvolume ${JSON.stringify(volumeName)} not found`);
-  const { hostPath, local } = volume.spec ?? {};
+  const { hostPath, local, volumeMode } = volume.spec ?? {};
   if (hostPath !== undefined) {
     await prepareHostPath(hostPath);
     return hostPath.path;
   }
   if (local === undefined) throw new VolumeError(`no volume plugin matched for persistent volume ${volumeName}`);
-  const found = await lstat(local.path).catch(() => undefined);
-  if (found === undefined) throw new VolumeError(`path ${JSON.stringify(local.path)} does not exist`);
-  const group = pod.spec?.securityContext?.fsGroup;
-  if (group !== undefined) await giveToGroup(local.path, group, pod.spec?.securityContext?.fsGroupChangePolicy);
-  return local.path;
-}
-
-/** Hands a tree to a group: owned by it, readable and writable for it, and new files inherit it (volume.SetVolumeOwnership). */
-export async function giveToGroup(dir: string, group: number, policy: string = 'Always'): Promise<void> {
-  const top = await lstat(dir);
-  if (policy === 'OnRootMismatch' && top.gid === group && (top.mode & 0o2770) === 0o2770) return;
-  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
-    await take(join(entry.parentPath, entry.name), group);
-  }
-  // The top last: it is what OnRootMismatch goes by.
-  await take(dir, group);
-}
-
-async function take(path: string, group: number): Promise<void> {
-  const { mode, uid } = await lstat(path);
-  if ((mode & 0o170000) === 0o120000) {
-    await lchown(path, uid, group);
-    return;
-  }
-  await chown(path, uid, group);
-  const directory = (mode & 0o170000) === 0o040000;
-  await chmod(path, (mode & 0o7777) | 0o660 | (directory ? 0o2110 : 0));
+  if (volumeMode === 'Block') return env.local.device(volume);
+  return env.local.mount(volume, pod, { readOnly, warn: env.warn });
 }
 
 /** Removes everything the kubelet keeps for a pod. Never follows into what is mounted there. */

@@ -6,7 +6,8 @@ import type { ConfigMap, Container, Pod, Secret, Volume } from '../../api/types/
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import { type Payload, writeAtomically } from './atomic-writer.ts';
 import { containerMounts } from './container-mounts.ts';
-import { below, plainMounter } from './mounter.ts';
+import { LocalVolumes } from './local-volume.ts';
+import { plainMounter } from './mounter.ts';
 import { setUpVolumes, tearDownPod, type VolumeEnvironment } from './pod-volumes.ts';
 
 let dir = '';
@@ -55,6 +56,8 @@ let stamps = 0;
 const environment = (): VolumeEnvironment => ({
   rootDir: dir,
   mounter: plainMounter,
+  local: new LocalVolumes(dir, plainMounter),
+  warn: () => {},
   stamp: () => `stamp${++stamps}`,
   sources: {
     downward: { nodeName: 'n', hostIPs: [], podIPs: ['10.1.0.5'], allocatable: { cpu: '2' } },
@@ -73,7 +76,18 @@ const environment = (): VolumeEnvironment => ({
 const podWith = (volumes: readonly Volume[], more: object = {}): Pod =>
   deepFreeze({
     metadata: { name: 'p', namespace: 'ns', uid: 'u', labels: { app: 'x' } },
-    spec: { containers: [{ name: 'c', image: 'i', resources: { limits: { cpu: '500m' } } }], volumes, ...more },
+    spec: {
+      containers: [
+        {
+          name: 'c',
+          image: 'i',
+          resources: { limits: { cpu: '500m' } },
+          volumeMounts: volumes.map(({ name }) => ({ name, mountPath: `/${name}` })),
+        },
+      ],
+      volumes,
+      ...more,
+    },
   });
 const read = async (path: string): Promise<string> => readFile(path, 'utf8');
 
@@ -154,6 +168,19 @@ describe('volumes of a pod', () => {
     await setUpVolumes(pod, environment());
     expect(await read(join(paths.get('config')!, 'a'))).toBe('2');
   });
+  it('leaves alone what no container uses', async () => {
+    const volumes: readonly Volume[] = [
+      { name: 'used', emptyDir: {} },
+      { name: 'later', emptyDir: {} },
+      { name: 'unused', configMap: { name: 'missing' } },
+    ];
+    const containers: readonly Container[] = [{ name: 'c', image: 'i', volumeMounts: [{ name: 'used', mountPath: '/u' }] }];
+    const before = await setUpVolumes(podWith(volumes, { containers }), environment());
+    expect([[...before.paths.keys()], before.failures]).toEqual([['used'], []]);
+    const debug = { name: 'd', image: 'i', volumeMounts: [{ name: 'later', mountPath: '/l' }] };
+    const after = await setUpVolumes(podWith(volumes, { containers, ephemeralContainers: [debug] }), environment());
+    expect([...after.paths.keys()]).toEqual(['used', 'later']);
+  });
   it('gives an emptyDir to the group', async () => {
     const gid = process.getgid!();
     const { paths } = await setUpVolumes(
@@ -214,10 +241,4 @@ describe('mounts of a container', () => {
       containerMounts(pod, container([{ name: 'v', mountPath: '/x', subPathExpr: '$(NO)' }]), paths, new Map()),
     ).rejects.toThrow('missing value for "NO"');
   });
-});
-
-it('finds mounts below a directory, deepest first', () => {
-  const info =
-    '1 2 0:1 / /a rw - tmpfs t rw\n2 2 0:1 / /a/b/c rw - tmpfs t rw\n3 2 0:1 / /ab rw - tmpfs t rw\n4 2 0:1 / /a/b\\040d rw - x x rw';
-  expect(below(info, '/a')).toEqual(['/a/b d', '/a/b/c', '/a']);
 });
