@@ -54,6 +54,12 @@ describe('servicePorts', () => {
     for (const spec of [{ clusterIP: 'None' }, { type: 'ExternalName' as const }, { clusterIP: '' }])
       expect(servicePorts(service(spec), [two], here)).toEqual([]);
   });
+  it('leaves alone Services whose label gives them to another proxy, or makes them headless', () => {
+    for (const label of ['service.kubernetes.io/service-proxy-name', 'service.kubernetes.io/headless']) {
+      const labelled = deepFreeze({ ...service({}), metadata: { name: 'web', namespace: 'default', labels: { [label]: '' } } });
+      expect(servicePorts(labelled, [two], here)).toEqual([]);
+    }
+  });
   it('keeps to this node where the traffic policy says so', () => {
     expect(one(service({ internalTrafficPolicy: 'Local' }), two).internal.map((e) => e.ip)).toEqual(['10.244.0.5']);
     const local = one(service({ type: 'NodePort', externalTrafficPolicy: 'Local' }), two);

@@ -61,6 +61,8 @@ export function servicePorts(service: Service, slices: readonly EndpointSlice[],
   const { spec, metadata, status } = service;
   if (spec === undefined || spec.type === 'ExternalName' || spec.clusterIP === 'None' || !spec.clusterIP) return [];
   if (metadata?.labels?.['service.kubernetes.io/service-proxy-name'] !== undefined) return [];
+  // The label makes one headless that has an address.
+  if (metadata?.labels?.['service.kubernetes.io/headless'] !== undefined) return [];
   const clusterIps = (spec.clusterIPs ?? [spec.clusterIP]).filter(isV4);
   if (clusterIps.length === 0) return [];
   const loadBalancerIps = (status?.loadBalancer?.ingress ?? [])
