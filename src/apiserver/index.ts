@@ -10,6 +10,8 @@ import { addOpenApi } from './discovery/openapi.ts';
 import { legacyBindings, podBinding } from './rest/pod-binding.ts';
 import { podEviction } from './rest/pod-eviction.ts';
 import { type ApiServer, type ApiServerOptions, createCore } from './server.ts';
+import { familyOf } from './services/allocations.ts';
+import { addServiceAddresses } from './services/index.ts';
 import { ServiceGuard } from './services/service-guard.ts';
 
 export { addAggregation, type FrontProxyClient } from './aggregation/aggregator.ts';
@@ -29,13 +31,11 @@ const DEFAULT_NODE_PORTS = { from: 30_000, to: 32_767 };
 
 /** Puts an API server together over a store. It serves in-process calls at once, and HTTP after `listen`. */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const services = new ServiceGuard(
-    options.serviceCidrs ?? DEFAULT_SERVICE_CIDRS,
-    options.nodePortRange ?? DEFAULT_NODE_PORTS,
-    options.random,
-  );
+  const cidrs = options.serviceCidrs ?? DEFAULT_SERVICE_CIDRS;
+  const services = new ServiceGuard(cidrs.map(familyOf));
   const server = await createCore(options, new Map([['/services', services]]));
-  services.load(server.access.view('', 'services')?.list() ?? []);
+  const ports = options.nodePortRange ?? DEFAULT_NODE_PORTS;
+  await addServiceAddresses(server, services, { store: options.store, cidrs, ports });
   server.addSubresourceHandler(podBinding(server.registry));
   server.registry.addVirtual(legacyBindings(server.registry));
   server.addSubresourceHandler(podEviction(server.registry));

@@ -42,7 +42,7 @@ import { methodNotAllowed } from './rest/scope.ts';
 import { seed } from './rest/seed.ts';
 import { prepareWatch } from './rest/watch.ts';
 import type { WriteGuard } from './rest/write-guard.ts';
-import type { PortRange } from './services/address-pool.ts';
+import type { PortRange } from './services/ranges.ts';
 
 /** What an API server is made of. Chains are asked in the order given. */
 export interface ApiServerOptions {

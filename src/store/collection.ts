@@ -4,6 +4,8 @@
  * by get, list and every watcher.
  */
 
+import type { StoreOp } from './contract.ts';
+
 /** How values are written to and read from the store. The collection never calls it twice for the same version of an object. Decoding puts the revision into the object; encoding leaves it out. */
 export interface Codec<T> {
   /** The object as stored bytes, without its revision. */
@@ -53,6 +55,8 @@ export type Write<T> =
       readonly object: T;
       readonly expectedRevision?: number;
       readonly ttlSeconds?: number;
+      /** What else the commit does, below other prefixes: all of it happens or nothing. */
+      readonly also?: readonly StoreOp[];
     }
   | {
       readonly type: 'delete';
@@ -60,6 +64,7 @@ export type Write<T> =
       /** The last state watchers shall see, when it differs from the stored one. */
       readonly object?: T;
       readonly expectedRevision?: number;
+      readonly also?: readonly StoreOp[];
     };
 
 /** What a watcher gets. Calls are synchronous and cheap: queue, do not work. */
@@ -92,7 +97,7 @@ export interface Collection<T> {
   /**
    * Writes one object durably; the new entry is visible and delivered to watchers before the promise resolves.
    * A delete resolves with what watchers get: the last object (`write.object` when given) with the revision of the delete.
-   * Rejects with `PreconditionError`; deleting an absent key without an expected revision is one too.
+   * Rejects with `PreconditionError` (its key tells whether it is of the object or of what else was to be done); deleting an absent key without an expected revision is one too.
    */
   write(write: Write<T>): Promise<Entry<T>>;
   /**

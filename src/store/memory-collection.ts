@@ -233,7 +233,7 @@ class MemoryCollection<T> implements Collection<T> {
     const queue = this.#pending.get(key);
     if (queue === undefined) this.#pending.set(key, [pending]);
     else queue.push(pending);
-    return this.#store.commit([op]).then(
+    return this.#store.commit(write.also === undefined ? [op] : [op, ...write.also]).then(
       (commit) => pending.entry ?? this.#written(key, pending, commit.revision),
       (error: unknown) => {
         this.#forget(key, pending);

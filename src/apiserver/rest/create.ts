@@ -12,6 +12,8 @@ import { type RestResult, type Scope, validateWriteOptions } from './scope.ts';
 /** Names made from a generateName: the base is cut so that the whole fits a DNS label. */
 const MAX_NAME_LENGTH = 63;
 const SUFFIX_LENGTH = 5;
+/** How often what was reserved for an object may turn out to be another server's, before that is the end. */
+const MAX_RESERVATIONS = 100;
 /** How often a generated name that is taken is made anew. */
 const MAX_NAME_ATTEMPTS = 8;
 
@@ -88,6 +90,7 @@ export async function createObject(scope: Scope, decoded: KubernetesObject): Pro
         object: endpoint.toStored(prepared),
         expectedRevision: 0,
         ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
+        ...(reservation?.also === undefined ? {} : { also: reservation.also }),
       });
       reservation?.commit();
       if (endpoint.isRemote) await endpoint.ready([entry.object]);
@@ -95,6 +98,10 @@ export async function createObject(scope: Scope, decoded: KubernetesObject): Pro
     } catch (err) {
       reservation?.rollback();
       if (!(err instanceof PreconditionError)) throw err;
+      if (err.key !== key && attempt < MAX_RESERVATIONS) {
+        scope.core.guards.get(endpoint.id)?.lost(err.key);
+        continue;
+      }
       if (generated && attempt < MAX_NAME_ATTEMPTS) continue;
       throw nameTaken(scope, key, objectName, generated);
     }

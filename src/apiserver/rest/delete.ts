@@ -99,13 +99,14 @@ async function removeOnce(scope: Scope, entry: Entry<KubernetesObject>): Promise
       if (scope.dryRun) return answer(scope, undefined, last, true);
       if (endpoint.isRemote) await endpoint.readyToStore(last);
       const stored = endpoint.toStored(last);
+      const also = scope.core.guards.get(endpoint.id)?.release(entry.object);
       const written = await endpoint.collection.write({
         type: 'delete',
         key: entry.key,
         object: stored,
         expectedRevision: entry.revision,
+        ...(also === undefined ? {} : { also }),
       });
-      scope.core.guards.get(endpoint.id)?.deleted(stored);
       return answer(scope, written, last, true);
     }
   }

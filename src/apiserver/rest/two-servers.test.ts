@@ -87,4 +87,17 @@ describe.skipIf(process.env[TEST_ETCD] === undefined)('two API servers on one et
     expect(versions).toEqual([...versions].sort((a, b) => a - b));
     expect(new Set(versions).size).toBe(30);
   });
+
+  it('give no address and no port of a node twice', async () => {
+    const services = Array.from({ length: 60 }, (_, i) =>
+      either(i).post(`${NAMESPACE}/services`, {
+        metadata: { name: `service-${i}` },
+        spec: { type: 'NodePort', ports: [{ port: 80 }] },
+      }),
+    );
+    const answers = await Promise.all(services);
+    expect(answers.map((answer) => answer.code)).toEqual(answers.map(() => 201));
+    expect(new Set(answers.map((answer) => answer.json.spec.clusterIP)).size).toBe(60);
+    expect(new Set(answers.map((answer) => answer.json.spec.ports[0].nodePort)).size).toBe(60);
+  });
 });

@@ -4,7 +4,7 @@ import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/obj
 import { badRequest, conflict, invalidObject, notFound, staleConflict } from '../../api/meta/status.ts';
 import type { Subresource } from '../../api/resource.ts';
 import type { Entry } from '../../store/collection.ts';
-import { PreconditionError } from '../../store/contract.ts';
+import { PreconditionError, type StoreOp } from '../../store/contract.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import { withReadableEntries } from '../field-manager/admitted-entries.ts';
 import { withSettledTimes } from '../field-manager/settled-times.ts';
@@ -79,6 +79,10 @@ export async function replace(scope: Scope, replacement: Replacement): Promise<R
       return await replaceOnce(scope, replacement, entry, live, wanted);
     } catch (err) {
       if (!(err instanceof PreconditionError)) throw err;
+      if (err.key !== key && attempt < MAX_CONFLICT_RETRIES) {
+        scope.core.guards.get(endpoint.id)?.lost(err.key);
+        continue;
+      }
       if (insists || attempt >= MAX_CONFLICT_RETRIES) throw staleConflict(endpoint.subject, scope.request.name);
     }
   }
@@ -149,7 +153,7 @@ async function replaceOnce(
     }
     const result = shouldDelete(scope, prepared, live)
       ? await removeFinalized(scope, entry, prepared)
-      : await commitUpdate(scope, entry, live, prepared);
+      : await commitUpdate(scope, entry, live, prepared, reservation?.also);
     if (scope.dryRun) reservation?.rollback();
     else reservation?.commit();
     return result;
@@ -164,6 +168,7 @@ async function commitUpdate(
   entry: Entry<KubernetesObject>,
   live: KubernetesObject,
   wanted: KubernetesObject,
+  also: readonly StoreOp[] | undefined,
 ): Promise<RestResult> {
   const { endpoint } = scope;
   const prepared = withSettledTimes(wanted, live);
@@ -179,6 +184,7 @@ async function commitUpdate(
     object: endpoint.toStored(changed),
     expectedRevision: entry.revision,
     ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
+    ...(also === undefined ? {} : { also }),
   });
   if (endpoint.isRemote) await endpoint.ready([written.object]);
   return { code: 200, endpoint, entry: written, object: undefined };
@@ -282,8 +288,14 @@ async function removeFinalized(scope: Scope, entry: Entry<KubernetesObject>, obj
   if (!scope.dryRun) {
     if (endpoint.isRemote) await endpoint.readyToStore(object);
     const stored = endpoint.toStored(object);
-    await endpoint.collection.write({ type: 'delete', key: entry.key, object: stored, expectedRevision: entry.revision });
-    scope.core.guards.get(endpoint.id)?.deleted(stored);
+    const also = scope.core.guards.get(endpoint.id)?.release(entry.object);
+    await endpoint.collection.write({
+      type: 'delete',
+      key: entry.key,
+      object: stored,
+      expectedRevision: entry.revision,
+      ...(also === undefined ? {} : { also }),
+    });
   }
   return { code: 200, endpoint, entry: undefined, object };
 }

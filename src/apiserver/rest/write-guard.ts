@@ -1,8 +1,11 @@
 import type { KubernetesObject } from '../../api/meta/object.ts';
+import type { StoreOp } from '../../store/contract.ts';
 
 /** What a reservation gives: the object with what was reserved in it, and its two ends. Exactly one of them is called, once. */
 export interface Reservation {
   readonly object: KubernetesObject;
+  /** What has to be written in the same commit as the object. */
+  readonly also: readonly StoreOp[] | undefined;
   commit(): void;
   rollback(): void;
 }
@@ -14,8 +17,8 @@ export interface Reservation {
 export interface WriteGuard {
   create(object: KubernetesObject, dryRun: boolean): Reservation;
   update(object: KubernetesObject, old: KubernetesObject, dryRun: boolean): Reservation;
-  /** The object is gone. */
-  deleted(object: KubernetesObject): void;
+  /** What has to be written in the commit that deletes the object. */
+  release(object: KubernetesObject): readonly StoreOp[] | undefined;
+  /** The commit failed for this key, which is not the object's: another server was faster. The next reservation is to do without it. */
+  lost(key: string): void;
 }
-
-export const nothingReserved = (object: KubernetesObject): Reservation => ({ object, commit: () => {}, rollback: () => {} });

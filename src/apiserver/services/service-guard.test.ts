@@ -54,7 +54,9 @@ describe('a Service', () => {
     expect(dual.ipFamilies).toEqual(['IPv4', 'IPv6']);
     expect(dual.clusterIPs[1]).toMatch(/^fd00::/);
     expect((await create('name', { type: 'ExternalName', externalName: 'a.b' })).json.spec.clusterIP).toBeUndefined();
-    expect((await create('out', { ports, clusterIP: '10.97.0.1' })).json.message).toContain('not in the valid range');
+    expect((await create('out', { ports, clusterIP: '10.97.0.1' })).json.message).toContain(
+      'the provided network does not match the current range',
+    );
   });
 
   it('gets node ports, of its choice or not', async () => {
@@ -85,6 +87,42 @@ describe('a Service', () => {
     const plain = { spec: { type: 'ClusterIP', ports: [{ name: 'a', port: 80 }] } };
     expect((await api.patch(`${services}/np`, merge, plain)).json.spec.ports[0].nodePort).toBeUndefined();
     expect((await create('np3', { type: 'NodePort', ports: [{ port: 80, nodePort: 30_005 }] })).code).toBe(201);
+  });
+
+  it('may have an address of a range that was added later, while that one is there', async () => {
+    const cidrs = '/apis/networking.k8s.io/v1/servicecidrs';
+    expect((await api.get(`${cidrs}/kubernetes`)).json.spec.cidrs).toEqual(['10.96.0.0/24', 'fd00::/112']);
+    expect((await create('early', { ports, clusterIP: '10.50.0.9' })).json.message).toContain(
+      'failed to allocate IP 10.50.0.9: the provided network does not match the current range',
+    );
+    await api.post(cidrs, { metadata: { name: 'more' }, spec: { cidrs: ['10.50.0.0/24'] } });
+    const { code, json } = await create('of-the-new', { ports, clusterIP: '10.50.0.9' });
+    expect([code, json.spec?.clusterIP]).toEqual([201, '10.50.0.9']);
+    expect((await create('outside', { ports, clusterIP: '10.50.0.0' })).json.message).toContain(
+      'The range of valid IPs is 10.50.0.0/24',
+    );
+    await api.remove(`${cidrs}/more`);
+    expect((await create('late', { ports, clusterIP: '10.50.0.10' })).code).toBe(422);
+  });
+
+  it('has an IPAddress for as long as it has the address', async () => {
+    const addresses = '/apis/networking.k8s.io/v1/ipaddresses';
+    const { spec } = (await create('held', { ports })).json;
+    const held = (await api.get(`${addresses}/${spec.clusterIP}`)).json;
+    expect(held.metadata.labels).toEqual({
+      'ipaddress.kubernetes.io/ip-family': 'IPv4',
+      'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io',
+    });
+    expect(held.spec.parentRef).toEqual({ resource: 'services', namespace: 'x', name: 'held' });
+    const outward = { spec: { type: 'ExternalName', externalName: 'a.b', clusterIP: null, clusterIPs: null, ports: null } };
+    expect((await api.patch(`${services}/held`, merge, outward)).code).toBe(200);
+    expect((await api.get(`${addresses}/${spec.clusterIP}`)).code).toBe(404);
+    // Somebody's own: not handed out, and not given away.
+    const parentRef = { group: 'gateway.networking.k8s.io', resource: 'gateways', namespace: 'x', name: 'g' };
+    await api.post(addresses, { metadata: { name: '10.96.0.200' }, spec: { parentRef } });
+    expect((await create('wants', { ports, clusterIP: '10.96.0.200' })).json.message).toContain(
+      'provided IP is already allocated',
+    );
   });
 
   it('keeps what it has over a restart', async () => {

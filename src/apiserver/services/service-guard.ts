@@ -2,79 +2,68 @@ import { type FieldError, invalid } from '../../api/meta/field-error.ts';
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import { internalStatus, invalidObject } from '../../api/meta/status.ts';
 import type { Service, ServicePort, ServiceSpec } from '../../api/types/core-v1.ts';
-import type { Random } from '../../util/random.ts';
+import type { StoreOp } from '../../store/contract.ts';
 import type { Reservation, WriteGuard } from '../rest/write-guard.ts';
-import { AddressPool, AllocationError, PortPool, type PortRange } from './address-pool.ts';
-
-type Family = 'IPv4' | 'IPv6';
+import { type Allocations, addressesOf, holdingsOf, portsOf } from './allocations.ts';
+import { AllocationError, type Family } from './ranges.ts';
 
 const HEADLESS = 'None';
 
-/**
- * Gives Services their addresses and node ports. What is taken is known from the Services themselves: the pools are filled from the
- * collection at start, so a crash loses nothing and leaks nothing.
- */
+/** Gives Services their addresses and node ports, and says what has to be written with them so that nobody else gets the same. */
 export class ServiceGuard implements WriteGuard {
-  readonly #addresses: ReadonlyMap<Family, AddressPool>;
-  readonly #defaultFamily: Family;
-  readonly #ports: PortPool;
+  readonly #families: readonly Family[];
+  #allocations: Allocations | undefined;
 
-  /** `cidrs`: one range, or one of each family; the first is the default family's. */
-  constructor(cidrs: readonly string[], ports: PortRange, random: Random) {
-    const pools = cidrs.map((cidr) => new AddressPool(cidr, random));
-    this.#addresses = new Map(pools.map((pool) => [pool.family, pool]));
-    this.#defaultFamily = pools[0]?.family ?? 'IPv4';
-    this.#ports = new PortPool(ports, random);
+  /** `families`: those of the cluster's Services, the default one first. */
+  constructor(families: readonly Family[]) {
+    this.#families = families;
   }
 
-  /** Marks what existing Services hold. */
-  load(services: Iterable<KubernetesObject>): void {
-    for (const service of services) {
-      const spec = specOf(service);
-      for (const address of addressesOf(spec)) quietly(() => this.#poolOf(address)?.take(address));
-      for (const port of portsOf(spec)) if (!this.#ports.has(port)) quietly(() => this.#ports.take(port));
-    }
+  /** What it hands out of. Called once, before the first request is served. */
+  start(allocations: Allocations): void {
+    this.#allocations = allocations;
   }
 
-  create(object: KubernetesObject, _dryRun: boolean): Reservation {
-    return this.#reserve(object as Service, undefined);
+  create(object: KubernetesObject, dryRun: boolean): Reservation {
+    return this.#reserve(object as Service, undefined, dryRun);
   }
 
-  update(object: KubernetesObject, old: KubernetesObject, _dryRun: boolean): Reservation {
-    return this.#reserve(object as Service, specOf(old));
+  update(object: KubernetesObject, old: KubernetesObject, dryRun: boolean): Reservation {
+    return this.#reserve(object as Service, old as Service, dryRun);
   }
 
-  deleted(object: KubernetesObject): void {
-    const spec = specOf(object);
-    for (const address of addressesOf(spec)) this.#poolOf(address)?.release(address);
-    for (const port of portsOf(spec)) this.#ports.release(port);
+  release(object: KubernetesObject): readonly StoreOp[] | undefined {
+    const held = holdingsOf((object as Service).spec);
+    return held.length === 0 ? undefined : this.#pool.operations(object as Service, [], held);
   }
 
-  #reserve(service: Service, old: ServiceSpec | undefined): Reservation {
-    const held = new Set(old === undefined ? [] : addressesOf(old));
-    const heldPorts = new Set(old === undefined ? [] : portsOf(old));
-    const undo: (() => void)[] = [];
-    const rollback = (): void => {
-      for (const step of undo.splice(0)) step();
-    };
+  lost(key: string): void {
+    this.#pool.lost(key);
+  }
+
+  get #pool(): Allocations {
+    if (this.#allocations === undefined) throw new Error('Services are written before the server is put together');
+    return this.#allocations;
+  }
+
+  get #defaultFamily(): Family {
+    return this.#families[0] ?? 'IPv4';
+  }
+
+  #reserve(service: Service, old: Service | undefined, dryRun: boolean): Reservation {
+    const pool = this.#pool;
+    const held = new Set(holdingsOf(old?.spec));
+    const reserved: (string | number)[] = [];
+    const free = (): void => pool.free(reserved);
     try {
       const families = this.#withFamilies(service);
-      const addressed = this.#withAddresses(families, held, undo);
-      const object = this.#withPorts(addressed, heldPorts, undo);
-      const spec = specOf(object);
-      const kept = new Set(addressesOf(spec));
-      const keptPorts = new Set(portsOf(spec));
-      return {
-        object,
-        rollback,
-        commit: () => {
-          undo.length = 0;
-          for (const address of held) if (!kept.has(address)) this.#poolOf(address)?.release(address);
-          for (const port of heldPorts) if (!keptPorts.has(port)) this.#ports.release(port);
-        },
-      };
+      const addressed = this.#withAddresses(families, new Set(addressesOf(old?.spec)), reserved);
+      const object = this.#withPorts(addressed, new Set(portsOf(old?.spec)), reserved);
+      const wanted = new Set(holdingsOf(object.spec));
+      const also = pool.operations(object, wanted.difference(held), held.difference(wanted));
+      return { object, also: dryRun || also.length === 0 ? undefined : also, commit: free, rollback: free };
     } catch (err) {
-      rollback();
+      free();
       throw err;
     }
   }
@@ -96,7 +85,7 @@ export class ServiceGuard implements WriteGuard {
     }
     if (families.length === 0) families = [this.#defaultFamily];
     policy ??= families.length > 1 ? 'RequireDualStack' : 'SingleStack';
-    if (policy !== 'SingleStack' && families.length === 1 && this.#addresses.size > 1) {
+    if (policy !== 'SingleStack' && families.length === 1 && this.#families.length > 1) {
       families.push(families[0] === 'IPv4' ? 'IPv6' : 'IPv4');
     }
     if (!(headless && selectorless)) this.#checkFamilies(service, policy, families);
@@ -105,18 +94,18 @@ export class ServiceGuard implements WriteGuard {
 
   #checkFamilies(service: Service, policy: string, families: readonly Family[]): void {
     const errors: FieldError[] = [];
-    if (policy === 'RequireDualStack' && this.#addresses.size < 2) {
+    if (policy === 'RequireDualStack' && this.#families.length < 2) {
       errors.push(invalid('spec.ipFamilyPolicy', policy, 'this cluster is not configured for dual-stack services'));
     }
     families.forEach((family, i) => {
-      if (!this.#addresses.has(family)) {
+      if (!this.#families.includes(family)) {
         errors.push(invalid(`spec.ipFamilies[${i}]`, family, 'not configured on this cluster'));
       }
     });
     if (errors.length > 0) throw invalidService(service, errors);
   }
 
-  #withAddresses(service: Service, held: ReadonlySet<string>, undo: (() => void)[]): Service {
+  #withAddresses(service: Service, held: ReadonlySet<string>, reserved: (string | number)[]): Service {
     const spec = specOf(service);
     if (!needsAddress(spec)) return service;
     if (addressOf(spec) === HEADLESS) return { ...service, spec: { ...spec, clusterIP: HEADLESS, clusterIPs: [HEADLESS] } };
@@ -124,24 +113,17 @@ export class ServiceGuard implements WriteGuard {
     const addresses = (spec.ipFamilies ?? []).map((family, i) => {
       const address = asked[i];
       if (address !== undefined && held.has(address)) return address;
-      return this.#allocate(service, family as Family, address, undo);
+      return this.#allocate(service, family as Family, address, reserved);
     });
     const clusterIP = addresses[0];
     return { ...service, spec: { ...spec, ...(clusterIP === undefined ? {} : { clusterIP }), clusterIPs: addresses } };
   }
 
-  #allocate(service: Service, family: Family, asked: string | undefined, undo: (() => void)[]): string {
-    const pool = this.#addresses.get(family);
-    if (pool === undefined) throw internalStatus(`failed to allocate a serviceIP: no range of family ${family}`);
+  #allocate(service: Service, family: Family, asked: string | undefined, reserved: (string | number)[]): string {
     try {
-      if (asked === undefined) {
-        const address = pool.next();
-        undo.push(() => pool.release(address));
-        return address;
-      }
-      pool.take(asked);
-      undo.push(() => pool.release(asked));
-      return asked;
+      const address = this.#pool.reserveAddress(family, asked);
+      reserved.push(address);
+      return address;
     } catch (err) {
       if (!(err instanceof AllocationError)) throw err;
       if (asked === undefined) throw internalStatus(`failed to allocate a serviceIP: ${err.message}`);
@@ -150,25 +132,20 @@ export class ServiceGuard implements WriteGuard {
     }
   }
 
-  #takePort(asked: number | undefined): number {
-    if (asked === undefined || asked === 0) return this.#ports.next();
-    this.#ports.take(asked);
-    return asked;
-  }
-
-  #withPorts(service: Service, held: ReadonlySet<number>, undo: (() => void)[]): Service {
+  #withPorts(service: Service, held: ReadonlySet<number>, reserved: (string | number)[]): Service {
     const spec = specOf(service);
     const mine = new Set(held);
     const take = (asked: number | undefined, path: string): number => {
-      if (asked !== undefined && asked !== 0 && mine.has(asked)) return asked;
+      const chosen = asked === 0 ? undefined : asked;
+      if (chosen !== undefined && mine.has(chosen)) return chosen;
       try {
-        const port = this.#takePort(asked);
-        undo.push(() => this.#ports.release(port));
+        const port = this.#pool.reservePort(chosen);
+        reserved.push(port);
         mine.add(port);
         return port;
       } catch (err) {
         if (!(err instanceof AllocationError)) throw err;
-        if (asked === undefined || asked === 0) throw internalStatus(`failed to allocate a nodePort: ${err.message}`);
+        if (chosen === undefined) throw internalStatus(`failed to allocate a nodePort: ${err.message}`);
         throw invalidService(service, [invalid(path, asked, err.message)]);
       }
     };
@@ -198,10 +175,6 @@ export class ServiceGuard implements WriteGuard {
     );
     return twin < 0 ? 0 : chosen[twin]!;
   }
-
-  #poolOf(address: string): AddressPool | undefined {
-    return this.#addresses.get(address.includes(':') ? 'IPv6' : 'IPv4');
-  }
 }
 
 const specOf = (service: KubernetesObject): ServiceSpec => (service as Service).spec ?? {};
@@ -215,26 +188,6 @@ const needsHealthPort = (spec: ServiceSpec): boolean => spec.type === 'LoadBalan
 
 const addressOf = (spec: ServiceSpec): string => spec.clusterIPs?.[0] ?? spec.clusterIP ?? '';
 
-/** The addresses that are real ones. */
-function addressesOf(spec: ServiceSpec): string[] {
-  const all = spec.clusterIPs?.length ? spec.clusterIPs : spec.clusterIP ? [spec.clusterIP] : [];
-  return all.filter((a) => a !== HEADLESS && a !== '');
-}
-
-function portsOf(spec: ServiceSpec): number[] {
-  const out = (spec.ports ?? []).flatMap((p) => (p.nodePort ? [p.nodePort] : []));
-  return spec.healthCheckNodePort ? [...out, spec.healthCheckNodePort] : out;
-}
-
 function invalidService(service: Service, errors: readonly FieldError[]): Error {
   return invalidObject({ group: '', kind: 'Service' }, service.metadata?.name ?? '', errors);
-}
-
-/** What two Services hold by an old fault is held once; starting is not prevented by it. */
-function quietly(fn: () => void): void {
-  try {
-    fn();
-  } catch (err) {
-    if (!(err instanceof AllocationError)) throw err;
-  }
 }
