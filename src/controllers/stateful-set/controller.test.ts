@@ -186,6 +186,9 @@ test('a pod that failed is made anew under its name', async () => {
   const { uid } = f.find(pods, 'x/web-0')!.metadata!;
   await f.change(pods, 'x/web-0', (pod) => ({ ...pod, status: { ...pod.status, phase: 'Failed' as const } }), 'status');
   await f.advance(5_000);
+  expect(f.all(events, 'x').map(({ reason, message }) => `${reason}: ${message}`)).toContain(
+    'RecreatingFailedPod: StatefulSet x/web is recreating failed Pod web-0',
+  );
   expect(f.find(pods, 'x/web-0')?.metadata?.uid).not.toBe(uid);
   expect(f.find(pods, 'x/web-0')?.status?.phase).toBe('Running');
   await f.stop();

@@ -106,6 +106,7 @@ class StatefulShell {
       { set, current, update, collisionCount, pods: owned, claim: (name) => this.#claims.get(`${namespace}/${name}`) },
       this.#context.clock.now(),
     );
+    if (mayAct) for (const pod of plan.recreated) this.#tellRecreation(set, pod);
     const failure = mayAct ? await this.#performAll(key, set, plan.actions) : undefined;
     if (!semanticallyEqual(plan.status, set.status)) {
       try {
@@ -120,6 +121,14 @@ class StatefulShell {
     const seconds = set.spec?.minReadySeconds ?? 0;
     const waits = seconds > 0 && plan.status.availableReplicas !== plan.status.readyReplicas;
     return waits ? { requeueAfterMs: seconds * 1000 } : undefined;
+  }
+
+  #tellRecreation(set: StatefulSet, pod: Pod): void {
+    const subject = `StatefulSet ${objectKey(set)} is recreating`;
+    const name = pod.metadata?.name;
+    if (pod.status?.phase === 'Failed') {
+      this.#recorder.event(set, 'Warning', 'RecreatingFailedPod', `${subject} failed Pod ${name}`);
+    } else this.#recorder.event(set, 'Normal', 'RecreatingTerminatedPod', `${subject} terminated Pod ${name}`);
   }
 
   /** Performs a plan; gives the first failure. What is created is created in batches that grow. */

@@ -26,6 +26,8 @@ export type StatefulAction =
   | { readonly type: 'delete'; readonly pod: Pod };
 
 export interface StatefulPlan {
+  /** Pods that are over before their time: they are deleted and made anew. */
+  readonly recreated: readonly Pod[];
   /** In the order they are to be done. */
   readonly actions: readonly StatefulAction[];
   readonly status: StatefulSetStatus;
@@ -43,6 +45,7 @@ class Planner {
   readonly #minReady: number;
   readonly #monotonic: boolean;
   readonly #actions: StatefulAction[] = [];
+  readonly #recreated: Pod[] = [];
   /** The pods that should be, by ordinal; undefined where there is none. */
   readonly #replicas: (Pod | undefined)[];
   /** The pods that should not be, highest ordinal first. */
@@ -68,7 +71,7 @@ class Planner {
 
   plan(): StatefulPlan {
     if (this.#set.metadata?.deletionTimestamp === undefined) this.#steps();
-    return { actions: this.#actions, status: this.#status() };
+    return { recreated: this.#recreated, actions: this.#actions, status: this.#status() };
   }
 
   #steps(): void {
@@ -97,6 +100,7 @@ class Planner {
       return true;
     }
     if (isFinished(pod)) {
+      this.#recreated.push(pod);
       // Made anew once it is gone.
       if (pod.metadata?.deletionTimestamp === undefined) this.#actions.push({ type: 'delete', pod });
       return true;
