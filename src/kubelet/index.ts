@@ -3,6 +3,11 @@ import type { KubeletOptions } from './options.ts';
 import { reviewAccess, reviewTokens } from './server/auth.ts';
 import { KubeletServer } from './server/server.ts';
 
+export {
+  ConfigurationError,
+  type ConfiguredOptions,
+  readKubeletConfiguration,
+} from './configuration/kubelet-configuration.ts';
 export type { EvictionPolicy } from './eviction/thresholds.ts';
 export type { ImageGcPolicy } from './images/image-gc.ts';
 export type { Machine, MachineFacts, MachineUse } from './node/machine.ts';

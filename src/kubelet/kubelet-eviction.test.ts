@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodes } from '../client/resource-refs.ts';
 import { whyNoContainers } from '../runtime/test-support.ts';
 import { hostMachine } from './node/machine.ts';
-import { FOREVER, startTestKubeletNode, type TestKubeletNode } from './test-support.ts';
+import type { ShutdownSource } from './shutdown/node-shutdown.ts';
+import { FOREVER, startTestKubeletNode, statusOf, type TestKubeletNode } from './test-support.ts';
 
 const missing = whyNoContainers();
 
@@ -76,6 +77,68 @@ describe.skipIf(missing !== undefined)(`eviction by the node${missing === undefi
     await node.until(modest, (p) => p.status?.phase === 'Running' || p.status?.reason === 'Evicted');
     await Promise.all([name, refused, modest].map((n) => node.delete(n)));
     await Promise.all([name, modest].map((n) => node.cleared(n)));
+    await node.stop();
+  });
+
+  it('ends pods by priority when the machine shuts down, has it wait for that, and takes no more', async () => {
+    let begin = (): void => {};
+    const began = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    const locks: string[] = [];
+    let release = (): void => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const shutdownSource: ShutdownSource = {
+      delay: async (seconds) => {
+        locks.push(`delay ${seconds}`);
+        return { release };
+      },
+      async *changes(signal) {
+        await began;
+        yield true;
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      },
+    };
+    await node.start({
+      shutdownSource,
+      shutdownGracePeriods: [
+        { priority: 0, seconds: 5 },
+        { priority: 2_000_000_000, seconds: 10 },
+      ],
+    });
+    const slow = await node.run('trap "sleep 1; exit 0" TERM; while true; do sleep 0.05; done', {
+      pod: { terminationGracePeriodSeconds: 60 },
+    });
+    const critical = await node.run(FOREVER, { pod: { priority: 2_000_000_000, terminationGracePeriodSeconds: 60 } });
+    await Promise.all([node.running(slow), node.running(critical)]);
+    begin();
+    const ended = await Promise.all([node.ended(slow), node.ended(critical)]);
+    for (const pod of ended) {
+      expect(pod.status).toMatchObject({
+        phase: 'Failed',
+        reason: 'Terminated',
+        message: 'Pod was terminated in response to imminent node shutdown.',
+      });
+    }
+    await released;
+    expect(locks).toEqual(['delay 15']);
+    const times = await Promise.all(
+      [slow, critical].map(async (name) => {
+        const over = await node.until(name, (p) => statusOf(p)?.state?.terminated !== undefined);
+        return Date.parse(statusOf(over)!.state!.terminated!.finishedAt!);
+      }),
+    );
+    expect(times[1]).toBeGreaterThanOrEqual(times[0]!);
+    const late = await node.run(FOREVER);
+    expect((await node.ended(late)).status).toMatchObject({
+      reason: 'NodeShutdown',
+      message: 'Pod was rejected: Pod was rejected as the node is shutting down.',
+    });
+    await node.event(node.name, 'NodeNotReady');
+    await Promise.all([slow, critical, late].map((n) => node.delete(n)));
+    await node.cleared(slow);
     await node.stop();
   });
 

@@ -23,6 +23,7 @@ import { Eviction } from './eviction/eviction.ts';
 import { defaultEvictionPolicy, PressureTracker, pressureRejection } from './eviction/thresholds.ts';
 import { defaultImageGcPolicy, ImageGc } from './images/image-gc.ts';
 import { Images } from './images/images.ts';
+import { MAX_LOG_FILES, MAX_LOG_SIZE } from './logs/rotate-log.ts';
 import { rotateLogs } from './logs/rotation.ts';
 import { KubeletMetrics } from './metrics.ts';
 import { hostAddress, hostMachine } from './node/machine.ts';
@@ -43,11 +44,16 @@ import { runProbe } from './probes/run-probe.ts';
 import { ObjectCache } from './references/object-cache.ts';
 import { TokenCache } from './references/tokens.ts';
 import { resizeObstacle } from './resources/resize.ts';
+import { logind } from './shutdown/logind.ts';
+import { NodeShutdown } from './shutdown/node-shutdown.ts';
 import { ManifestDirectory } from './static-pods/manifest-directory.ts';
 import { StaticPods } from './static-pods/static-pods.ts';
 import { StatsSource } from './stats/stats-source.ts';
 import { LocalVolumes } from './volumes/local-volume.ts';
 import { hostMounter, plainMounter } from './volumes/mounter.ts';
+
+/** Why a node that is about to be gone takes no pods. */
+const SHUTTING_DOWN = { reason: 'NodeShutdown', message: 'Pod was rejected as the node is shutting down.' };
 
 /** The pods of one node, kept as the API says, and the node itself. */
 export class KubeletCore {
@@ -65,6 +71,7 @@ export class KubeletCore {
   readonly #pressure: PressureTracker;
   readonly #imageGc: ImageGc;
   readonly #eviction: Eviction;
+  readonly #shutdown: NodeShutdown;
   /** When pods of the API were first seen. */
   readonly #seenAt = new Map<string, string>();
   #statics: StaticPods | undefined;
@@ -123,7 +130,7 @@ export class KubeletCore {
       port: () => this.#port,
       // The informer may lag behind the registration.
       current: () => this.#nodeInformer?.get(options.nodeName) ?? (this.#nodeSeen ? undefined : this.reporter.node),
-      problems: () => this.#watch.problems(),
+      problems: () => [...this.#watch.problems(), ...[this.#shutdown.reason].filter((r) => r !== undefined)],
     });
     this.stats = new StatsSource({
       nodeName: options.nodeName,
@@ -146,6 +153,16 @@ export class KubeletCore {
         [...this.#workers.values()].flatMap((w) => w.pod.spec?.volumes?.flatMap((v) => v.image?.reference ?? []) ?? []),
       record: (reason, message) => this.reporter.warn(reason, message),
     });
+    this.#shutdown = new NodeShutdown({
+      periods: options.shutdownGracePeriods ?? [],
+      source: options.shutdownSource ?? logind(),
+      clock: options.clock,
+      logger: options.logger,
+      activePods: () => this.#activePods(),
+      end: (pod, reason, message, grace) => this.#workers.get(podUid(pod))?.end({ reason, message, grace, disrupts: true }),
+      hasEnded: (pod) => !['running', 'terminating'].includes(this.#workers.get(podUid(pod))?.stage ?? 'released'),
+      changed: () => this.reporter.poke(),
+    });
     this.#eviction = new Eviction({
       policy: eviction,
       tracker: this.#pressure,
@@ -153,7 +170,7 @@ export class KubeletCore {
       clock: options.clock,
       logger: options.logger,
       stats: (age) => this.stats.snapshot(age),
-      activePods: () => [...this.#workers.values()].filter((w) => w.stage === 'running').map((w) => w.pod),
+      activePods: () => this.#activePods(),
       evict: (pod, reason, message, grace, signal) => {
         this.metrics.evictions.inc({ eviction_signal: signal });
         this.evict(podUid(pod), reason, message, grace);
@@ -269,7 +286,8 @@ export class KubeletCore {
       isKnown: (uid) => this.#workers.has(uid),
     });
     const loops = [
-      rotateLogs(o.runtime, this.cache, o.clock, o.logger, signal),
+      rotateLogs(o.runtime, this.cache, o.clock, o.logger, signal, o.logLimits ?? { size: MAX_LOG_SIZE, files: MAX_LOG_FILES }),
+      this.#shutdown.run(signal),
       this.#eviction.run(signal),
       this.#imageGc.run(signal),
     ];
@@ -434,7 +452,9 @@ export class KubeletCore {
       const node = this.#node();
       const others = this.#others(uid);
       const no =
-        pressureRejection(pod, this.#pressure.current) ?? (node === undefined ? undefined : rejection(pod, node, others));
+        (this.#shutdown.reason === undefined ? undefined : SHUTTING_DOWN) ??
+        pressureRejection(pod, this.#pressure.current) ??
+        (node === undefined ? undefined : rejection(pod, node, others));
       if (no !== undefined) {
         this.#reject(pod, no.reason, no.message);
         return;
@@ -443,6 +463,11 @@ export class KubeletCore {
     const created = new PodWorker(services, pod);
     this.#workers.set(uid, created);
     created.poke();
+  }
+
+  /** Pods that run. */
+  #activePods(): readonly Pod[] {
+    return [...this.#workers.values()].filter((w) => w.stage === 'running').map((w) => w.pod);
   }
 
   /** The pods, but this one, that use what the node has. */

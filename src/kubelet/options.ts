@@ -10,6 +10,8 @@ import type { Machine } from './node/machine.ts';
 import type { Reserved } from './node/node-status.ts';
 import type { PodCgroups } from './pods/pod-services.ts';
 import type { ServerOptions } from './server/server.ts';
+import type { ShutdownSource } from './shutdown/node-shutdown.ts';
+import type { ShutdownGracePeriod } from './shutdown/shutdown-groups.ts';
 import type { Mounter } from './volumes/mounter.ts';
 
 /** How a kubelet is set up. Amounts of memory in bytes. */
@@ -47,6 +49,12 @@ export interface KubeletOptions {
   readonly eviction?: EvictionPolicy;
   /** When unused images are removed: from 85 % down to 80 % of their disk unless said. */
   readonly imageGcPolicy?: ImageGcPolicy;
+  /** How large logs get, and how many are kept of a container: 10 Mi and 5 unless said. */
+  readonly logLimits?: { readonly size: number; readonly files: number };
+  /** What pods are given when the machine shuts down; nothing unless said. */
+  readonly shutdownGracePeriods?: readonly ShutdownGracePeriod[];
+  /** Who tells of that; systemd-logind unless said. */
+  readonly shutdownSource?: ShutdownSource;
   /** A directory of manifests of pods that the node runs by itself, or one manifest; none unless said. */
   readonly staticPodPath?: string;
   readonly machine?: Machine;

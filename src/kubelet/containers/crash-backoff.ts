@@ -1,3 +1,5 @@
+import { formatDuration } from '../../api/meta/duration.ts';
+
 /** First wait between restarts, milliseconds. */
 export const CRASH_BACKOFF_INITIAL = 10_000;
 /** Longest wait between restarts, milliseconds. A container that then ran twice as long starts afresh. */
@@ -31,11 +33,4 @@ export function nextTry(
 }
 
 /** A duration as Go prints it: `10s`, `2m40s`, `5m0s`, `1h0m0s`, `1.5s`, `20ms`. `ms` in milliseconds. */
-export function goDuration(ms: number): string {
-  if (ms === 0) return '0s';
-  if (ms < 1000) return `${Number(ms.toFixed(6))}ms`;
-  const hours = Math.floor(ms / 3_600_000);
-  const minutes = Math.floor((ms % 3_600_000) / 60_000);
-  const seconds = Number(((ms % 60_000) / 1000).toFixed(9));
-  return `${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${seconds}s`;
-}
+export const goDuration = (ms: number): string => formatDuration(BigInt(Math.round(ms * 1_000_000)));

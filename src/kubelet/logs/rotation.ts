@@ -14,13 +14,14 @@ export async function rotateLogs(
   clock: Clock,
   logger: Logger,
   signal: AbortSignal,
+  limits: { readonly size: number; readonly files: number },
 ): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(CHECK_MS, signal).catch(() => undefined);
     for (const uid of signal.aborted ? [] : cache.uids()) {
       for (const c of cache.get(uid).containers) {
         if (c.state !== 'running' || c.logPath === '') continue;
-        await rotateLog(runtime, c.id, c.logPath, clock.now()).catch((err: unknown) => {
+        await rotateLog(runtime, c.id, c.logPath, clock.now(), limits).catch((err: unknown) => {
           logger.warn({ err, container: c.id }, 'failed to rotate log for container');
         });
       }

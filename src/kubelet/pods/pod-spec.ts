@@ -20,7 +20,7 @@ export const isRestartableInit = (c: { readonly restartPolicy?: string }): boole
 export const isTerminalPhase = (phase: string | undefined): boolean => phase === 'Failed' || phase === 'Succeeded';
 
 /** Priority from which a pod is critical to the node (scheduling.SystemCriticalPriority). */
-const SYSTEM_CRITICAL_PRIORITY = 2_000_000_000;
+export const SYSTEM_CRITICAL_PRIORITY = 2_000_000_000;
 
 /** A pod the node must not lose: a static one, its mirror, or one of system priority (kubelet types.IsCriticalPod). */
 export function isCritical(pod: Pod): boolean {
