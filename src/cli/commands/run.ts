@@ -11,6 +11,11 @@ export async function run(options: { readonly dataDir?: string }): Promise<void>
   const tell = (message: DaemonMessage): void => {
     if (process.connected) process.send?.(message);
   };
+  const fail = (err: unknown): void => {
+    tell({ type: 'failed', message: (err as Error).message, isUserError: err instanceof UserError });
+    console.error(err);
+    process.exitCode = 1;
+  };
   try {
     await prepareDataDirectory(layout);
     const config = await loadConfig(layout, {});
@@ -22,9 +27,8 @@ export async function run(options: { readonly dataDir?: string }): Promise<void>
       stop.signal,
     );
   } catch (err) {
-    tell({ type: 'failed', message: (err as Error).message, isUserError: err instanceof UserError });
-    console.error(err);
-    process.exitCode = 1;
+    // Asked to end before it was up: that is no failure.
+    if (!stop.signal.aborted) fail(err);
   }
   if (process.connected) process.disconnect?.();
   // Native handles of a failed start must not keep a dead process.
