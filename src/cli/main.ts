@@ -36,6 +36,11 @@ withDataDirectory(program.command('up'))
     '--disable <components>',
     'what others run in its place, with commas between: scheduler, controllers, proxy, dns, kubelet, node (all that a node has); none for nothing',
   )
+  .option(
+    '--pod-manifest-path <path>',
+    'pods that the node runs by manifests of its own: a directory, or one file; empty for none',
+  )
+  .option('--kubelet-config <file>', "a KubeletConfiguration with the node's settings; empty for none")
   .option('--etcd-servers <urls>', 'keep the state in this etcd, not in the data directory; URLs with commas between')
   .option('--etcd-cacert <file>', "etcd's certificate authority")
   .option('--etcd-cert <file>', 'client certificate for etcd')

@@ -23,6 +23,10 @@ export interface ClusterConfig {
   readonly simulatedNodes: number;
   /** Where the state is kept; undefined: in the data directory. */
   readonly etcd?: EtcdConfig;
+  /** Where the node finds manifests of pods that it runs by itself: an absolute path; undefined or '': nowhere. */
+  readonly podManifestPath?: string;
+  /** A KubeletConfiguration for the node: an absolute path, read at each start; undefined or '': none. */
+  readonly kubeletConfig?: string;
   /** What others run in our place; undefined: nothing. */
   readonly disabled?: readonly Component[];
 }

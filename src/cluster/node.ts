@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { UserInfo } from '../api/request.ts';
 import type { ControllerContext } from '../client/controller.ts';
 import { createClusterView, createDnsServer, createUpstream, type DnsServer, parseNameServers } from '../dns/index.ts';
-import { createKubelet, hostMounter, treeCgroups } from '../kubelet/index.ts';
+import { type ConfiguredOptions, createKubelet, hostMounter, readKubeletConfiguration, treeCgroups } from '../kubelet/index.ts';
 import { createPodNetwork, linuxHost, type PodNetworkController } from '../network/index.ts';
 import { createNft, createServiceProxy, type ServiceProxy } from '../proxy/index.ts';
 import { openCgroupTree } from '../runtime/cgroup.ts';
@@ -149,6 +149,19 @@ async function startDns(
   return dns;
 }
 
+/** What the file with the kubelet's settings says. Throws `UserError`. */
+async function kubeletSettings(config: ClusterConfig, logger: Logger): Promise<ConfiguredOptions> {
+  const manifests = config.podManifestPath ? { staticPodPath: config.podManifestPath } : {};
+  if (!config.kubeletConfig) return manifests;
+  try {
+    const { options, passedOver } = readKubeletConfiguration(await readFile(config.kubeletConfig, 'utf8'));
+    if (passedOver.length > 0) logger.warn({ passedOver }, 'settings of the KubeletConfiguration that mean nothing to k8ts');
+    return { ...options, ...manifests };
+  } catch (err) {
+    throw new UserError(`The kubelet's settings in ${config.kubeletConfig} cannot be read: ${(err as Error).message}`);
+  }
+}
+
 async function startKubelet(options: NodeOptions, onFailure: (why: string) => void, signal: AbortSignal): Promise<void> {
   const { config, layout, pki, runtime: node, kubelet: kubeletContext, services } = options;
   const target = { socketPath: node.containerd.socketPath, ctr: node.containerd.ctr };
@@ -181,6 +194,7 @@ async function startKubelet(options: NodeOptions, onFailure: (why: string) => vo
     clusterDns: [config.dnsIp],
     clusterDomain: config.clusterDomain,
     cgroups: treeCgroups({ tree: await openCgroupTree(), root: cgroupRoot(layout) }),
+    ...(await kubeletSettings(config, kubeletContext.logger)),
     server: { port: config.kubeletPort, cert: serving.cert, key: serving.key, clientCa: pki.ca.cert },
   });
   kubeletContext.informers.start(signal);

@@ -1,3 +1,4 @@
+import { configz } from './configuration/configz.ts';
 import { KubeletCore } from './kubelet.ts';
 import type { KubeletOptions } from './options.ts';
 import { reviewAccess, reviewTokens } from './server/auth.ts';
@@ -65,30 +66,6 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       } finally {
         await server.close();
       }
-    },
-  };
-}
-
-/** What /configz shows: the settings by their names in KubeletConfiguration. */
-function configz(options: KubeletOptions): object {
-  return {
-    kubeletconfig: {
-      kind: 'KubeletConfiguration',
-      apiVersion: 'kubelet.config.k8s.io/v1beta1',
-      address: options.server?.address ?? '0.0.0.0',
-      port: options.server?.port ?? 10_250,
-      clusterDomain: options.clusterDomain,
-      clusterDNS: options.clusterDns,
-      maxPods: options.maxPods ?? 110,
-      resolvConf: options.resolvConf ?? '/etc/resolv.conf',
-      nodeStatusUpdateFrequency: '10s',
-      nodeStatusReportFrequency: '5m0s',
-      nodeLeaseDurationSeconds: 40,
-      containerLogMaxSize: '10Mi',
-      containerLogMaxFiles: 5,
-      enableServer: true,
-      authentication: { anonymous: { enabled: false }, webhook: { enabled: true } },
-      authorization: { mode: 'Webhook' },
     },
   };
 }

@@ -121,7 +121,13 @@ describe.skipIf(missing !== undefined)(`the kubelet's server${missing === undefi
     expect(pods.items.map((p) => [p.metadata.name, p.status.phase])).toEqual([[name, 'Running']]);
     expect((JSON.parse((await get('/runningpods/')).body) as { items: unknown[] }).items).toHaveLength(1);
     expect(JSON.parse((await get('/configz')).body)).toMatchObject({
-      kubeletconfig: { kind: 'KubeletConfiguration', clusterDomain: 'cluster.local' },
+      kubeletconfig: {
+        kind: 'KubeletConfiguration',
+        clusterDomain: 'cluster.local',
+        containerLogMaxSize: '10Mi',
+        evictionPressureTransitionPeriod: '5m0s',
+        evictionHard: { 'memory.available': '100Mi', 'nodefs.available': '10%', 'imagefs.available': '15%' },
+      },
     });
     const summary = JSON.parse((await get('/stats/summary')).body) as {
       node: { nodeName: string; cpu: object; memory: { workingSetBytes: number }; fs: { capacityBytes: number } };

@@ -36,6 +36,8 @@ export interface UpOptions {
   readonly simulatedNodes?: number;
   /** Components with commas between. */
   readonly disable?: string;
+  readonly podManifestPath?: string;
+  readonly kubeletConfig?: string;
   /** URLs with commas between. */
   readonly etcdServers?: string;
   readonly etcdCacert?: string;
@@ -71,6 +73,8 @@ export async function up(options: UpOptions): Promise<void> {
     ...(options.nodeName === undefined ? {} : { nodeName: options.nodeName }),
     simulatedNodes: simulated,
     ...(disabled === undefined ? {} : { disabled }),
+    ...path('podManifestPath', options.podManifestPath),
+    ...path('kubeletConfig', options.kubeletConfig),
     ...(etcd === undefined ? {} : { etcd }),
   });
   await saveConfig(layout, config);
@@ -79,6 +83,12 @@ export async function up(options: UpOptions): Promise<void> {
   steps.note(`kubeconfig: context ${CONTEXT} in ${kubeconfig}`);
   steps.end('The cluster is up');
   whatNext(config, options, kubeconfig);
+}
+
+/** A path as it is stored, for the process that will use it runs elsewhere: absolute; an empty one is none. */
+function path<N extends string>(name: N, given: string | undefined): { readonly [K in N]?: string } {
+  if (given === undefined) return {};
+  return { [name]: given === '' ? '' : resolve(given) } as { readonly [K in N]?: string };
 }
 
 /** The etcd that was asked for. Throws `UserError` for addresses that are none, and for its other flags alone. */
@@ -127,6 +137,8 @@ async function alreadyRunning(layout: Layout, pid: number, options: UpOptions): 
     ['--node-name', options.nodeName, config.nodeName],
     ['--simulated-nodes', options.simulatedNodes, config.simulatedNodes],
     ['--disable', disabledText(options.disable), config.disabled?.join() || 'none'],
+    ['--pod-manifest-path', path('is', options.podManifestPath).is, config.podManifestPath ?? ''],
+    ['--kubelet-config', path('is', options.kubeletConfig).is, config.kubeletConfig ?? ''],
     ['--etcd-servers', options.etcdServers, config.etcd?.servers.join() ?? 'none'],
     ['--etcd-prefix', options.etcdPrefix, config.etcd?.prefix ?? 'none'],
   ] as const) {
