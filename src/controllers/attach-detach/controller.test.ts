@@ -163,6 +163,24 @@ describe('volumes', () => {
     expect(attachedTo()).toEqual([]);
   });
 
+  it('are taken from a node at once when it stops to answer later than that', async () => {
+    await setup();
+    await f.create(pods, pod('p', 'a'));
+    await f.advance();
+    await attach();
+    const say = async (status: 'True' | 'False'): Promise<void> => {
+      const conditions = [{ type: 'Ready', status }];
+      await f.change(nodes, 'a', (n) => ({ ...n, status: { ...n.status, volumesInUse: [UNIQUE], conditions } }), 'status');
+      await f.advance();
+    };
+    await say('True');
+    await f.client.resource(pods).delete('p', 'x', { gracePeriodSeconds: 0 });
+    await f.advance(1_000_000);
+    expect(attachedTo()).toEqual(['a']);
+    await say('False');
+    expect(attachedTo()).toEqual([]);
+  });
+
   it('attached by others, under other names, are not touched', async () => {
     await setup();
     const spec = { attacher: 'disk.example', nodeName: 'a', source: { persistentVolumeName: 'pv' } };

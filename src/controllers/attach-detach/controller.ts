@@ -20,6 +20,7 @@ import { semanticallyEqual } from '../equality.ts';
 import { claimsOfPod, indexByClaim, podsOfClaim } from '../volumes/claim-users.ts';
 import {
   attachmentName,
+  isHealthy,
   isManaged,
   MAX_UNMOUNT_MS,
   mayDetach,
@@ -33,8 +34,6 @@ const WORKERS = 10;
 const BY_VOLUME = 'attachment-volume';
 const BY_NODE = 'attachment-node';
 const NONE: readonly string[] = [];
-/** One step after the time that a mounted volume is waited for. */
-const AFTER_UNMOUNT_MS = MAX_UNMOUNT_MS + 1;
 
 /** Asks CSI drivers to attach volumes to the nodes whose pods need them, and to detach them again (VolumeAttachments). */
 export function attachDetachController(): Controller {
@@ -138,6 +137,7 @@ class AttachDetach {
           node.status?.volumesInUse === old.status?.volumesInUse &&
           node.status?.volumesAttached === old.status?.volumesAttached &&
           node.spec?.taints === old.spec?.taints &&
+          isHealthy(node) === isHealthy(old) &&
           isManaged(node) === isManaged(old);
         if (!same) this.#nodeChanged(node);
       },
@@ -193,7 +193,7 @@ class AttachDetach {
     }
     for (const node of plan.attach) await this.#attach(volume, driver, node);
     this.#refuse(volume, users, plan.refused);
-    return waiting ? { requeueAfterMs: AFTER_UNMOUNT_MS } : undefined;
+    return waiting > 0 ? { requeueAfterMs: waiting } : undefined;
   }
 
   async #attach(volume: PersistentVolume, attacher: string, nodeName: string): Promise<void> {
@@ -209,9 +209,9 @@ class AttachDetach {
     }
   }
 
-  /** Deletes attachments that may go. Gives whether some have to wait until they are unmounted. */
-  async #detach(volume: PersistentVolume, unwanted: readonly VolumeAttachment[]): Promise<boolean> {
-    let waiting = false;
+  /** Deletes attachments that may go. Gives how long to wait until one that is mounted may be taken by force; 0 for none, or no more. */
+  async #detach(volume: PersistentVolume, unwanted: readonly VolumeAttachment[]): Promise<number> {
+    let waiting = 0;
     const now = this.#context.clock.monotonic();
     for (const { metadata, spec } of unwanted) {
       if (metadata?.deletionTimestamp !== undefined) continue;
@@ -223,7 +223,8 @@ class AttachDetach {
       // What was mounted a moment ago may not be in the cache yet.
       if (verdict === 'now') verdict = mayDetach({ ...observed, node: await this.#liveNode(spec.nodeName) });
       if (verdict === 'wait') {
-        waiting = true;
+        const left = since + MAX_UNMOUNT_MS + 1 - now;
+        if (left > 0 && (waiting === 0 || left < waiting)) waiting = left;
         continue;
       }
       this.#leaving.add(name);

@@ -47,9 +47,10 @@ export interface DetachObservation {
 export function mayDetach({ node, volume, idleMs }: DetachObservation): 'now' | 'timeout' | 'out-of-service' | 'wait' {
   if (node === undefined || !(node.status?.volumesInUse ?? []).includes(volume)) return 'now';
   if ((node.spec?.taints ?? []).some(({ key }) => key === OUT_OF_SERVICE)) return 'out-of-service';
-  const healthy = findCondition(node.status?.conditions, 'Ready')?.status === 'True';
-  return !healthy && idleMs > MAX_UNMOUNT_MS ? 'timeout' : 'wait';
+  return !isHealthy(node) && idleMs > MAX_UNMOUNT_MS ? 'timeout' : 'wait';
 }
+
+export const isHealthy = (node: Node): boolean => findCondition(node.status?.conditions, 'Ready')?.status === 'True';
 
 export interface AttachObservation {
   readonly volume: PersistentVolume;
