@@ -91,7 +91,7 @@ it('mounts a device once for all pods, and lets it go after the last', async ({ 
   const device = await realpath('/dev/loop0').catch(() => skip('this machine has no block device to look at'));
   const global = join(dir, 'plugins/kubernetes.io/local-volume/mounts/pv');
   const volumes = new LocalVolumes(dir, mounter);
-  const volume = volumeAt(device);
+  const volume = deepFreeze({ metadata: { name: 'pv' }, spec: { local: { path: device, fsType: '' } } });
   await Promise.all([volumes.mount(volume, podOf('a'), how), volumes.mount(volume, podOf('b'), how)]);
   expect(said).toEqual([`device ${device} ext4 `, 'bind ', 'bind ']);
   await mounter.unmount(podDir('a'));

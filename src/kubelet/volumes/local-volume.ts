@@ -78,7 +78,7 @@ export class LocalVolumes {
       path = join(this.#devicesDir, name);
       if (!before.some((mount) => mount.point === path)) {
         await mkdir(path, { recursive: true, mode: 0o750 });
-        await this.#mounter.mountDevice(source.path, path, volume.spec?.local?.fsType ?? DEFAULT_FS_TYPE, options);
+        await this.#mounter.mountDevice(source.path, path, volume.spec?.local?.fsType || DEFAULT_FS_TYPE, options);
       }
     }
     const users = otherMountsOf(await this.#mounter.table(), path).filter((point) => this.#isOfPod(point));
