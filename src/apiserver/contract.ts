@@ -157,26 +157,49 @@ export interface AdmissionPlugin {
 
 // ------------------------------------------------------------------------------------------------------------------------- audit
 
-/** One audited request, handed over at its stages; a sink decides by its policy what to write. */
+export type AuditStage = 'RequestReceived' | 'ResponseStarted' | 'ResponseComplete' | 'Panic';
+export type AuditLevel = 'Metadata' | 'Request' | 'RequestResponse';
+
+/** How much is told of a request. */
+export interface AuditRule {
+  readonly level: AuditLevel;
+  readonly omitStages: ReadonlySet<AuditStage>;
+  readonly omitManagedFields: boolean;
+}
+
+/** One stage of an audited request. */
 export interface AuditEvent {
   readonly auditId: string;
-  readonly stage: 'RequestReceived' | 'ResponseStarted' | 'ResponseComplete' | 'Panic';
+  readonly stage: AuditStage;
+  readonly rule: AuditRule;
+  /** The user is the one who asked, not whom they act as. */
   readonly attributes: RequestAttributes;
+  readonly impersonatedUser?: UserInfo;
+  readonly impersonationConstraint?: string;
   readonly requestUri: string;
-  readonly sourceAddress: string;
+  /** As proxies tell them, then the peer's. */
+  readonly sourceAddresses: readonly string[];
   readonly userAgent: string;
   /** Milliseconds since the epoch. */
   readonly receivedAt: number;
   readonly stageAt: number;
   readonly code?: number;
-  readonly annotations?: Readonly<Record<string, string>>;
+  /** What a Status says of a failure. */
+  readonly failure?: { readonly status: string; readonly message: string; readonly reason: string };
+  readonly annotations?: ReadonlyMap<string, string>;
+  /** From level Request on. */
   readonly requestObject?: unknown;
+  /** At level RequestResponse. */
   readonly responseObject?: unknown;
 }
 
 export interface AuditSink {
+  /** How a request is recorded; undefined: not at all. Asked once for each. */
+  rule(attributes: RequestAttributes): AuditRule | undefined;
   /** Must not throw and must not block. */
   record(event: AuditEvent): void;
+  /** Its own metrics, in Prometheus' text format. */
+  metrics?(): string;
 }
 
 // -------------------------------------------------------------------------------------------------------- what plugins may look at

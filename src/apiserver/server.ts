@@ -159,6 +159,7 @@ export class ApiServer implements RequestHandler {
     this.metrics.addSource(() => core.chains.metrics.text());
     this.metrics.addSource(() => options.admission.map((plugin) => plugin.metrics?.() ?? '').join(''));
     this.metrics.addSource(() => objectCounts(registry));
+    this.metrics.addSource(() => options.audit?.metrics?.() ?? '');
   }
 
   /** Serves a path that is no resource. */

@@ -45,10 +45,20 @@ function next(
   throw refused ?? unauthorized();
 }
 
-/** Throws the 403 unless the authorizer allows. Undefined when it answered at once. */
-export function authorize(authorizer: Authorizer, attributes: RequestAttributes): Promise<void> | undefined {
+/** Throws the 403 unless the authorizer allows. Undefined when it answered at once. `told` hears what it said. */
+export function authorize(
+  authorizer: Authorizer,
+  attributes: RequestAttributes,
+  told?: (result: AuthorizationResult) => void,
+): Promise<void> | undefined {
   const result = authorizer.authorize(attributes);
-  if (result instanceof Promise) return result.then((r) => check(attributes, r));
+  if (result instanceof Promise) {
+    return result.then((r) => {
+      told?.(r);
+      check(attributes, r);
+    });
+  }
+  told?.(result);
   check(attributes, result);
   return undefined;
 }

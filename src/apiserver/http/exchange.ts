@@ -3,6 +3,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { gzip, constants as zlibConstants } from 'node:zlib';
 import type { UserInfo } from '../../api/request.ts';
+import type { AuditedRequest } from '../audit/audited-request.ts';
 import type { ClientCertificate, RequestAttributes } from '../contract.ts';
 import { managerOfUserAgent } from '../field-manager/manager-name.ts';
 import type { Ticket } from '../flow-control/priority-level.ts';
@@ -43,6 +44,8 @@ export class Exchange {
   counted: 'mutating' | 'read-only' | undefined;
   /** Takes a watch or stream out of the number of those that run. */
   endLongRunning: (() => void) | undefined;
+  /** What is recorded of it; undefined when nothing is. */
+  audit: AuditedRequest | undefined;
   /** Its place under flow control; undefined where there is none. */
   ticket: Ticket | undefined;
   /** Ends the counting of a watch's watcher. */

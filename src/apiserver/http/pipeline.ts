@@ -7,12 +7,13 @@ import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { Random } from '../../util/random.ts';
 import type { AggregatedApis } from '../aggregation/contract.ts';
+import { AuditedRequest } from '../audit/audited-request.ts';
 import { asksToImpersonate, Impersonation } from '../authz/impersonation.ts';
 import type { AuditSink, Authenticator, Authorizer, ClientCertificate, RequestAttributes } from '../contract.ts';
 import type { FlowControl } from '../flow-control/flow-control.ts';
 import type { Ticket } from '../flow-control/priority-level.ts';
 import type { ConnectHandlers } from '../proxy/connect.ts';
-import { type Dispatcher, type Outcome, readyAll } from '../rest/dispatch.ts';
+import { type Dispatcher, type Outcome, readyAll, toObject } from '../rest/dispatch.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
 import { acceptedPatches } from '../rest/patch.ts';
 import type { Registry } from '../rest/registry.ts';
@@ -137,7 +138,7 @@ export class Pipeline {
     if (exchange.ticket !== undefined) this.#leaveFlow(exchange.ticket);
     if (exchange.upgrade === undefined) leaveBody(exchange.req, clock);
     metrics.observe(exchange, code, bytes, clock.monotonic() - exchange.startedAt);
-    if (exchange.attributes !== undefined) this.#audit(exchange, exchange.attributes, 'ResponseComplete', code);
+    exchange.audit?.record(exchange, 'ResponseComplete', code);
   };
 
   readonly #fault = (exchange: Exchange, err: unknown): void => {
@@ -167,11 +168,21 @@ export class Pipeline {
   }
 
   #fail(exchange: Exchange, err: unknown): void {
+    exchange.audit?.failed(err);
     respondError(exchange, err, this.#parts.logger, this.#negotiator);
   }
 
   #authenticated(exchange: Exchange, user: UserInfo): void {
-    this.#parts.metrics.authenticated(true);
+    const { metrics, audit, clock } = this.#parts;
+    metrics.authenticated(true);
+    if (audit !== undefined) {
+      const attributes = attributesOf(exchange, user);
+      const rule = audit.rule(attributes);
+      if (rule !== undefined) {
+        exchange.audit = new AuditedRequest(audit, rule, attributes, clock);
+        exchange.audit.record(exchange, 'RequestReceived');
+      }
+    }
     if (!asksToImpersonate(exchange.headers)) {
       this.#known(exchange, user);
       return;
@@ -190,7 +201,6 @@ export class Pipeline {
       exchange.user = user;
       const attributes = attributesOf(exchange, user);
       exchange.attributes = attributes;
-      this.#audit(exchange, attributes, 'RequestReceived', undefined);
       const longRunning = isLongRunning(exchange);
       if (longRunning) exchange.endLongRunning = this.#parts.metrics.longRunning(exchange);
       const flow = this.#parts.flowControl();
@@ -247,7 +257,12 @@ export class Pipeline {
         exchange.counted = mutating ? 'mutating' : 'read-only';
         this.#deadlines.begin(exchange);
       }
-      const waiting = authorize(this.#parts.authorizer, attributes);
+      const { audit } = exchange;
+      const waiting = authorize(
+        this.#parts.authorizer,
+        attributes,
+        audit === undefined ? undefined : ({ decision, reason = '' }) => noteDecision(audit.annotations, decision, reason),
+      );
       if (waiting === undefined) this.#authorized(exchange);
       else {
         waiting.then(
@@ -273,28 +288,6 @@ export class Pipeline {
       this.#parts.metrics.terminated(exchange, 429);
       throw err;
     }
-  }
-
-  #audit(
-    exchange: Exchange,
-    attributes: RequestAttributes,
-    stage: 'RequestReceived' | 'ResponseComplete',
-    code: number | undefined,
-  ): void {
-    const { audit, clock } = this.#parts;
-    if (audit === undefined) return;
-    const now = clock.now();
-    audit.record({
-      auditId: exchange.auditId,
-      stage,
-      attributes,
-      requestUri: exchange.req.url ?? '',
-      sourceAddress: exchange.remoteAddress,
-      userAgent: exchange.userAgent,
-      receivedAt: now - (clock.monotonic() - exchange.startedAt),
-      stageAt: now,
-      ...(code === undefined ? {} : { code }),
-    });
   }
 
   #authorized(exchange: Exchange): void {
@@ -412,12 +405,22 @@ export class Pipeline {
 
   #finish(exchange: Exchange, request: ApiRequest, duplicates: readonly string[], media: MediaType): void {
     const { dispatcher, clock } = this.#parts;
-    const outcome = dispatcher.dispatch(request, exchange.user!, exchange.agent, exchange.warnings, duplicates);
-    if (outcome instanceof Promise) {
-      outcome
-        .then((o: Outcome) => respond(exchange, o, media, clock, this.#pool))
-        .catch((err: unknown) => this.#fail(exchange, err));
-    } else respond(exchange, outcome, media, clock, this.#pool);
+    const { audit } = exchange;
+    audit?.requested(request.verb.startsWith('delete') ? deleteOptions(request) : request.body);
+    const outcome = dispatcher.dispatch(
+      request,
+      exchange.user!,
+      exchange.agent,
+      exchange.warnings,
+      duplicates,
+      audit?.annotations,
+    );
+    const done = (o: Outcome): void => {
+      audit?.answered(() => toObject(o));
+      respond(exchange, o, media, clock, this.#pool);
+    };
+    if (outcome instanceof Promise) outcome.then(done).catch((err: unknown) => this.#fail(exchange, err));
+    else done(outcome);
   }
 
   #watch(exchange: Exchange, request: ApiRequest): void {
@@ -438,6 +441,7 @@ export class Pipeline {
     const { clock, random, shutdown, metrics } = this.#parts;
     const prepared = prepareWatch(endpoint, request, clock, random);
     const onEvents = (count: number, bytes: number): void => metrics.watchEvents(endpoint.resource, count, bytes);
+    exchange.audit?.record(exchange, 'ResponseStarted', 200);
     const { ticket } = exchange;
     if (ticket !== undefined) {
       exchange.endWatching = this.#parts.flowControl()?.watching(ticket.request);
@@ -448,6 +452,25 @@ export class Pipeline {
       new WatchStream(exchange, endpoint, encoder, onEvents).run(prepared, shutdown);
     }
   }
+}
+
+function noteDecision(annotations: Map<string, string>, decision: string, reason: string): void {
+  annotations.set('authorization.k8s.io/decision', decision === 'allow' ? 'allow' : 'forbid');
+  annotations.set('authorization.k8s.io/reason', reason);
+}
+
+/** What the body of a delete said. */
+function deleteOptions({ options }: ApiRequest): object {
+  const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun } = options;
+  return {
+    kind: 'DeleteOptions',
+    apiVersion: 'v1',
+    ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+    ...(preconditions === undefined ? {} : { preconditions }),
+    ...(orphanDependents === undefined ? {} : { orphanDependents }),
+    ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
+    ...(dryRun === undefined ? {} : { dryRun }),
+  };
 }
 
 function attributesOf(exchange: Exchange, user: UserInfo): RequestAttributes {

@@ -59,13 +59,14 @@ export class Dispatcher {
     return undefined;
   }
 
-  /** Synchronous for reads of what is there. `warnings` is filled by writes. */
+  /** Synchronous for reads of what is there. `warnings` is filled by writes, and `annotations` by what admission has to say for the audit. */
   dispatch(
     request: ApiRequest,
     user: UserInfo,
     agent: string,
     warnings: string[],
     duplicateFields?: readonly string[],
+    annotations?: Map<string, string>,
   ): MaybePromise<Outcome> {
     const endpoint = this.#core.registry.find(request.group, request.version, request.resource);
     if (endpoint === undefined) return this.#dispatchVirtual(request, user, agent, warnings, duplicateFields);
@@ -74,7 +75,7 @@ export class Dispatcher {
     if (endpoint.refresh !== undefined) {
       return endpoint.refresh().then(() => this.#dispatchStored(endpoint, request, user, agent, warnings, duplicateFields));
     }
-    return this.#dispatchStored(endpoint, request, user, agent, warnings, duplicateFields);
+    return this.#dispatchStored(endpoint, request, user, agent, warnings, duplicateFields, annotations);
   }
 
   /** A type that somebody else converts: what the request may look at is converted before, and what it answers. */
@@ -103,23 +104,25 @@ export class Dispatcher {
     agent: string,
     warnings: string[],
     duplicateFields?: readonly string[],
+    annotations?: Map<string, string>,
   ): MaybePromise<Outcome> {
     const { subresource = '' } = request;
     if (subresource === '') {
       if (!endpoint.resource.verbs.includes(request.verb)) throw methodNotAllowed();
       if (request.verb === 'get') return toResult(endpoint, get(endpoint, request, this.#core.clock));
       if (request.verb === 'list') return list(endpoint, request, this.#core.clock);
-      return this.#write(new Scope(this.#core, endpoint, request, user, agent, duplicateFields), warnings);
+      return this.#write(new Scope(this.#core, endpoint, request, user, agent, duplicateFields), warnings, annotations);
     }
     const scope = new Scope(this.#core, endpoint, request, user, agent, duplicateFields);
     return this.#subresource(scope, subresource, warnings);
   }
 
-  async #write(scope: Scope, warnings: string[]): Promise<Outcome> {
+  async #write(scope: Scope, warnings: string[], annotations?: Map<string, string>): Promise<Outcome> {
     try {
       return await this.#writeVerb(scope);
     } finally {
       if (scope.warnings.length > 0) warnings.push(...scope.warnings);
+      if (annotations !== undefined) for (const [key, value] of scope.annotations) annotations.set(key, value);
     }
   }
 
