@@ -180,6 +180,7 @@ class Bench {
     await this.#each('patch status', 4_000, (i) => this.#patchStatus(`pod-${i}`, i));
     await this.#each('patch metadata', 4_000, (i) => this.#patchMetadata(`pod-${i}`, i));
     await this.#each('apply', 2_000, (i) => this.#apply(i, 'applied'));
+    await this.#ownSpecs();
     if (this.#wanted('watch')) for (let i = 0; i < WATCH_ROUNDS; i++) await this.#watch();
     await this.#each('delete', 4_000, (i) => this.#delete(`pod-${i}`));
     if (only.has('growth')) await this.#growth();
@@ -200,6 +201,20 @@ class Bench {
     await this.#each('', WARM_UP, (i) => this.#delete(`warm-${i}`), 'apply');
   }
 
+  /** The same for pods that no template made: no spec comes twice. */
+  async #ownSpecs(): Promise<void> {
+    const create = (base: string, i: number) => this.#send('POST', pods, 201, JSON.stringify(podNamed(i, base, true)));
+    await this.#each('', WARM_UP, (i) => create('own-warm', i), 'create, own specs');
+    await this.#each('create, own specs', WARM_UP, (i) => create('own', i));
+    await this.#each('', WARM_UP, (i) => this.#apply(i, 'own-warm-applied', true), 'apply, own specs');
+    await this.#each('apply, own specs', WARM_UP, (i) => this.#apply(i, 'own-applied', true));
+    for (const base of ['own-warm', 'own'])
+      await this.#each('', WARM_UP, (i) => this.#delete(`${base}-${i}`), 'create, own specs');
+    for (const base of ['own-warm-applied', 'own-applied']) {
+      await this.#each('', WARM_UP, (i) => this.#delete(`${base}-${i}`), 'apply, own specs');
+    }
+  }
+
   #patchStatus(name: string, i: number): Promise<Buffer> {
     const status = { conditions: [{ type: 'Ready', status: 'True', reason: `r${i}` }] };
     const type = 'application/strategic-merge-patch+json';
@@ -211,9 +226,9 @@ class Bench {
     return this.#send('PATCH', `${pods}/${name}`, 200, JSON.stringify({ metadata }), 'application/merge-patch+json');
   }
 
-  #apply(i: number, base: string): Promise<Buffer> {
+  #apply(i: number, base: string, own = false): Promise<Buffer> {
     const path = `${pods}/${base}-${i}?fieldManager=bench`;
-    return this.#send('PATCH', path, 201, JSON.stringify(podNamed(i, base)), 'application/apply-patch+yaml');
+    return this.#send('PATCH', path, 201, JSON.stringify(podNamed(i, base, own)), 'application/apply-patch+yaml');
   }
 
   #delete(name: string): Promise<Buffer> {
@@ -328,15 +343,20 @@ class Bench {
   }
 }
 
-/** A pod of one container, which the server answers with 4.3 KB: as large as those that the peer was measured with. */
-function podNamed(i: number, base = 'pod'): object {
+/**
+ * A pod of one container, which the server answers with 4.3 KB: as large as those that the peer was measured with. `own`: with a spec of its own,
+ * not that of a template.
+ */
+function podNamed(i: number, base = 'pod', own = false): object {
   const { metadata, spec } = realisticPod as {
     readonly metadata: { readonly labels?: object };
     readonly spec: { readonly containers: readonly { readonly ports: readonly object[]; readonly env: readonly object[] }[] };
   };
   const labels = { ...metadata.labels, shard: String(i % 100) };
   const { ports, env, ...container } = spec.containers[0]!;
-  const containers = [{ ...container, ports: ports.slice(0, 1), env: env.slice(3) }];
+  const containers = [
+    { ...container, ports: ports.slice(0, 1), env: [...env.slice(3), ...(own ? [{ name: 'SELF', value: `${base}-${i}` }] : [])] },
+  ];
   return { apiVersion: 'v1', kind: 'Pod', metadata: { name: `${base}-${i}`, labels }, spec: { ...spec, containers } };
 }
 
