@@ -3,13 +3,12 @@ import type { Informer } from '../../client/contract.ts';
 import { claimsUsedBy } from './plan.ts';
 
 const BY_CLAIM = 'resource-claim';
-const NONE: readonly string[] = [];
 
 /** Files pods by the keys of the resource claims they use; asking twice costs nothing. */
 export function indexByResourceClaim(pods: Informer<Pod>): void {
   pods.addIndex(BY_CLAIM, (pod) => {
     const names = claimsUsedBy(pod);
-    return names.length === 0 ? NONE : names.map((name) => `${pod.metadata?.namespace}/${name}`);
+    return names.length === 0 ? names : names.map((name) => `${pod.metadata?.namespace}/${name}`);
   });
 }
 

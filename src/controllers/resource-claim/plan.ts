@@ -12,6 +12,7 @@ const FINALIZER = 'resource.kubernetes.io/delete-protection';
 const MAX_BASE = 57;
 /** A claim can be used by so many pods at once (resource.k8s.io ResourceClaimReservedForMaxSize). */
 const MAX_RESERVED = 256;
+const NONE: readonly string[] = [];
 
 /** None of the pod's containers runs, or ever will. */
 export const isDone = (pod: Pod): boolean =>
@@ -25,6 +26,8 @@ export function owningPod(claim: ResourceClaim): OwnerReference | undefined {
 
 /** The names of all claims that a pod uses: of its spec, and the one the scheduler made for extended resources (KEP-5004). */
 export function claimsUsedBy(pod: Pod): readonly string[] {
+  // Nearly all pods: the question is asked of every pod at every change.
+  if (pod.spec?.resourceClaims === undefined && pod.status?.extendedResourceClaimStatus === undefined) return NONE;
   const names: string[] = [];
   for (const { name } of claimNames(pod)) if (name !== undefined && name !== '') names.push(name);
   const extended = pod.status?.extendedResourceClaimStatus?.resourceClaimName;
