@@ -1,7 +1,11 @@
+import type { Variables } from '../../cel/compile.ts';
+import { APPLY_CONFIGURATION, JSON_PATCHES, patchTypes } from '../../cel/patch-types.ts';
+import { BOOL, NULL, STRING } from '../../cel/types.ts';
 import { duplicate, type FieldError, FieldPath, forbidden, invalid, notSupported, required } from '../../meta/field-error.ts';
 import { validateLabelSelector } from '../../meta/label-selector-validation.ts';
-import { isCIdentifier, isDNS1123Label, isDNS1123Subdomain, isQualifiedName, nameIsDNSSubdomain } from '../../meta/names.ts';
+import { isDNS1035Label, isDNS1123Subdomain, isPathSegmentName, isQualifiedName, nameIsDNSSubdomain } from '../../meta/names.ts';
 import type {
+  AuditAnnotation,
   MatchResources,
   MutatingAdmissionPolicy,
   MutatingAdmissionPolicyBinding,
@@ -9,11 +13,11 @@ import type {
   ParamRef,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
-  Variable,
 } from '../../types/admissionregistration-v1.ts';
-import { age, column, groupVersion, standardColumns } from '../define.ts';
+import { age, column, deepEqual, groupVersion, standardColumns } from '../define.ts';
 import { check, checkRequired, oneOf } from '../field-checks.ts';
-import { defaultRule, matchConditionFaults, ruleFaults } from './rules.ts';
+import { expressionFaults, matchConditionFaults, NamedVariables } from './expressions.ts';
+import { defaultRule, ruleFaults } from './rules.ts';
 
 const define = groupVersion('admissionregistration.k8s.io', 'v1');
 const spec = new FieldPath('spec');
@@ -40,35 +44,50 @@ function matchFaults(match: MatchResources, path: FieldPath): readonly FieldErro
     else errors.push(...validateLabelSelector(selector, path.child(name)));
   }
   for (const name of ['resourceRules', 'excludeResourceRules'] as const) {
-    (match[name] ?? []).forEach((rule, i) => void errors.push(...ruleFaults(rule, path.child(name).index(i))));
+    (match[name] ?? []).forEach((rule, i) => {
+      const at = path.child(name).index(i);
+      errors.push(...resourceNameFaults(rule.resourceNames ?? [], at.child('resourceNames')), ...ruleFaults(rule, at));
+    });
   }
   return errors;
 }
 
-function paramKindFaults(kind: ParamKind | undefined): readonly FieldError[] {
-  if (kind === undefined) return [];
+function resourceNameFaults(names: readonly string[], path: FieldPath): readonly FieldError[] {
+  return names.flatMap((name, i) => [
+    ...check(path.index(i), name, isPathSegmentName),
+    ...(names.indexOf(name) < i ? [duplicate(path.index(i), name)] : []),
+  ]);
+}
+
+function paramKindFaults(paramKind: ParamKind | undefined): readonly FieldError[] {
+  if (paramKind === undefined) return [];
+  const { apiVersion = '', kind = '' } = paramKind;
   const path = spec.child('paramKind');
   const errors: FieldError[] = [];
-  if (!kind.apiVersion) errors.push(required(path.child('apiVersion')));
-  if (!kind.kind) errors.push(required(path.child('kind')));
+  const at = path.child('apiVersion');
+  const parts = apiVersion.split('/');
+  const version = parts.at(-1)!;
+  if (apiVersion === '') errors.push(required(at));
+  else if (parts.length > 2) errors.push(invalid(at, apiVersion, `unexpected GroupVersion string: ${apiVersion}`));
+  else {
+    const group = parts.length === 2 ? parts[0]! : '';
+    const badGroup = group === '' ? [] : isDNS1123Subdomain(group);
+    if (badGroup.length > 0) errors.push(invalid(at, group, badGroup.join(',')));
+    const badVersion = version === '' ? ['version must be specified'] : isDNS1035Label(version);
+    if (badVersion.length > 0) errors.push(invalid(at, version === '' ? apiVersion : version, badVersion.join(',')));
+  }
+  const badKind = isDNS1035Label(kind.toLowerCase());
+  if (kind === '') errors.push(required(path.child('kind')));
+  else if (badKind.length > 0) {
+    const detail = `may have mixed case, but should otherwise match: ${badKind.join(',')}`;
+    errors.push(invalid(path.child('kind'), kind, detail));
+  }
   return errors;
 }
 
-function variableFaults(variables: readonly Variable[]): readonly FieldError[] {
-  return variables.flatMap(({ name = '', expression = '' }, i) => {
-    const path = spec.child('variables').index(i);
-    const errors: FieldError[] = [];
-    if (name.trim() === '') errors.push(required(path.child('name'), 'name is not specified'));
-    else if (isCIdentifier(name).length > 0) errors.push(invalid(path.child('name'), name, 'name is not a valid CEL identifier'));
-    if (variables.findIndex((v) => v.name === name) < i) errors.push(duplicate(path.child('name'), name));
-    if (expression.trim() === '') errors.push(required(path.child('expression'), 'expression is not specified'));
-    return errors;
-  });
-}
-
-/** What both kinds of policies have; the expressions themselves are compiled where they are run. */
-function policyFaults(object: Policy): readonly FieldError[] {
-  const { failurePolicy, matchConstraints, matchConditions = [], paramKind, variables = [] } = object.spec ?? {};
+/** What both kinds of policies have. `old`: what an update is made to. */
+function policyFaults(object: Policy, old: Policy | undefined, named: NamedVariables): readonly FieldError[] {
+  const { failurePolicy, matchConstraints, matchConditions = [], paramKind } = object.spec ?? {};
   const errors: FieldError[] = [...oneOf(spec.child('failurePolicy'), failurePolicy, ['Fail', 'Ignore'])];
   errors.push(...paramKindFaults(paramKind));
   const path = spec.child('matchConstraints');
@@ -77,59 +96,96 @@ function policyFaults(object: Policy): readonly FieldError[] {
     errors.push(...matchFaults(matchConstraints, path));
     if ((matchConstraints.resourceRules?.length ?? 0) === 0) errors.push(required(path.child('resourceRules')));
   }
-  errors.push(...matchConditionFaults(matchConditions, spec.child('matchConditions')));
-  return [...errors, ...variableFaults(variables)];
+  // Match conditions that stay as they are need not compile any more.
+  const { paramKind: oldKind, matchConditions: oldConditions = [] } = old?.spec ?? {};
+  if (old === undefined || !deepEqual(paramKind, oldKind) || !deepEqual(matchConditions, oldConditions)) {
+    errors.push(...matchConditionFaults(matchConditions, spec.child('matchConditions'), paramKind !== undefined));
+  }
+  return [...errors, ...named.faults];
 }
 
+const namedBy = ({ spec: { variables = [], paramKind } = {} }: Policy): NamedVariables =>
+  new NamedVariables(variables, spec.child('variables'), paramKind !== undefined);
+
+/** Audit annotations of one policy, and bytes of the expression of one. */
+const mostAuditAnnotations = 20;
+const longestValueExpression = 5 * 1024;
 const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'];
 
-function validateValidating(object: ValidatingAdmissionPolicy): readonly FieldError[] {
-  const { validations = [], auditAnnotations = [] } = object.spec ?? {};
-  const errors = [...policyFaults(object)];
+function validateValidating(object: ValidatingAdmissionPolicy, old?: ValidatingAdmissionPolicy): readonly FieldError[] {
+  const { validations = [], auditAnnotations = [], paramKind } = object.spec ?? {};
+  const named = namedBy(object);
+  const errors = [...policyFaults(object, old, named)];
   if (validations.length === 0 && auditAnnotations.length === 0) {
     const detail = 'validations or auditAnnotations must contain at least one item';
     errors.push(required(spec.child('validations'), detail), required(spec.child('auditAnnotations'), detail));
   }
+  const params = paramKind !== undefined;
+  const variables = named.declarations({ params, authorizer: true });
+  const forMessages = named.declarations({ params, authorizer: false });
   validations.forEach(({ expression = '', message = '', messageExpression = '', reason }, i) => {
     const path = spec.child('validations').index(i);
     if (expression.trim() === '') errors.push(required(path.child('expression'), 'expression is not specified'));
+    else errors.push(...expressionFaults(path.child('expression'), expression, variables, [BOOL]));
+    const at = path.child('messageExpression');
     if (messageExpression !== '' && messageExpression.trim() === '') {
-      errors.push(invalid(path.child('messageExpression'), messageExpression, 'must be non-empty if specified'));
-    }
+      errors.push(invalid(at, messageExpression, 'must be non-empty if specified'));
+    } else if (messageExpression !== '') errors.push(...expressionFaults(at, messageExpression, forMessages, [STRING]));
     if (message !== '' && message.trim() === '') {
       errors.push(invalid(path.child('message'), message, 'message must be non-empty if specified'));
-    } else if (message.trim().includes('\n')) {
+    } else if (/[\n\r]/.test(message.trim())) {
       errors.push(invalid(path.child('message'), message, 'message must not contain line breaks'));
-    } else if (expression.trim().includes('\n') && message === '') {
-      errors.push(required(path.child('message'), 'message must be specified if expression contains line breaks'));
     }
     if (reason !== undefined && !reasons.includes(reason)) errors.push(notSupported(path.child('reason'), reason, reasons));
   });
-  auditAnnotations.forEach(({ key = '', valueExpression = '' }, i) => {
-    const path = spec.child('auditAnnotations').index(i);
-    errors.push(...checkRequired(path.child('key'), key, (text) => isQualifiedName(`${object.metadata?.name ?? ''}/${text}`)));
-    if (valueExpression.trim() === '') errors.push(required(path.child('valueExpression'), 'valueExpression is not specified'));
-    if (auditAnnotations.findIndex((a) => a.key === key) < i) errors.push(duplicate(path.child('key'), key));
+  return [...errors, ...auditFaults(object.metadata?.name ?? '', auditAnnotations, variables)];
+}
+
+function auditFaults(name: string, annotations: readonly AuditAnnotation[], variables: Variables): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  const list = spec.child('auditAnnotations');
+  if (annotations.length > mostAuditAnnotations) {
+    errors.push(invalid(list, annotations, `must not have more than ${mostAuditAnnotations} auditAnnotations`));
+  }
+  annotations.forEach(({ key = '', valueExpression = '' }, i) => {
+    const path = list.index(i);
+    const full = `${name}/${key}`;
+    if (name === '') errors.push(invalid(path.child('key'), key, 'requires metadata.name be non-empty'));
+    else errors.push(...check(path.child('key'), full, isQualifiedName));
+    const at = path.child('valueExpression');
+    const trimmed = valueExpression.trim();
+    if (trimmed === '') errors.push(required(at, 'valueExpression is not specified'));
+    else if (Buffer.byteLength(trimmed) > longestValueExpression) {
+      errors.push(required(at, `must not exceed ${longestValueExpression} bytes in length`));
+    } else errors.push(...expressionFaults(at, trimmed, variables, [STRING, NULL], { shown: valueExpression }));
+    if (annotations.findIndex((a) => a.key === key) < i) errors.push(duplicate(path.child('key'), key));
   });
   return errors;
 }
 
-function validateMutating(object: MutatingAdmissionPolicy): readonly FieldError[] {
-  const { mutations = [], reinvocationPolicy } = object.spec ?? {};
-  const errors = [...policyFaults(object)];
+function validateMutating(object: MutatingAdmissionPolicy, old?: MutatingAdmissionPolicy): readonly FieldError[] {
+  const { mutations = [], reinvocationPolicy, paramKind } = object.spec ?? {};
+  const named = namedBy(object);
+  const errors = [...policyFaults(object, old, named)];
+  const variables = named.declarations({ params: paramKind !== undefined, authorizer: true });
   const path = spec.child('mutations');
   if (mutations.length === 0) errors.push(required(path, 'mutations must contain at least one item'));
   mutations.forEach(({ patchType, applyConfiguration, jsonPatch }, i) => {
     const at = path.index(i);
     errors.push(...oneOf(at.child('patchType'), patchType, ['ApplyConfiguration', 'JSONPatch']));
     const parts = {
-      ApplyConfiguration: ['applyConfiguration', applyConfiguration],
-      JSONPatch: ['jsonPatch', jsonPatch],
+      ApplyConfiguration: ['applyConfiguration', applyConfiguration, APPLY_CONFIGURATION],
+      JSONPatch: ['jsonPatch', jsonPatch, JSON_PATCHES],
     } as const;
-    for (const [type, [field, part]] of Object.entries(parts)) {
+    for (const [type, [field, part, result]] of Object.entries(parts)) {
       if (patchType === type) {
+        const expression = part?.expression ?? '';
         if (part === undefined) errors.push(required(at.child(field), `must be specified when patchType is ${type}`));
-        else if (!part.expression?.trim()) errors.push(required(at.child(field, 'expression'), 'expression is not specified'));
+        else if (expression.trim() === '') errors.push(required(at.child(field, 'expression'), 'expression is not specified'));
+        else {
+          const options = { structs: patchTypes };
+          errors.push(...expressionFaults(at.child(field, 'expression'), expression, variables, [result], options));
+        }
       } else if (part !== undefined) {
         errors.push(invalid(at.child(field), '{}', `must not specify ${field} when patchType is ${patchType}`));
       }
@@ -142,23 +198,26 @@ function paramRefFaults(ref: ParamRef | undefined): readonly FieldError[] {
   if (ref === undefined) return [];
   const path = spec.child('paramRef');
   const errors: FieldError[] = [];
+  const both = ref.name && ref.selector !== undefined ? ['name and selector are mutually exclusive'] : [];
   if (ref.name) {
-    errors.push(...check(path.child('name'), ref.name, isDNS1123Subdomain));
-    if (ref.selector !== undefined) {
-      errors.push(forbidden(path.child('name'), 'name and selector are mutually exclusive'));
-    }
-  } else if (ref.selector !== undefined) errors.push(...validateLabelSelector(ref.selector, path.child('selector')));
-  else errors.push(required(path, 'one of name or selector must be specified'));
-  if (ref.namespace) errors.push(...check(path.child('namespace'), ref.namespace, isDNS1123Label));
-  return [...errors, ...oneOf(path.child('parameterNotFoundAction'), ref.parameterNotFoundAction, ['Allow', 'Deny'])];
+    errors.push(...check(path.child('name'), ref.name, isPathSegmentName));
+    errors.push(...both.map((detail) => forbidden(path.child('name'), detail)));
+  }
+  if (ref.selector !== undefined) {
+    errors.push(...validateLabelSelector(ref.selector, path.child('selector')));
+    errors.push(...both.map((detail) => forbidden(path.child('selector'), detail)));
+  }
+  if (!ref.name && ref.selector === undefined) errors.push(required(path, 'one of name or selector must be specified'));
+  return [...errors, ...oneOf(path.child('parameterNotFoundAction'), ref.parameterNotFoundAction, ['Deny', 'Allow'])];
 }
 
+/** What both kinds of bindings have; `matchResouces` is how upstream spells it. */
 function bindingFaults(object: Binding): readonly FieldError[] {
   const { policyName, paramRef, matchResources } = object.spec ?? {};
   return [
     ...checkRequired(spec.child('policyName'), policyName, isDNS1123Subdomain),
     ...paramRefFaults(paramRef),
-    ...(matchResources === undefined ? [] : matchFaults(matchResources, spec.child('matchResources'))),
+    ...(matchResources === undefined ? [] : matchFaults(matchResources, spec.child('matchResouces'))),
   ];
 }
 
@@ -166,16 +225,16 @@ function validateValidatingBinding(object: ValidatingAdmissionPolicyBinding): re
   const path = spec.child('validationActions');
   const actions = object.spec?.validationActions ?? [];
   const errors = [...bindingFaults(object)];
-  if (actions.length === 0) errors.push(required(path));
   actions.forEach((action, i) => {
-    if (!['Audit', 'Deny', 'Warn'].includes(action)) errors.push(notSupported(path, action, ['Audit', 'Deny', 'Warn']));
-    if (actions.indexOf(action) < i) errors.push(duplicate(path, action));
+    if (!['Audit', 'Deny', 'Warn'].includes(action)) errors.push(notSupported(path.index(i), action, ['Audit', 'Deny', 'Warn']));
+    if (actions.indexOf(action) < i) errors.push(duplicate(path.index(i), action));
   });
   if (actions.includes('Deny') && actions.includes('Warn')) {
     const detail =
       'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)';
     errors.push(invalid(path, actions, detail));
   }
+  if (actions.length === 0) errors.push(required(path, 'at least one validation action is required'));
   return errors;
 }
 
@@ -223,7 +282,8 @@ export const validatingAdmissionPolicy = define<ValidatingAdmissionPolicy>({
   status: true,
   emptyStatus: {},
   defaults: defaultPolicy,
-  validate: validateValidating,
+  validate: (object) => validateValidating(object),
+  validateUpdate: validateValidating,
   columns: standardColumns(
     column('Validations', 'integer', 'Validations indicates the number of validation rules defined in this configuration'),
     column('ParamKind', 'string', 'ParamKind specifies the kind of resources used to parameterize this policy'),
@@ -251,7 +311,8 @@ export const mutatingAdmissionPolicy = define<MutatingAdmissionPolicy>({
   kind: 'MutatingAdmissionPolicy',
   plural: 'mutatingadmissionpolicies',
   defaults: defaultPolicy,
-  validate: validateMutating,
+  validate: (object) => validateMutating(object),
+  validateUpdate: validateMutating,
   columns: standardColumns(
     column('Mutations', 'integer', 'Mutation indicates the number of mutations rules defined in this configuration'),
     column('ParamKind', 'string', 'ParamKind specifies the kind of resources used to parameterize this policy'),

@@ -1,11 +1,8 @@
-import { duplicate, type FieldError, type FieldPath, invalid, notSupported, required, tooMany } from '../../meta/field-error.ts';
-import { isQualifiedName } from '../../meta/names.ts';
-import type { MatchCondition, RuleWithOperations } from '../../types/admissionregistration-v1.ts';
-import { checkRequired } from '../field-checks.ts';
+import { type FieldError, type FieldPath, invalid, notSupported, required } from '../../meta/field-error.ts';
+import type { RuleWithOperations } from '../../types/admissionregistration-v1.ts';
 
 const operations = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
 const scopes = ['*', 'Cluster', 'Namespaced'];
-const mostMatchConditions = 64;
 
 /** Every scope, when a rule names none. */
 export const defaultRule = <R extends RuleWithOperations>(rule: R): R =>
@@ -66,17 +63,5 @@ export function ruleFaults(rule: RuleWithOperations, path: FieldPath): readonly 
   });
   errors.push(...resourceFaults(resources, path.child('resources')));
   if (scope !== undefined && !scopes.includes(scope)) errors.push(notSupported(path.child('scope'), scope, scopes));
-  return errors;
-}
-
-export function matchConditionFaults(conditions: readonly MatchCondition[], path: FieldPath): readonly FieldError[] {
-  const errors: FieldError[] = [];
-  if (conditions.length > mostMatchConditions) errors.push(tooMany(path, conditions.length, mostMatchConditions));
-  conditions.forEach(({ name = '', expression = '' }, i) => {
-    const at = path.index(i);
-    if (expression.trim() === '') errors.push(required(at.child('expression')));
-    errors.push(...checkRequired(at.child('name'), name, isQualifiedName));
-    if (name !== '' && conditions.findIndex((c) => c.name === name) < i) errors.push(duplicate(at.child('name'), name));
-  });
   return errors;
 }

@@ -1,6 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { type FaultCase, faultsOf, resourceOf } from '../resource.fixture.ts';
 
+const label =
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
+const rules = {
+  resourceRules: [{ operations: ['CREATE'], apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'] }],
+};
+const hookWith = (...expressions: readonly string[]) => ({
+  webhooks: [
+    {
+      name: 'a.b.c',
+      clientConfig: { url: 'https://x' },
+      sideEffects: 'None',
+      admissionReviewVersions: ['v1'],
+      matchConditions: expressions.map((expression, i) => ({ name: `c${i}`, expression })),
+    },
+  ],
+});
+
 const cases: Readonly<Record<string, readonly FaultCase[]>> = {
   'admissionregistration.k8s.io/v1/validatingwebhookconfigurations': [
     [
@@ -48,6 +65,34 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
         'webhooks[1].clientConfig.url: Invalid value: "http": \'https\' is the only allowed URL scheme; desired format: https://host[/path]',
       ],
     ],
+    [
+      'compiles match conditions',
+      hookWith('object.metadata.namespace == "a"', '... [] bad', 'object.metadata', 'params.x == 1'),
+      undefined,
+      [
+        expect.stringMatching(
+          /^webhooks\[0\].matchConditions\[1\].expression: Invalid value: "... \[\] bad": compilation failed: ERROR: <input>:1:2: Syntax error/,
+        ),
+        'webhooks[0].matchConditions[2].expression: Invalid value: "object.metadata": must evaluate to bool but got dyn',
+        expect.stringMatching(/^webhooks\[0\].matchConditions\[3\].expression: .*undeclared reference to 'params'/),
+      ],
+    ],
+    [
+      'keeps match conditions that do not compile any more, as long as they are left alone',
+      hookWith('1'),
+      (configuration) => {
+        configuration.webhooks[0].timeoutSeconds = 5;
+      },
+      [],
+    ],
+    [
+      'compiles match conditions that change',
+      hookWith('1'),
+      (configuration) => {
+        configuration.webhooks[0].matchConditions[0].expression = '2';
+      },
+      ['webhooks[0].matchConditions[0].expression: Invalid value: "2": must evaluate to bool but got int'],
+    ],
   ],
   'admissionregistration.k8s.io/v1/validatingadmissionpolicies': [
     [
@@ -62,6 +107,82 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
         'spec.validations[0].expression: Required value: expression is not specified',
       ],
     ],
+    [
+      'compiles what it is made of',
+      {
+        spec: {
+          matchConstraints: rules,
+          paramKind: { apiVersion: 'a/b/c', kind: 'X Y' },
+          matchConditions: [
+            { name: 'ok', expression: 'params.x == 1 && authorizer.path("/x").check("get").allowed()' },
+            { name: 'text', expression: '"a"' },
+          ],
+          variables: [
+            { name: 'n', expression: 'object.spec.replicas' },
+            { name: 'even', expression: 'variables.n % 2 == 0' },
+            { name: 'for', expression: 'variables.none' },
+          ],
+          validations: [
+            { expression: 'variables.even && !variables.nothing' },
+            { expression: 'variables.n', messageExpression: 'authorizer.path("/")' },
+            { expression: 'variables.even', messageExpression: "'odd: ' + string(variables.n)" },
+          ],
+          auditAnnotations: [{ key: 'k', valueExpression: '1' }],
+        },
+      },
+      undefined,
+      [
+        'spec.paramKind.apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c',
+        `spec.paramKind.kind: Invalid value: "X Y": may have mixed case, but should otherwise match: ${label}`,
+        'spec.matchConditions[1].expression: Invalid value: "\\"a\\"": must evaluate to bool but got string',
+        'spec.variables[2].name: Invalid value: "for": name is not a valid CEL identifier',
+        expect.stringMatching(
+          /^spec.variables\[2\].expression: Invalid value: "variables.none": compilation failed: ERROR: .*undefined field 'none'/,
+        ),
+        expect.stringMatching(/^spec.validations\[0\].expression: .*compilation failed: .*undefined field 'nothing'/),
+        'spec.validations[1].expression: Invalid value: "variables.n": must evaluate to bool but got dyn',
+        expect.stringMatching(
+          /^spec.validations\[1\].messageExpression: .*compilation failed: .*undeclared reference to 'authorizer'/,
+        ),
+        'spec.auditAnnotations[0].valueExpression: Invalid value: "1": must evaluate to one of [string null] but got int',
+      ],
+    ],
+    [
+      'keeps match conditions that do not compile any more, as long as they are left alone',
+      {
+        spec: {
+          matchConstraints: rules,
+          matchConditions: [{ name: 'a', expression: '1' }],
+          validations: [{ expression: 'true' }],
+        },
+      },
+      (policy) => {
+        policy.spec.failurePolicy = 'Ignore';
+      },
+      [],
+    ],
+  ],
+  'admissionregistration.k8s.io/v1/mutatingadmissionpolicies': [
+    [
+      'compiles its mutations',
+      {
+        spec: {
+          matchConstraints: rules,
+          reinvocationPolicy: 'Never',
+          mutations: [
+            { patchType: 'ApplyConfiguration', applyConfiguration: { expression: 'Object{spec: Object.spec{replicas: 1}}' } },
+            { patchType: 'JSONPatch', jsonPatch: { expression: '[JSONPatch{op: "add", path: "/a", value: 1}]' } },
+            { patchType: 'ApplyConfiguration', applyConfiguration: { expression: '1' } },
+            { patchType: 'JSONPatch', jsonPatch: { expression: 'Object{}' } },
+          ],
+        },
+      },
+      undefined,
+      [
+        'spec.mutations[2].applyConfiguration.expression: Invalid value: "1": must evaluate to Object but got int',
+        'spec.mutations[3].jsonPatch.expression: Invalid value: "Object{}": must evaluate to list(JSONPatch) but got Object',
+      ],
+    ],
   ],
   'admissionregistration.k8s.io/v1/validatingadmissionpolicybindings': [
     [
@@ -72,7 +193,7 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
         'spec.policyName: Required value',
         'spec.paramRef: Required value: one of name or selector must be specified',
         'spec.paramRef.parameterNotFoundAction: Required value',
-        'spec.validationActions: Unsupported value: "X": supported values: "Audit", "Deny", "Warn"',
+        'spec.validationActions[0]: Unsupported value: "X": supported values: "Audit", "Deny", "Warn"',
         'spec.validationActions: Invalid value: ["X","Deny","Warn"]: must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)',
       ],
     ],

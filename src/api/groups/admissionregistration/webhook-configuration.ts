@@ -9,7 +9,8 @@ import type {
 } from '../../types/admissionregistration-v1.ts';
 import { age, column, deepEqual, groupVersion, standardColumns, withGeneration } from '../define.ts';
 import { clientConfigFaults, defaultClientConfig, reviewVersionFaults } from '../webhook-client.ts';
-import { defaultRule, matchConditionFaults, ruleFaults } from './rules.ts';
+import { matchConditionFaults } from './expressions.ts';
+import { defaultRule, ruleFaults } from './rules.ts';
 
 const define = groupVersion('admissionregistration.k8s.io', 'v1');
 
@@ -46,7 +47,7 @@ function closed(value: string | undefined, supported: readonly string[], path: F
   return value === undefined || supported.includes(value) ? [] : [notSupported(path, value, supported)];
 }
 
-function webhookFaults(hook: Webhook, path: FieldPath): readonly FieldError[] {
+function webhookFaults(hook: Webhook, path: FieldPath, withConditions: boolean): readonly FieldError[] {
   const errors = [...nameFaults(hook.name ?? '', path.child('name'))];
   (hook.rules ?? []).forEach((rule, i) => void errors.push(...ruleFaults(rule, path.child('rules').index(i))));
   errors.push(...closed(hook.failurePolicy, ['Fail', 'Ignore'], path.child('failurePolicy')));
@@ -67,17 +68,18 @@ function webhookFaults(hook: Webhook, path: FieldPath): readonly FieldError[] {
     errors.push(...closed(hook.reinvocationPolicy, ['IfNeeded', 'Never'], path.child('reinvocationPolicy')));
   }
   errors.push(...clientConfigFaults(hook.clientConfig, path.child('clientConfig')));
-  return [...errors, ...matchConditionFaults(hook.matchConditions ?? [], path.child('matchConditions'))];
+  if (withConditions) errors.push(...matchConditionFaults(hook.matchConditions ?? [], path.child('matchConditions'), false));
+  return errors;
 }
 
-function validate(object: Configuration): readonly FieldError[] {
+function configurationFaults(object: Configuration, withConditions: boolean): readonly FieldError[] {
   const hooks: readonly Webhook[] = object.webhooks ?? [];
   return hooks.flatMap((hook, i) => {
     const path = new FieldPath('webhooks').index(i);
     const missing = `must specify one of ${reviewVersions.join(', ')}`;
     const at = path.child('admissionReviewVersions');
     const errors = [
-      ...webhookFaults(hook, path),
+      ...webhookFaults(hook, path, withConditions),
       ...reviewVersionFaults(hook.admissionReviewVersions ?? [], reviewVersions, at, missing, isDNS1035Label),
     ];
     if (hook.name && hooks.findIndex((h) => h.name === hook.name) < i) errors.push(duplicate(path.child('name'), hook.name));
@@ -85,10 +87,19 @@ function validate(object: Configuration): readonly FieldError[] {
   });
 }
 
+const validate = (object: Configuration): readonly FieldError[] => configurationFaults(object, true);
+
+const conditionsOf = ({ webhooks }: Configuration) => (webhooks ?? []).map(({ matchConditions = [] }) => matchConditions);
+
+/** Match conditions that stay as they are need not compile any more. */
+const validateUpdate = (object: Configuration, old: Configuration): readonly FieldError[] =>
+  configurationFaults(object, !deepEqual(conditionsOf(object), conditionsOf(old)));
+
 const common = {
   namespaced: false,
   categories: ['api-extensions'],
   validate,
+  validateUpdate,
   validateName: nameIsDNSSubdomain,
   columns: standardColumns(
     column('Webhooks', 'integer', 'Webhooks indicates the number of webhooks registered in this configuration'),

@@ -1,13 +1,13 @@
 import {
   type Bindings,
   type CompileOptions,
-  compileExpression,
   costOf,
   PER_CALL_LIMIT,
   type Program,
   type Variables,
 } from '../../../api/cel/compile.ts';
-import { formatType, isDyn, type Type } from '../../../api/cel/types.ts';
+import { compileTyped } from '../../../api/cel/typed-expression.ts';
+import type { Type } from '../../../api/cel/types.ts';
 import { CelError, MapValue, type Value } from '../../../api/cel/values.ts';
 
 /** What all expressions of a policy may cost together for one request, and the match conditions of a webhook or policy. */
@@ -38,17 +38,9 @@ export class Expression {
   /** `results`: the types that it may have; any when left out. */
   constructor(source: string, variables: Variables, results?: readonly Type[], options?: CompileOptions) {
     this.source = source;
-    try {
-      this.#program = compileExpression(source, variables, options);
-    } catch (err) {
-      this.#fault = `compilation failed: ${(err as Error).message}`;
-      return;
-    }
-    const found = this.#program.type;
-    if (results === undefined || results.some((type) => formatType(type) === formatType(found))) return;
-    const names = results.map(formatType);
-    const wanted = names.length === 1 ? names[0]! : `one of [${names.join(' ')}]`;
-    this.#fault = `must evaluate to ${wanted} but got ${formatType(found)}`;
+    const { program, fault } = compileTyped(source, variables, results, options);
+    this.#program = program;
+    this.#fault = fault;
   }
 
   /** The type of what it gives; undefined when it does not compile. */
@@ -138,8 +130,3 @@ export class ComposedVariables extends MapValue {
     return this.#expressions.keys();
   }
 }
-
-/** The type of a variable, for those that are made of it; what does not compile can be anything until it is looked at. */
-export const composedType = (expression: Expression): Type =>
-  expression.type === undefined || isDyn(expression.type) ? dynType : expression.type;
-const dynType: Type = { kind: 'dyn', name: 'dyn', params: [] };

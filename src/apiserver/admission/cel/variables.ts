@@ -1,8 +1,6 @@
-import { namespaceType, requestType } from '../../../api/cel/admission-types.ts';
-import { AUTHORIZER, AuthorizerValue, type Check, RESOURCE_CHECK, ResourceCheck } from '../../../api/cel/authorizer-library.ts';
-import type { Bindings, Variables } from '../../../api/cel/compile.ts';
+import { AuthorizerValue, type Check, ResourceCheck } from '../../../api/cel/authorizer-library.ts';
+import type { Bindings } from '../../../api/cel/compile.ts';
 import { dynamicValue } from '../../../api/cel/json-values.ts';
-import { DYN } from '../../../api/cel/types.ts';
 import type { KubernetesObject } from '../../../api/meta/object.ts';
 import type { UserInfo } from '../../../api/request.ts';
 import type { Namespace } from '../../../api/types/core-v1.ts';
@@ -11,22 +9,6 @@ import { convertObject } from '../matching/convert.ts';
 import type { ResourceMatch } from '../matching/resource-match.ts';
 import { isAllowed } from '../permission.ts';
 import { requestOf } from '../request-description.ts';
-
-/** What expressions of admission know, beyond the object, the request and its namespace. */
-export interface VariableOptions {
-  readonly params: boolean;
-  readonly authorizer: boolean;
-}
-
-/** The variables that expressions are compiled against (apiserver/pkg/admission/plugin/cel). */
-export const declaredVariables = ({ params, authorizer }: VariableOptions): Variables => ({
-  object: DYN,
-  oldObject: DYN,
-  request: requestType,
-  namespaceObject: namespaceType,
-  ...(params ? { params: DYN } : {}),
-  ...(authorizer ? { authorizer: AUTHORIZER, 'authorizer.requestResource': RESOURCE_CHECK } : {}),
-});
 
 /** What one evaluation is about. */
 export interface EvaluationInput {

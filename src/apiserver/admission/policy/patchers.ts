@@ -2,6 +2,7 @@ import { mergeConfiguration } from '../../../api/apply/merge.ts';
 import { type Shape, shapeOf } from '../../../api/apply/shape.ts';
 import { checkTyped } from '../../../api/apply/typed-validation.ts';
 import type { Bindings, Variables } from '../../../api/cel/compile.ts';
+import { APPLY_CONFIGURATION, checkTypeNames, JSON_PATCHES, patchTypes } from '../../../api/cel/patch-types.ts';
 import { ListValue, MapValue } from '../../../api/cel/values.ts';
 import type { KubernetesObject } from '../../../api/meta/object.ts';
 import { applyJsonPatch } from '../../../api/patch/json-patch.ts';
@@ -10,7 +11,6 @@ import type { Resource } from '../../../api/resource.ts';
 import type { Mutation } from '../../../api/types/admissionregistration-v1.ts';
 import { type Budget, Expression } from '../cel/expression.ts';
 import { toJson } from '../cel/to-json.ts';
-import { APPLY_CONFIGURATION, checkTypeNames, JSON_PATCHES, patchTypes } from './patch-types.ts';
 
 /** One mutation of a policy, compiled: the object with the patch that the expression makes. Throws an Error that says why not. */
 export type Patcher = (

@@ -1,9 +1,9 @@
+import { declaredVariables } from '../../../api/cel/admission-variables.ts';
 import type { KubernetesObject } from '../../../api/meta/object.ts';
 import type { MutatingWebhook, ValidatingWebhook } from '../../../api/types/admissionregistration-v1.ts';
 import type { AdmissionAttributes, ResourceView } from '../../contract.ts';
 import type { Expression } from '../cel/expression.ts';
 import { compileConditions } from '../cel/match-conditions.ts';
-import { declaredVariables } from '../cel/variables.ts';
 import { ByTarget } from '../matching/by-target.ts';
 import { type Selectors, selectorsOf } from '../matching/selectors.ts';
 

@@ -1,5 +1,5 @@
-import { DYN, listOf, objectOf, STRING, type Type } from '../../../api/cel/types.ts';
-import { ListValue, MapValue, type Value } from '../../../api/cel/values.ts';
+import { DYN, listOf, objectOf, STRING, type Type } from './types.ts';
+import { ListValue, MapValue, type Value } from './values.ts';
 
 const ROOT = 'Object';
 
