@@ -118,6 +118,8 @@ export interface Resource<T extends KubernetesObject = KubernetesObject> {
   readonly columns: readonly TableColumn[];
   /** The cells of one row, in the order of `columns`. `now` in milliseconds. */
   row(object: T, now: number): readonly unknown[];
+  /** The order of a table's rows where it is not that of the names; as a compare function of sorting. */
+  rowOrder?(a: T, b: T): number;
   /** Field selectors beyond metadata.name and metadata.namespace: label to value. */
   readonly fieldSelectors: Readonly<Record<string, FieldSelector<T>>>;
   /** Warnings about a valid object, for Warning headers. */

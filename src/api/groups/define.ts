@@ -42,6 +42,7 @@ export interface ResourceDefinition<T extends KubernetesObject> {
   readonly row?: Resource<T>['row'];
   readonly fieldSelectors?: Resource<T>['fieldSelectors'];
   readonly warnings?: Resource<T>['warnings'];
+  readonly rowOrder?: Resource<T>['rowOrder'];
   readonly ttlSeconds?: number;
 }
 
@@ -91,6 +92,7 @@ export function groupVersion(
       row: d.row ?? ((object, now) => [object.metadata?.name ?? '', age(object.metadata?.creationTimestamp, now)]),
       fieldSelectors: d.fieldSelectors ?? {},
       ...(d.warnings === undefined ? {} : { warnings: d.warnings }),
+      ...(d.rowOrder === undefined ? {} : { rowOrder: d.rowOrder }),
       ...(d.ttlSeconds === undefined ? {} : { ttlSeconds: d.ttlSeconds }),
     };
   };

@@ -1,11 +1,25 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import { StatusError } from '../../api/meta/status.ts';
+import type { UserInfo } from '../../api/request.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { AuditEvent, AuditRule, AuditSink, AuditStage, RequestAttributes } from '../contract.ts';
-import type { Exchange } from '../http/exchange.ts';
 
 /** Addresses that are told at most: clients write them. */
 const MAX_ADDRESSES = 32;
+
+/** What is told of the exchange itself. */
+interface Told {
+  readonly auditId: string;
+  readonly req: { readonly url?: string | undefined };
+  readonly headers: IncomingHttpHeaders;
+  readonly userAgent: string;
+  readonly remoteAddress: string;
+  /** Milliseconds, monotonic. */
+  readonly startedAt: number;
+  readonly user: UserInfo | undefined;
+  readonly impersonator: { readonly constraint: string } | undefined;
+}
 
 /** What is remembered of a request that is recorded, from its coming to its end. */
 export class AuditedRequest {
@@ -46,7 +60,7 @@ export class AuditedRequest {
     this.answered(() => err.status);
   }
 
-  record(exchange: Exchange, stage: AuditStage, code?: number): void {
+  record(exchange: Told, stage: AuditStage, code?: number): void {
     const { user, impersonator } = exchange;
     const now = this.#clock.now();
     this.#sink.record({
@@ -72,7 +86,7 @@ export class AuditedRequest {
 }
 
 /** Upstream's SourceIPs: those that proxies tell of, then the peer. */
-function sourceAddresses({ headers, remoteAddress }: Exchange): readonly string[] {
+function sourceAddresses({ headers, remoteAddress }: Told): readonly string[] {
   const forwarded = String(headers['x-forwarded-for'] ?? '').split(',');
   const real = headers['x-real-ip'];
   const told = [...forwarded, ...(typeof real === 'string' ? [real] : [])].map((a) => a.trim()).filter((a) => isIP(a) !== 0);

@@ -95,6 +95,11 @@ describe('bootstrap objects', () => {
       'system-node-high',
       'system-nodes',
     ]);
+    const table = { headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' } };
+    const { rows } = (await server.get(`${PATH}/flowschemas`, table)).json;
+    expect(rows.map((row: { cells: unknown[] }) => row.cells[2])).toEqual([
+      1, 2, 100, 400, 500, 800, 800, 900, 9000, 9900, 10_000,
+    ]);
     const exempt = (await server.get(`${PATH}/flowschemas/exempt`)).json;
     expect(exempt.status.conditions).toMatchObject([
       {

@@ -1,4 +1,5 @@
 import { mandatoryLevels, mandatorySchemas } from '../../api/groups/flowcontrol/bootstrap-configuration.ts';
+import { byPrecedence } from '../../api/groups/flowcontrol/flow-schema.ts';
 import type { UserInfo } from '../../api/request.ts';
 import type { FlowSchema, PolicyRulesWithSubjects, PriorityLevelConfiguration } from '../../api/types/flowcontrol-v1.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
@@ -8,7 +9,7 @@ import { type Claimant, fairProportion, seatLimits, shareAt } from './allocation
 import { BootstrapKeeper } from './bootstrap-keeper.ts';
 import { DanglingConditions } from './dangling-conditions.ts';
 import { FlowSeries } from './flow-series.ts';
-import { byPrecedence, rulesFor, rulesMatch } from './matching.ts';
+import { rulesFor, rulesMatch } from './matching.ts';
 import { PriorityLevel, Ticket } from './priority-level.ts';
 import { dealHand, hashFlow } from './shuffle-sharding.ts';
 import { WatcherCounts } from './watcher-counts.ts';

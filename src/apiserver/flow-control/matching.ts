@@ -11,11 +11,6 @@ import type { RequestAttributes } from '../contract.ts';
 const ALL = '*';
 const SERVICE_ACCOUNT_PREFIX = 'system:serviceaccount:';
 
-/** The order in which flow schemas are tried: by precedence, then by name. */
-export const byPrecedence = (a: FlowSchema, b: FlowSchema): number =>
-  (a.spec?.matchingPrecedence ?? 0) - (b.spec?.matchingPrecedence ?? 0) ||
-  ((a.metadata?.name ?? '') < (b.metadata?.name ?? '') ? -1 : 1);
-
 /** The rules of a schema whose subjects include `user`: what is left to look at for each request. */
 export const rulesFor = (schema: FlowSchema, user: UserInfo): readonly PolicyRulesWithSubjects[] =>
   (schema.spec?.rules ?? []).filter((rule) => rule.subjects.some((subject) => isSubject(subject, user)));

@@ -93,7 +93,8 @@ function sendList(exchange: Exchange, result: ListResult, media: MediaType, cloc
   if (media.as === 'Table') {
     const include = includeObject(exchange.query);
     const head = tableHead(resource, listMetadata(result), version);
-    sendMade(exchange, result, encoding, pool, head, 'rows', (object) => tableRow(resource, object, now, include, version));
+    const rows = inRowOrder(result);
+    sendMade(exchange, rows, encoding, pool, head, 'rows', (object) => tableRow(resource, object, now, include, version));
     return;
   }
   const kind = 'PartialObjectMetadataList';
@@ -106,6 +107,14 @@ function sendList(exchange: Exchange, result: ListResult, media: MediaType, cloc
   }
   const head = { kind, apiVersion, metadata: listMetadata(result) };
   sendMade(exchange, result, encoding, pool, head, 'items', (object) => partialObject(object, version));
+}
+
+/** A list as its table shows it. */
+function inRowOrder(result: ListResult): ListResult {
+  const { endpoint, entries } = result;
+  const { rowOrder } = endpoint.resource;
+  if (rowOrder === undefined) return result;
+  return { ...result, entries: [...entries].sort((a, b) => rowOrder(endpoint.object(a), endpoint.object(b))) };
 }
 
 const whole = (object: KubernetesObject): object => object;

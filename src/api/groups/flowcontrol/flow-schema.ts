@@ -142,6 +142,11 @@ function validate(object: FlowSchema): readonly FieldError[] {
   return errors;
 }
 
+/** The order in which flow schemas are tried: by precedence, then by name. */
+export const byPrecedence = (a: FlowSchema, b: FlowSchema): number =>
+  (a.spec?.matchingPrecedence ?? 0) - (b.spec?.matchingPrecedence ?? 0) ||
+  ((a.metadata?.name ?? '') < (b.metadata?.name ?? '') ? -1 : 1);
+
 export const flowSchema = define<FlowSchema>({
   kind: 'FlowSchema',
   plural: 'flowschemas',
@@ -168,6 +173,7 @@ export const flowSchema = define<FlowSchema>({
     ),
     column('MissingPL', 'string', 'references a broken or non-existent PriorityLevelConfiguration'),
   ],
+  rowOrder: byPrecedence,
   row: (object, now) => [
     object.metadata?.name ?? '',
     object.spec?.priorityLevelConfiguration?.name ?? '',
