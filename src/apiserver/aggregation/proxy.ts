@@ -1,7 +1,8 @@
 import type { Clock } from '../../util/clock.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { dialError } from '../proxy/dial-error.ts';
 import { ask, forwardedHeaders, relay } from '../proxy/http-proxy.ts';
-import { dialError, tunnel } from '../proxy/upgrade-tunnel.ts';
+import { tunnel } from '../proxy/upgrade-tunnel.ts';
 import type { RemoteApi } from './remote-api.ts';
 import { userHeaderLines, userHeaders } from './remote-headers.ts';
 

@@ -19,10 +19,11 @@ import {
   proxyOptions,
   streamQuery,
 } from './connect-options.ts';
+import { dialError } from './dial-error.ts';
 import { ask, forwardedHeaders, type HttpTarget, relay } from './http-proxy.ts';
 import { type KubeletAddress, kubeletAddress, splitSchemeNamePort } from './kubelet-address.ts';
 import { type AddressRule, chooseContainer, globalUnicast, type Location, Locations } from './locations.ts';
-import { type Backend, dialError, tunnel } from './upgrade-tunnel.ts';
+import { type Backend, tunnel } from './upgrade-tunnel.ts';
 import { logOverWebSocket } from './websocket-log.ts';
 import { carriesSpdy, tunnelSpdy } from './websocket-tunnel.ts';
 
@@ -111,7 +112,8 @@ class KubeletProxy {
     }
     const address = this.#kubelet(node);
     const agent = options.insecureSkipTLSVerifyBackend === true ? this.#unverified : this.#kubelets;
-    const path = `/containerLogs/${namespace}/${name}/${container}?${logQuery(options)}`;
+    const query = logQuery(options).toString();
+    const path = `/containerLogs/${namespace}/${name}/${container}${query === '' ? '' : `?${query}`}`;
     const answer = await ask(exchange, { scheme: 'https', ...address, agent }, path, {}, false, this.#clock).catch(
       (err: unknown) => {
         throw customError(500, '', `Get ${JSON.stringify(`https://${hostPort(address)}${path}`)}: ${dialError(address, err)}`);

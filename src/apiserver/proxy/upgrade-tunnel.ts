@@ -4,6 +4,7 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { customError } from '../../api/meta/status.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { dialError } from './dial-error.ts';
 
 /** Whom a connection is made to. `tls` undefined: plain TCP. */
 export interface Backend {
@@ -44,13 +45,6 @@ export function dial(backend: Backend, clock: Clock, signal: AbortSignal): Promi
       resolve(socket);
     });
   });
-}
-
-/** Why a connection could not be made, in Go's words where users know them. */
-export function dialError({ host, port }: Pick<Backend, 'host' | 'port'>, err: unknown): string {
-  const { code, message } = err as NodeJS.ErrnoException;
-  const reason = code === 'ECONNREFUSED' ? 'connection refused' : code === 'EHOSTUNREACH' ? 'no route to host' : undefined;
-  return reason === undefined ? message : `dial tcp ${host.includes(':') ? `[${host}]` : host}:${port}: connect: ${reason}`;
 }
 
 /** What a backend said to an upgrade. `raw` is all of it, up to where the other protocol begins. */

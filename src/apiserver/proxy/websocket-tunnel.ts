@@ -3,7 +3,8 @@ import { createWebSocketStream, WebSocketServer } from 'ws';
 import { customError } from '../../api/meta/status.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { type Backend, dial, dialError, join, readAnswer } from './upgrade-tunnel.ts';
+import { dialError } from './dial-error.ts';
+import { type Backend, dial, join, readAnswer } from './upgrade-tunnel.ts';
 
 /** SPDY's bytes as messages of a WebSocket (KEP-4006): what kubectl port-forward speaks since v1.31. */
 const TUNNELED_PORT_FORWARD = 'SPDY/3.1+portforward.k8s.io';

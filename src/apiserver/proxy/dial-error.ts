@@ -1,0 +1,52 @@
+import type { Backend } from './upgrade-tunnel.ts';
+
+/** Connections that were not made, as Go tells of them. */
+const refusals: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'network is unreachable',
+};
+
+/** Names of TLS alerts where Go's differ from OpenSSL's. */
+const alerts: Readonly<Record<string, string>> = {
+  'unknown ca': 'unknown certificate authority',
+  'decrypt error': 'error decrypting message',
+  'certificate unknown': 'unknown certificate',
+};
+
+/** Faults of the other side's certificate, as Go tells of them. */
+const certificateFaults: Readonly<Record<string, string>> = {
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'certificate signed by unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT: 'certificate signed by unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'certificate signed by unknown authority',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'certificate signed by unknown authority',
+  SELF_SIGNED_CERT_IN_CHAIN: 'certificate signed by unknown authority',
+  CERT_SIGNATURE_FAILURE: 'certificate signed by unknown authority',
+  CERT_HAS_EXPIRED: 'certificate has expired or is not yet valid',
+  CERT_NOT_YET_VALID: 'certificate has expired or is not yet valid',
+};
+
+/** Why a connection could not be made, in Go's words where users know them: they look for what it says. */
+export function dialError({ host, port }: Pick<Backend, 'host' | 'port'>, err: unknown): string {
+  const { code = '', message } = err as NodeJS.ErrnoException;
+  const refusal = refusals[code];
+  if (refusal !== undefined) return `dial tcp ${host.includes(':') ? `[${host}]` : host}:${port}: connect: ${refusal}`;
+  const alert = /:[\w/]+ alert ([a-z ]+):/.exec(message)?.[1];
+  if (alert !== undefined) return `remote error: tls: ${alerts[alert] ?? alert}`;
+  const fault = code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? wrongName(host, err as { cert?: Names }) : certificateFaults[code];
+  return fault === undefined ? message : `tls: failed to verify certificate: x509: ${fault}`;
+}
+
+interface Names {
+  /** As Node gives them: `DNS:a, IP Address:10.0.0.1`. */
+  readonly subjectaltname?: string;
+}
+
+function wrongName(host: string, { cert }: { cert?: Names }): string {
+  const prefix = /^[\d.]+$|:/.test(host) ? 'IP Address:' : 'DNS:';
+  const names = (cert?.subjectaltname ?? '').split(', ').filter((name) => name.startsWith(prefix));
+  if (names.length > 0) return `certificate is valid for ${names.map((n) => n.slice(prefix.length)).join(', ')}, not ${host}`;
+  return prefix === 'DNS:'
+    ? `certificate is not valid for any names, but wanted to match ${host}`
+    : `cannot validate certificate for ${host} because it doesn't contain any IP SANs`;
+}
