@@ -13,6 +13,9 @@ export type Payload = ReadonlyMap<string, ProjectedFile>;
 
 const DATA_LINK = '..data';
 const NEW_DATA_LINK = '..data_tmp';
+/** What fsGroup adds to a file, and makes of a directory: these volumes are read only (volume.SetVolumeOwnership). */
+const GROUP_READS = 0o440;
+const GROUP_DIRECTORY = 0o2755;
 
 /**
  * Makes `dir` hold exactly the payload, all of it changing at once (upstream's AtomicWriter): the files stand in a directory of their own,
@@ -31,7 +34,7 @@ export async function writeAtomically(dir: string, payload: Payload, stamp: stri
   const fresh = join(dir, name);
   await rm(fresh, { recursive: true, force: true });
   await mkdir(fresh, { mode: 0o755 });
-  await chmod(fresh, group === undefined ? 0o755 : 0o2775);
+  await chmod(fresh, group === undefined ? 0o755 : GROUP_DIRECTORY);
   if (group !== undefined) await chown(fresh, -1, group);
   for (const [path, file] of payload) {
     const target = join(fresh, path);
@@ -39,7 +42,7 @@ export async function writeAtomically(dir: string, payload: Payload, stamp: stri
     await writeFile(target, file.data, { mode: 0o600 });
     if (file.uid !== undefined || group !== undefined) await chown(target, file.uid ?? -1, group ?? -1);
     // After chown, which clears bits; and past the umask.
-    await chmod(target, group === undefined ? file.mode : file.mode | groupBits(file.mode));
+    await chmod(target, group === undefined ? file.mode : file.mode | GROUP_READS);
   }
   await rm(join(dir, NEW_DATA_LINK), { force: true });
   await symlink(name, join(dir, NEW_DATA_LINK));
@@ -49,9 +52,6 @@ export async function writeAtomically(dir: string, payload: Payload, stamp: stri
   if (old !== undefined && old !== name) await rm(join(dir, old), { recursive: true, force: true });
   return true;
 }
-
-/** fsGroup gives the group what it takes to read (and write, where the owner may) a file. */
-const groupBits = (mode: number): number => 0o040 | ((mode & 0o200) === 0 ? 0 : 0o020);
 
 function checkPath(path: string): void {
   if (path === '' || path.startsWith('/') || path.split('/').includes('..') || path.startsWith('..')) {
@@ -65,7 +65,7 @@ async function makeParents(root: string, parent: string, group: number | undefin
   if (group === undefined) return;
   for (let at = parent; at.length > root.length; at = dirname(at)) {
     await chown(at, -1, group);
-    await chmod(at, 0o2775);
+    await chmod(at, GROUP_DIRECTORY);
   }
 }
 

@@ -35,8 +35,12 @@ describe('the atomic writer', () => {
     expect(await readlink(join(dir, '..data'))).toBe('..s1');
   });
   it('sets modes, and the group where asked', async () => {
-    await writeAtomically(dir, files({ a: '1' }, 0o400), 's1', process.getgid!());
-    expect((await stat(join(dir, 'a'))).mode & 0o777).toBe(0o440);
+    const modeOf = async (path: string): Promise<number> => (await stat(join(dir, path))).mode & 0o7777;
+    await writeAtomically(dir, files({ a: '1', 'b/c': '2' }, 0o400), 's1', process.getgid!());
+    expect([await modeOf('a'), await modeOf('b'), await modeOf('..data')]).toEqual([0o440, 0o2755, 0o2755]);
+    // The group may read what the owner may write, and no more.
+    await writeAtomically(dir, files({ a: '2' }, 0o600), 's2', process.getgid!());
+    expect(await modeOf('a')).toBe(0o640);
   });
   it.each(['../a', '/a', 'x/../../a', '..a', ''])('refuses the path %j', async (path) => {
     await expect(writeAtomically(dir, files({ [path]: '' }), 's', undefined)).rejects.toThrow('invalid path');
