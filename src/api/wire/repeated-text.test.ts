@@ -81,6 +81,22 @@ describe('RepeatedText', () => {
     for (let round = 0; round < 4; round++) expect(read(JSON.stringify(body('größe'))).value).toEqual(body('größe'));
   });
 
+  it('reads bytes that are no UTF-8 as they would be read elsewhere', () => {
+    const repeated = new RepeatedText(STAND_IN);
+    const bytes = Buffer.from(JSON.stringify(body('x', { spec: { ...spec, hostname: 'A\u00ffB' } })), 'latin1');
+    const expected = parseJson(bytes, { duplicates: true });
+    expect(specOf(expected)).toMatchObject({ hostname: 'A\ufffdB' });
+    for (let round = 0; round < 4; round++) expect(parseJson(bytes, { duplicates: true, repeated })).toEqual(expected);
+  });
+
+  it('keeps what is known when many others come once', () => {
+    const read = reader();
+    const texts = Array.from({ length: 3 }, (_, i) => JSON.stringify(body(`x${i}`)));
+    for (const text of texts) read(text);
+    for (let i = 0; i < 300; i++) read(JSON.stringify(body('y', { spec: { ...spec, hostname: `h${i}` } })));
+    expect(isRepeated(specOf(read(texts[0]!)))).toBe(true);
+  });
+
   it('reads any bodies as it would without', () => {
     const member = fc.constantFrom('spec', 'metadata', 'a"spec', 'x');
     const inner = fc.oneof(

@@ -8,8 +8,9 @@ const NAME = 'spec';
 /** Less is not worth the looking, and longer bodies not the memory. */
 const MIN_TEXT = 256;
 const MAX_TEXT = 16 * 1024;
-/** Values remembered, or seen once. */
+/** Values remembered, and texts that were seen once. */
 const MAX_KNOWN = 128;
+const MAX_SEEN = 128;
 /** How deep in a body the value is. */
 const DEPTH = 2;
 
@@ -19,9 +20,6 @@ interface Known {
   /** Of its text. */
   readonly length: number;
 }
-
-/** Of a text that was seen once, and of one that is no plain member `spec` of the outermost object. */
-type Seen = Known | 'once' | 'never';
 
 /** A body of which a part was known. */
 export interface Recognized {
@@ -40,8 +38,12 @@ export interface Recognized {
 export class RepeatedText {
   readonly #standIn: string;
   readonly #standInText: string;
-  /** By what follows `"spec":`, to the end of the body. The oldest goes first. */
-  readonly #seen = new Map<string, Seen>();
+  /**
+   * By what follows `"spec":`, to the end of the body; null where that is no plain member of the outermost object. The oldest goes first. What
+   * was seen but once pushes out nothing that is known.
+   */
+  readonly #known = new Map<string, Known | null>();
+  readonly #seen = new Set<string>();
 
   /** `standIn` takes the place of the known value while the rest is parsed: no client may know it. */
   constructor(standIn: string) {
@@ -53,8 +55,8 @@ export class RepeatedText {
   recognize(text: string): Recognized | undefined {
     const start = startOf(text);
     if (start < 0) return undefined;
-    const seen = this.#seen.get(text.slice(start));
-    return typeof seen === 'object' ? this.#parse(text, start, seen) : undefined;
+    const known = this.#known.get(text.slice(start));
+    return known === undefined || known === null ? undefined : this.#parse(text, start, known);
   }
 
   #parse(text: string, start: number, { value: known, length }: Known): Recognized | undefined {
@@ -77,17 +79,23 @@ export class RepeatedText {
     const start = startOf(text);
     if (start < 0) return;
     const suffix = text.slice(start);
-    const seen = this.#seen.get(suffix);
-    if (seen === undefined) this.#put(suffix, 'once');
-    else if (seen === 'once') this.#put(suffix, this.#known(text, start) ?? 'never');
+    if (this.#known.has(suffix)) return;
+    if (this.#seen.delete(suffix)) {
+      this.#known.set(suffix, this.#read(text, start) ?? null);
+      if (this.#known.size > MAX_KNOWN) this.#known.delete(this.#known.keys().next().value!);
+      return;
+    }
+    this.#seen.add(suffix);
+    if (this.#seen.size > MAX_SEEN) this.#seen.delete(this.#seen.keys().next().value!);
   }
 
-  #known(text: string, start: number): Known | undefined {
+  #read(text: string, start: number): Known | undefined {
+    // To find the end by: what is none of JSON's own signs may be any other.
     const bytes = Buffer.from(text, 'latin1');
     const end = endOf(bytes, start);
     let value: object;
     try {
-      value = JSON.parse(bytes.toString('latin1', start, end)) as object;
+      value = JSON.parse(text.slice(start, end)) as object;
     } catch {
       // It was in a string.
       return undefined;
@@ -97,12 +105,6 @@ export class RepeatedText {
     if (this.#parse(text, start, known) === undefined) return undefined;
     markRepeated(value);
     return known;
-  }
-
-  #put(suffix: string, seen: Seen): void {
-    this.#seen.delete(suffix);
-    this.#seen.set(suffix, seen);
-    if (this.#seen.size > MAX_KNOWN) this.#seen.delete(this.#seen.keys().next().value!);
   }
 }
 

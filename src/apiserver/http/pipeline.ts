@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { genericNotFound, isStatusError } from '../../api/meta/status.ts';
-import type { ApiRequest, UserInfo, Verb } from '../../api/request.ts';
+import { type ApiRequest, patchTypes, type UserInfo, type Verb } from '../../api/request.ts';
 import { RepeatedText } from '../../api/wire/repeated-text.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
@@ -375,7 +375,8 @@ export class Pipeline {
       if (endpoint === undefined) throw genericNotFound();
       const patchType = patchTypeOf(contentType, acceptedPatches(endpoint.resource));
       this.#body(exchange, (body) => {
-        const { value, duplicateFields } = readPatch(body, patchType, duplicates, this.#repeated);
+        const repeated = patchType === patchTypes.apply ? this.#repeated : undefined;
+        const { value, duplicateFields } = readPatch(body, patchType, duplicates, repeated);
         this.#finish(exchange, { ...request, patchType, body: value }, duplicateFields, media);
       });
       return;
@@ -383,7 +384,9 @@ export class Pipeline {
     const type = this.#parts.dispatcher.bodyType(request);
     const encoding = objectEncoding(contentType, type);
     this.#body(exchange, (body) => {
-      const { value, duplicateFields }: RequestBody = readObject(body, encoding, type, duplicates, this.#repeated);
+      // An update comes with a status of its own, and what ends otherwise each time is not recognized.
+      const repeated = request.verb === 'create' ? this.#repeated : undefined;
+      const { value, duplicateFields }: RequestBody = readObject(body, encoding, type, duplicates, repeated);
       this.#finish(exchange, { ...request, body: value }, duplicateFields, media);
     });
   }

@@ -48,7 +48,7 @@ export class ObjectCodec implements Codec<KubernetesObject> {
     const { kind: _kind, apiVersion: given, metadata, ...rest } = object;
     const apiVersion = this.#mixed ? (given ?? this.#apiVersion) : this.#apiVersion;
     const head = `{"kind":${JSON.stringify(this.#kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":`;
-    const bytes = this.#bytesOf(`${head}${metadataText(metadata ?? {})}${membersText(rest)}}`);
+    const bytes = this.#bytesOf(`${head}${metadataText(metadata ?? {})}${membersText(rest, ',')}}`);
     this.#keep(object, bytes);
     return bytes;
   }
@@ -111,12 +111,15 @@ function textOf(value: unknown): string | undefined {
     : JSON.stringify(value);
 }
 
-/** The members of an object behind others, each with its comma. */
-function membersText(members: object): string {
+/** The members of an object, each behind a comma; behind `first` the first of them. */
+function membersText(members: object, first: string): string {
   let text = '';
+  let before = first;
   for (const key of Object.keys(members)) {
     const member = textOf((members as Readonly<Record<string, unknown>>)[key]);
-    if (member !== undefined) text += `,${JSON.stringify(key)}:${member}`;
+    if (member === undefined) continue;
+    text += `${before}${JSON.stringify(key)}:${member}`;
+    before = ',';
   }
   return text;
 }
@@ -127,10 +130,7 @@ function metadataText(metadata: ObjectMeta): string {
   const text = JSON.stringify(others);
   if (managedFields === undefined) return text;
   let entries = '';
-  for (const entry of managedFields) {
-    const members = membersText(entry).slice(1);
-    entries += entries === '' ? `{${members}}` : `,{${members}}`;
-  }
+  for (const entry of managedFields) entries += `${entries === '' ? '{' : ',{'}${membersText(entry, '')}}`;
   return `${text.slice(0, -1)}${text === '{}' ? '' : ','}"managedFields":[${entries}]}`;
 }
 
