@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BUSYBOX_IMAGE, whyNoContainers } from '../runtime/test-support.ts';
 import { hostMounter } from './index.ts';
@@ -74,6 +75,17 @@ describe.skipIf(missing !== undefined)(`younger features of pods${missing === un
     });
     await node.until(absent, (p) => statusOf(p)?.state?.waiting?.reason === 'ErrImageNeverPull');
     await node.delete(absent);
+  });
+
+  it.skipIf(!existsSync('/sys/kernel/mm/hugepages/hugepages-2048kB'))('volumes are of huge pages', async () => {
+    const volume = (medium: string): object => ({ volumes: [{ name: 'huge', emptyDir: { medium } }] });
+    const mounts = { volumeMounts: [{ name: 'huge', mountPath: '/huge' }] };
+    const name = await node.create({ ...volume('HugePages-2Mi'), containers: [busybox('app', FOREVER, mounts)] });
+    await node.running(name);
+    expect(await node.exec(name, 'grep " /huge " /proc/mounts')).toMatch(/^nodev \/huge hugetlbfs rw.*pagesize=2M/);
+    const vague = await node.create({ ...volume('HugePages'), containers: [busybox('app', FOREVER, mounts)] });
+    await node.event(vague, 'FailedMount', 'hugePages storage requested, but there is no resource request for huge pages.');
+    await Promise.all([name, vague].map((n) => node.delete(n)));
   });
 
   it('what the node cannot keep to is refused', async () => {

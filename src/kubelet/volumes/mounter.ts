@@ -12,6 +12,8 @@ export interface Mounter {
   mountTmpfs(dir: string, size: number): Promise<void>;
   /** Mounts what an image holds, read-only, where the runtime cannot do that itself. */
   mountImage?(imageId: string, dir: string): Promise<void>;
+  /** Mounts a file system of huge pages; `pageSize` in bytes. */
+  mountHugePages(dir: string, pageSize: number): Promise<void>;
   unmount(dir: string): Promise<void>;
   /** Mount points at or below `dir`, deepest first. */
   mountsBelow(dir: string): Promise<readonly string[]>;
@@ -32,6 +34,9 @@ export const hostMounter: Mounter = {
   async mountTmpfs(dir, size) {
     await run('mount', ['-t', 'tmpfs', ...(size > 0 ? ['-o', `size=${size}`] : []), 'tmpfs', dir]);
   },
+  async mountHugePages(dir, pageSize) {
+    await run('mount', ['-t', 'hugetlbfs', '-o', `pagesize=${pageSize}`, 'nodev', dir]);
+  },
   async unmount(dir) {
     await run('umount', [dir]).catch(() => run('umount', ['-l', dir]));
   },
@@ -49,6 +54,7 @@ export const hostMounter: Mounter = {
 /** Mounts nothing: memory volumes are directories, local volumes are used where they are. For tests and for users other than root. */
 export const plainMounter: Mounter = {
   mountTmpfs: async () => {},
+  mountHugePages: async () => {},
   unmount: async () => {},
   mountsBelow: async () => [],
   table: async () => [],

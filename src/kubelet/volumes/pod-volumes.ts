@@ -1,5 +1,6 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { podRequests } from '../../api/groups/core/pod-resources.ts';
 import { quantityValue } from '../../api/meta/quantity.ts';
 import type { PersistentVolume, PersistentVolumeClaim, Pod, ResourceList, Volume } from '../../api/types/core-v1.ts';
 import { podUid } from '../pods/pod-spec.ts';
@@ -67,7 +68,7 @@ export async function setUpVolumes(
   return { paths, failures };
 }
 
-/** The volumes that some container mounts or gets as a device: the kubelet does not care for others. */
+/** The volumes that some container mounts, gets as a device or takes variables from: the kubelet does not care for others. */
 export function usedVolumes(pod: Pod): readonly Volume[] {
   const { volumes = [], initContainers = [], containers = [], ephemeralContainers = [] } = pod.spec ?? {};
   if (volumes.length === 0) return volumes;
@@ -75,6 +76,8 @@ export function usedVolumes(pod: Pod): readonly Volume[] {
   for (const container of [...initContainers, ...containers, ...ephemeralContainers]) {
     for (const { name } of container.volumeMounts ?? []) used.add(name);
     for (const { name } of container.volumeDevices ?? []) used.add(name);
+    for (const { valueFrom } of container.env ?? [])
+      if (valueFrom?.fileKeyRef !== undefined) used.add(valueFrom.fileKeyRef.volumeName);
   }
   return used.size === volumes.length ? volumes : volumes.filter((volume) => used.has(volume.name));
 }
@@ -84,7 +87,9 @@ async function setUpVolume(pod: Pod, volume: Volume, env: VolumeEnvironment): Pr
   if (volume.emptyDir !== undefined) {
     const dir = pluginDirectory(env, pod, 'kubernetes.io~empty-dir', volume.name);
     const fresh = await makeDirectory(dir, 0o777);
-    if (volume.emptyDir.medium === 'Memory')
+    const { medium = '' } = volume.emptyDir;
+    if (medium.startsWith('HugePages')) await ensureHugePages(env, dir, pageSize(pod, medium));
+    if (medium === 'Memory')
       await ensureTmpfs(env, dir, memorySize(pod, volume.emptyDir.sizeLimit, env.sources.downward.allocatable));
     if (fresh) {
       await chmod(dir, 0o777);
@@ -136,6 +141,28 @@ async function makeDirectory(dir: string, mode: number): Promise<boolean> {
 async function ensureTmpfs(env: VolumeEnvironment, dir: string, size: number): Promise<void> {
   const mounted = await env.mounter.mountsBelow(dir);
   if (!mounted.includes(dir)) await env.mounter.mountTmpfs(dir, size);
+}
+
+async function ensureHugePages(env: VolumeEnvironment, dir: string, size: number): Promise<void> {
+  const mounted = await env.mounter.mountsBelow(dir);
+  if (!mounted.includes(dir)) await env.mounter.mountHugePages(dir, size);
+}
+
+/** The size of the pages of a volume, bytes: what its medium says, or the one size that the pod's containers ask for (emptydir getPageSize). */
+function pageSize(pod: Pod, medium: string): number {
+  const named = /^HugePages-(.+)$/.exec(medium)?.[1];
+  if (named !== undefined) return quantityValue(named);
+  const asked = new Set(
+    Object.keys(podRequests(pod)).flatMap((name) => (name.startsWith('hugepages-') ? [name.slice('hugepages-'.length)] : [])),
+  );
+  if (asked.size !== 1) {
+    throw new VolumeError(
+      asked.size === 0
+        ? 'hugePages storage requested, but there is no resource request for huge pages.'
+        : "medium HugePages can't be used with several page sizes: use HugePages-size notation",
+    );
+  }
+  return quantityValue([...asked][0]);
 }
 
 /** A memory volume is no larger than its limit, than what the pod may use, and than what the node has for pods (emptydir calculateEmptyDirMemorySize). */
