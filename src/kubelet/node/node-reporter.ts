@@ -335,5 +335,7 @@ function statusPatch(before: NodeStatus | undefined, status: NodeStatus, found: 
     (name) => isExtendedResource(name) && status.allocatable?.[name] === undefined,
   );
   const allocatable = { ...status.allocatable, ...Object.fromEntries(gone.map((name) => [name, null])) };
-  return { ...status, addresses, allocatable, ...Object.fromEntries(over.map((field) => [field, null])) };
+  // What is attached is told by who attaches: what was known of it here may be old.
+  const { volumesAttached: _, ...own } = status;
+  return { ...own, addresses, allocatable, ...Object.fromEntries(over.map((field) => [field, null])) };
 }
