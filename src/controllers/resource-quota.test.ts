@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { patchTypes } from '../api/request.ts';
 import type { Pod } from '../api/types/core-v1.ts';
-import { configMaps, pods, resourceQuotas } from '../client/resource-refs.ts';
+import { configMaps, customResourceDefinitions, pods, resourceQuotas } from '../client/resource-refs.ts';
 import { resourceQuotaController } from './resource-quota.ts';
 import { createServerFixture, type ServerFixture } from './test-support/server.ts';
 
@@ -38,6 +38,38 @@ test('a new quota is counted, a freed one counted anew, a changed one too', asyn
   const before = f.writes.length;
   await f.advance(3_600_000);
   expect(f.writes.length).toBe(before);
+  await f.stop();
+});
+
+test('objects of custom types are counted, also those of a type that comes later', async () => {
+  const f = await createServerFixture();
+  f.start(resourceQuotaController());
+  const hard = { 'count/widgets.example.com': '5' };
+  await f.create(resourceQuotas, { metadata: { name: 'q', namespace: 'x' }, spec: { hard } });
+  await f.advance();
+  expect(used(f)).toEqual({ 'count/widgets.example.com': '0' });
+  const schema = { openAPIV3Schema: { type: 'object' } };
+  await f.create(customResourceDefinitions, {
+    metadata: { name: 'widgets.example.com' },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural: 'widgets', singular: 'widget', kind: 'Widget', listKind: 'WidgetList' },
+      versions: [{ name: 'v1', served: true, storage: true, schema }],
+    },
+  });
+  const widgets = { group: 'example.com', version: 'v1', kind: 'Widget', plural: 'widgets', namespaced: true };
+  await f.advance(5_000);
+  for (const name of ['a', 'b']) await f.create(widgets, { metadata: { name, namespace: 'x' } });
+  // The fixture has no admission to charge for them.
+  await f.advance(301_000);
+  expect(used(f)).toEqual({ 'count/widgets.example.com': '2' });
+  await f.client.resource(widgets).delete('a', 'x');
+  await f.advance(1_000);
+  expect(used(f)).toEqual({ 'count/widgets.example.com': '1' });
+  await f.client.resource(customResourceDefinitions).delete('widgets.example.com', '');
+  await f.advance(5_000);
+  expect(used(f)).toEqual({ 'count/widgets.example.com': '0' });
   await f.stop();
 });
 

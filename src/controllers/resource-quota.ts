@@ -9,11 +9,13 @@ import {
   toResourceList,
   typesCounted,
 } from '../api/quota/index.ts';
+import type { CustomResourceDefinition } from '../api/types/apiextensions-v1.ts';
 import type { ResourceQuota } from '../api/types/core-v1.ts';
 import type { Informer, WorkQueue } from '../client/contract.ts';
 import type { Controller, ControllerContext } from '../client/controller.ts';
 import { startReconciler } from '../client/controller-runner.ts';
-import { resourceQuotas } from '../client/resource-refs.ts';
+import { createInformerFactory } from '../client/informer.ts';
+import { customResourceDefinitions, resourceQuotas } from '../client/resource-refs.ts';
 import type { ReconcileResult } from '../client/work-queue.ts';
 import { type DiscoveredResource, discoverResources } from './discovery.ts';
 import { semanticallyEqual } from './equality.ts';
@@ -31,6 +33,9 @@ class QuotaShell {
   readonly #context: ControllerContext;
   readonly #signal: AbortSignal;
   readonly #quotas: Informer<ResourceQuota>;
+  readonly #definitions: Informer<CustomResourceDefinition>;
+  /** Ends the watch of a custom type, by `group/resource`. */
+  readonly #stops = new Map<string, AbortController>();
   /** Informers of the types that some quota counts, by `group/resource`. */
   readonly #counted = new Map<string, Informer<KubernetesObject>>();
   #resources: ReadonlyMap<string, DiscoveredResource> = new Map();
@@ -40,6 +45,7 @@ class QuotaShell {
     this.#context = context;
     this.#signal = signal;
     this.#quotas = context.informers.informer(resourceQuotas);
+    this.#definitions = context.informers.informer(customResourceDefinitions);
   }
 
   start(): void {
@@ -48,7 +54,7 @@ class QuotaShell {
       {
         name: 'resourcequota_primary',
         workers: WORKERS,
-        informers: [this.#quotas] as readonly Informer<KubernetesObject>[],
+        informers: [this.#quotas, this.#definitions] as readonly Informer<KubernetesObject>[],
         reconcile: (key) => this.#reconcile(key),
       },
       this.#signal,
@@ -61,6 +67,27 @@ class QuotaShell {
         if (!semanticallyEqual(quota.spec, old.spec)) add(quota);
       },
     });
+    this.#definitions.addHandler({
+      onAdd: (definition, initial) => (initial ? undefined : this.#redefined(definition)),
+      onUpdate: (definition, old) => {
+        const same = semanticallyEqual(definition.spec, old.spec) && isServed(definition) === isServed(old);
+        if (!same) this.#redefined(definition);
+      },
+      onDelete: (definition) => this.#redefined(definition),
+    });
+  }
+
+  /** A custom type has come, changed or gone: whatever counts it looks again. */
+  #redefined({ spec }: CustomResourceDefinition): void {
+    const id = `${spec.group}/${spec.names.plural}`;
+    this.#resources = new Map();
+    this.#counted.delete(id);
+    this.#stops.get(id)?.abort(new Error(`${id} has changed`));
+    this.#stops.delete(id);
+    for (const quota of this.#quotas.list()) {
+      const types = typesCounted(Object.keys(quota.spec?.hard ?? {}));
+      if (types.some(({ group, resource }) => `${group}/${resource}` === id)) this.#queue.add(objectKey(quota));
+    }
   }
 
   async #reconcile(key: string): Promise<ReconcileResult | undefined> {
@@ -102,13 +129,15 @@ class QuotaShell {
       const ref = await this.#resource(id);
       // A type that is not served has no objects.
       if (ref === undefined || !ref.namespaced) continue;
-      if (isCustom(group)) {
+      const custom = this.#definitions.get(`${resource}.${group}`) !== undefined;
+      if (!custom && isForeign(group)) {
         const { items } = await this.#context.client.resource(ref).list(namespace, { signal: this.#signal });
         lists.set(id, items);
         continue;
       }
-      const informer = this.#watched(id, ref);
-      await informer.synced(this.#signal);
+      const informer = this.#watched(id, ref, custom);
+      const stop = this.#stops.get(id);
+      await informer.synced(stop === undefined ? this.#signal : AbortSignal.any([this.#signal, stop.signal]));
       lists.set(id, informer.list(namespace));
     }
     return lists;
@@ -122,10 +151,12 @@ class QuotaShell {
     return this.#resources.get(id);
   }
 
-  #watched(id: string, ref: DiscoveredResource): Informer<KubernetesObject> {
+  #watched(id: string, ref: DiscoveredResource, custom: boolean): Informer<KubernetesObject> {
     const known = this.#counted.get(id);
     if (known !== undefined) return known;
-    const informer = this.#context.informers.informer<KubernetesObject>(ref);
+    // Built-in types stay, so one cache serves everybody; a custom type may go, and its watch with it.
+    const factory = custom ? createInformerFactory(this.#context.client, this.#context) : this.#context.informers;
+    const informer = factory.informer<KubernetesObject>(ref, { metadataOnly: custom });
     this.#counted.set(id, informer);
     const evaluator = quotaEvaluator(ref.group, ref.plural);
     const replenish = (object: KubernetesObject): void => {
@@ -146,9 +177,17 @@ class QuotaShell {
       },
       onDelete: replenish,
     });
+    if (custom) {
+      const stop = new AbortController();
+      this.#stops.set(id, stop);
+      factory.start(AbortSignal.any([this.#signal, stop.signal]));
+    }
     return informer;
   }
 }
 
-/** Custom types may go, and a watch of them would not: they are listed instead. */
-const isCustom = (group: string): boolean => group.includes('.') && !group.endsWith('.k8s.io');
+const isServed = (definition: CustomResourceDefinition): boolean =>
+  definition.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True') === true;
+
+/** Types of other servers may go unannounced, and a watch of them would not: they are listed instead. */
+const isForeign = (group: string): boolean => group.includes('.') && !group.endsWith('.k8s.io');
