@@ -27,9 +27,9 @@ describe('health', () => {
   });
 
   it('tells each check when asked', async () => {
-    expect((await api.get('/livez?verbose')).body.toString()).toBe('[+]ping ok\n[+]etcd ok\nlivez check passed\n');
+    expect((await api.get('/livez?verbose')).body.toString()).toBe('[+]ping ok\n[+]log ok\n[+]etcd ok\nlivez check passed\n');
     expect((await api.get('/readyz?verbose&exclude=etcd')).body.toString()).toBe(
-      '[+]ping ok\n[+]etcd excluded: ok\n[+]shutdown ok\nreadyz check passed\n',
+      '[+]ping ok\n[+]log ok\n[+]etcd excluded: ok\n[+]etcd-readiness ok\n[+]informer-sync ok\n[+]shutdown ok\nreadyz check passed\n',
     );
     expect((await api.get('/livez?verbose&exclude=odd')).body.toString()).toContain(
       'warn: some health checks cannot be excluded: no matches for "odd"\n',
@@ -41,7 +41,7 @@ describe('health', () => {
     const answer = await api.get('/readyz');
     expect([answer.code, answer.body.toString()]).toEqual([
       500,
-      '[+]ping ok\n[-]etcd failed: reason withheld\n[+]shutdown ok\nreadyz check failed\n',
+      '[+]ping ok\n[+]log ok\n[-]etcd failed: reason withheld\n[-]etcd-readiness failed: reason withheld\n[+]informer-sync ok\n[+]shutdown ok\nreadyz check failed\n',
     ]);
     expect((await api.get('/livez/etcd')).body.toString()).toBe('internal server error: the disk is on fire\n');
     expect((await api.get('/livez?exclude=etcd')).code).toBe(200);

@@ -248,6 +248,19 @@ describe('answers', () => {
     for (const method of ['HEAD', 'OPTIONS', 'PROPFIND']) expect((await api.request(method, `${maps}/a`)).code).toBe(405);
     expect((await api.request('HEAD', '/api/v1/nothings')).code).toBe(404);
   });
+
+  it('are a page where nobody is, a Status in a group version that there is', async () => {
+    for (const path of ['/nothing', '/apis/apps/v1beta1/deployments', '/api/v2/pods', '/apis/nothing.io/v1/things']) {
+      const { code, body, headers } = await api.get(path);
+      expect([path, code, body.toString(), headers['content-type']]).toEqual([
+        path,
+        404,
+        '404 page not found\n',
+        'text/plain; charset=utf-8',
+      ]);
+    }
+    expect((await api.get('/apis/apps/v1/things')).json).toMatchObject({ kind: 'Status', reason: 'NotFound', code: 404 });
+  });
 });
 
 describe('watches', () => {

@@ -64,6 +64,7 @@ export interface PipelineParts {
 
 const noDuplicates: readonly string[] = [];
 const MASTERS = 'system:masters';
+const NO_PAGE = Buffer.from('404 page not found\n');
 const TOO_MANY = Buffer.from('Too many requests, please try again later.\n');
 
 /**
@@ -307,13 +308,21 @@ export class Pipeline {
 
   #route(exchange: Exchange): void {
     const handler = this.#parts.routes.find(exchange.path);
-    if (handler === undefined) throw genericNotFound();
+    if (handler === undefined) {
+      this.#nowhere(exchange);
+      return;
+    }
     const { method, path, query, headers } = exchange;
     if (method !== 'GET' && method !== 'HEAD') throw methodNotAllowed();
     const answer = handler({ method, path, query, headers, user: exchange.user! });
     const send = (a: Awaited<typeof answer>): void => exchange.send(a.code, a.contentType, a.body, a.headers);
     if (answer instanceof Promise) answer.then(send).catch((err: unknown) => this.#fail(exchange, err));
     else send(answer);
+  }
+
+  /** The path is nobody's: upstream's multiplexer says so in Go's words. Known group versions answer with a Status. */
+  #nowhere(exchange: Exchange): void {
+    exchange.send(404, 'text/plain; charset=utf-8', NO_PAGE, { 'x-content-type-options': 'nosniff' });
   }
 
   #resource(exchange: Exchange): void {
@@ -323,11 +332,14 @@ export class Pipeline {
       connect(exchange).catch((err: unknown) => this.#fail(exchange, err));
       return;
     }
-    if (info.rest !== '') throw genericNotFound();
-    if (info.verb === '' || exchange.method === 'HEAD') {
-      const known = this.#parts.registry.find(info.apiGroup, info.apiVersion, info.resource) !== undefined;
-      throw known ? methodNotAllowed() : genericNotFound();
+    const { registry } = this.#parts;
+    const isKnown = registry.find(info.apiGroup, info.apiVersion, info.resource) !== undefined;
+    if (!isKnown && !registry.hasGroupVersion(info.apiGroup, info.apiVersion)) {
+      this.#nowhere(exchange);
+      return;
     }
+    if (info.rest !== '') throw genericNotFound();
+    if (info.verb === '' || exchange.method === 'HEAD') throw isKnown ? methodNotAllowed() : genericNotFound();
     if (exchange.upgrade !== undefined && !(info.verb === 'watch' && isWebSocket(exchange))) throw genericNotFound();
     const request = toApiRequest(exchange);
     const endpoint = this.#parts.registry.find(request.group, request.version, request.resource);

@@ -123,7 +123,7 @@ describe('create', () => {
     const headers = { 'content-type': 'application/vnd.kubernetes.protobuf' };
     expect((await api.post('/apis/nothing/v1/things', 'x', { headers })).code).toBe(404);
     expect((await api.post(`${maps}/a/nothing`, 'x', { headers })).code).toBe(404);
-    expect((await api.get('/apis/nothing/v1/things')).json).toMatchObject({
+    expect((await api.get('/apis/apps/v1/things')).json).toMatchObject({
       code: 404,
       message: 'the server could not find the requested resource',
     });
