@@ -20,6 +20,7 @@ const MAX_NAME_ATTEMPTS = 8;
 /** POST: decodes the body and creates it. */
 export async function create(scope: Scope): Promise<RestResult> {
   validateWriteOptions(scope.request);
+  scope.endpoint.families.note(scope.request.body);
   const body = decodeBody(scope, scope.endpoint.resource);
   checkNamespace(scope, body);
   return createObject(scope, trackFields(scope, withDistinctOwners(body, scope.warnings, false)));

@@ -34,6 +34,17 @@ describe('Families', () => {
     expect((families.share(made('three', { a: {} }, 'a-')) as WithSpec).spec).toBe(first.spec);
   });
 
+  it('know the specs again that one template gives', () => {
+    const families = new Families();
+    const [template, fresh] = [deepFreeze({ a: { b: 1 } }), { a: { b: 1 } }];
+    families.note({ spec: template });
+    expect(isRepeated(template)).toBe(false);
+    families.note({ spec: template });
+    expect(isRepeated(template)).toBe(true);
+    for (const body of [{ spec: fresh }, { spec: fresh }, null, 'spec', { spec: 1 }]) families.note(body);
+    expect(isRepeated(fresh)).toBe(false);
+  });
+
   it('leave objects without a spec as they are', () => {
     const families = new Families();
     families.share(made('one', undefined));

@@ -11,6 +11,16 @@ const MAX_FAMILIES = 64;
  */
 export class Families {
   readonly #last = new Map<string, KubernetesObject>();
+  /** Frozen specs that a body had. */
+  readonly #sent = new WeakSet<object>();
+
+  /** Takes note of a body: callers in this process send the spec of one template, the same object, with every object they make of it. */
+  note(body: unknown): void {
+    const spec = typeof body === 'object' && body !== null ? specOf(body) : undefined;
+    if (spec === undefined || !Object.isFrozen(spec)) return;
+    if (this.#sent.has(spec)) markRepeated(spec);
+    else this.#sent.add(spec);
+  }
 
   /**
    * The frozen object, about to be created, with every part that equals the last one's being that part. A spec that comes again is marked as
@@ -35,7 +45,7 @@ export class Families {
   }
 }
 
-function specOf(object: KubernetesObject): object | undefined {
+function specOf(object: object): object | undefined {
   const { spec } = object as { readonly spec?: unknown };
   return typeof spec === 'object' && spec !== null ? spec : undefined;
 }
