@@ -84,7 +84,7 @@ rmSync(join(root, '.cache', 'compile'), { recursive: true, force: true });
 renameSync(outdir, join(root, 'dist'));
 
 // Best effort: without it the first starts compile what they need, and are slower by that.
-spawnSync(process.execPath, ['--min-semi-space-size=16', '--max-semi-space-size=32', join(root, 'dist', 'server.mjs'), 'warm'], {
+spawnSync(process.execPath, ['--min-semi-space-size=16', '--max-semi-space-size=16', join(root, 'dist', 'server.mjs'), 'warm'], {
   stdio: 'ignore',
   timeout: 60_000,
   env: { ...process.env, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, '.cache', 'compile') },

@@ -1,5 +1,5 @@
 /** Buffers kept for reuse. */
-const MAX_FREE = 16;
+const MAX_FREE = 4;
 /** What is asked for beyond this is made for the occasion. */
 const BUFFER_BYTES = 640 * 1024;
 
