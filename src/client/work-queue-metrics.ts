@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { sharedMetric } from './shared-metric.ts';
 
 /** What one queue reports. Calls are cheap: labels are resolved once. */
 export interface QueueMetrics {
@@ -22,29 +23,25 @@ export const noQueueMetrics: QueueMetrics = {
 /** Upstream's buckets: powers of ten from 10 ns to 10 s. */
 const BUCKETS = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10];
 
-function once<T>(registry: Registry, name: string, make: () => T): T {
-  return (registry.getSingleMetric(name) as T | undefined) ?? make();
-}
-
 /** Metrics of the queue `name` in `registry`, under client-go's names (`workqueue_depth` …); families are made at first use. */
 export function queueMetrics(registry: Registry, name: string): QueueMetrics {
   const base = { labelNames: ['name'] as const, registers: [registry] };
-  const depth = once(
+  const depth = sharedMetric(
     registry,
     'workqueue_depth',
     () => new Gauge({ ...base, name: 'workqueue_depth', help: 'Current depth of workqueue' }),
   );
-  const adds = once(
+  const adds = sharedMetric(
     registry,
     'workqueue_adds_total',
     () => new Counter({ ...base, name: 'workqueue_adds_total', help: 'Total number of adds handled by workqueue' }),
   );
-  const retries = once(
+  const retries = sharedMetric(
     registry,
     'workqueue_retries_total',
     () => new Counter({ ...base, name: 'workqueue_retries_total', help: 'Total number of retries handled by workqueue' }),
   );
-  const waits = once(
+  const waits = sharedMetric(
     registry,
     'workqueue_queue_duration_seconds',
     () =>
@@ -55,7 +52,7 @@ export function queueMetrics(registry: Registry, name: string): QueueMetrics {
         buckets: BUCKETS,
       }),
   );
-  const works = once(
+  const works = sharedMetric(
     registry,
     'workqueue_work_duration_seconds',
     () =>

@@ -15,6 +15,7 @@ import {
   pods,
   volumeAttachments,
 } from '../../client/resource-refs.ts';
+import { sharedMetric } from '../../client/shared-metric.ts';
 import type { ReconcileResult } from '../../client/work-queue.ts';
 import { semanticallyEqual } from '../equality.ts';
 import { claimsOfPod, indexByClaim, podsOfClaim } from '../volumes/claim-users.ts';
@@ -77,9 +78,10 @@ class AttachDetach {
     this.#client = context.client.resource(volumeAttachments);
     this.#recorder = context.recorder('attachdetach-controller');
     const name = 'attach_detach_controller_attachdetach_controller_forced_detaches';
-    if (metrics !== undefined && metrics.getSingleMetric(name) === undefined) {
+    if (metrics !== undefined) {
       const help = 'Number of times the A/D Controller performed a forced detach';
-      this.#forced = new Counter({ name, help, labelNames: ['reason'] as const, registers: [metrics] });
+      const make = (): Counter<'reason'> => new Counter({ name, help, labelNames: ['reason'] as const, registers: [metrics] });
+      this.#forced = sharedMetric(metrics, name, make);
     }
   }
 

@@ -1,10 +1,13 @@
+import { Histogram, type Registry } from 'prom-client';
 import { type KubernetesObject, objectKey } from '../../api/meta/object.ts';
 import { isAlreadyExists, isNotFound } from '../../api/meta/status.ts';
+import { parseTime } from '../../api/meta/time.ts';
 import type { CronJob, CronJobStatus, Job } from '../../api/types/batch-v1.ts';
 import type { EventRecorder, Informer, ResourceClient } from '../../client/contract.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { startReconciler } from '../../client/controller-runner.ts';
 import { cronJobs, jobs } from '../../client/resource-refs.ts';
+import { sharedMetric } from '../../client/shared-metric.ts';
 import type { ReconcileResult } from '../../client/work-queue.ts';
 import { semanticallyEqual } from '../equality.ts';
 import { namespaceIsGoing } from '../service-account.ts';
@@ -34,6 +37,7 @@ class CronShell {
   readonly #client: ResourceClient<CronJob>;
   readonly #jobClient: ResourceClient<Job>;
   readonly #recorder: EventRecorder;
+  readonly #skew: Histogram | undefined;
 
   constructor(context: ControllerContext, options: CronJobOptions, signal: AbortSignal) {
     this.#context = context;
@@ -44,6 +48,7 @@ class CronShell {
     this.#client = context.client.resource(cronJobs);
     this.#jobClient = context.client.resource(jobs);
     this.#recorder = context.recorder('cronjob-controller');
+    this.#skew = creationSkew(context.metrics);
   }
 
   start(): void {
@@ -137,6 +142,7 @@ class CronShell {
       if (controllerOf(made)?.uid !== cronJob.metadata?.uid) return next;
       return withStarted(next, made, create.scheduledTime);
     }
+    this.#skew?.observe(Math.max(0, (parseTime(made.metadata?.creationTimestamp) ?? 0) - create.scheduledTime) / 1000);
     this.#recorder.event(cronJob, 'Normal', 'SuccessfulCreate', `Created job ${name}`);
     return withStarted(next, made, create.scheduledTime);
   }
@@ -161,4 +167,13 @@ class CronShell {
     }
     this.#recorder.event(cronJob, 'Normal', 'SuccessfulDelete', `Deleted job ${name}`);
   }
+}
+
+/** Upstream's one metric of CronJobs. */
+function creationSkew(registry: Registry | undefined): Histogram | undefined {
+  if (registry === undefined) return undefined;
+  const name = 'cronjob_controller_job_creation_skew_duration_seconds';
+  const help = 'Time between when a cronjob is scheduled to be run, and when the corresponding job is created';
+  const buckets = Array.from({ length: 10 }, (_, i) => 2 ** i);
+  return sharedMetric(registry, name, () => new Histogram({ name, help, buckets, registers: [registry] }));
 }

@@ -6,6 +6,7 @@ import type { EventRecorder, Informer, WorkQueue } from '../../client/contract.t
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { startReconciler } from '../../client/controller-runner.ts';
 import { pods, resourceClaims, resourceSlices } from '../../client/resource-refs.ts';
+import { sharedMetric } from '../../client/shared-metric.ts';
 import type { ReconcileResult } from '../../client/work-queue.ts';
 import { semanticallyEqual } from '../equality.ts';
 import { indexByResourceClaim, podsOfResourceClaim } from '../resource-claim/claim-users.ts';
@@ -142,19 +143,18 @@ const poolsOf = (claim: ResourceClaim): readonly string[] => {
 
 /** Upstream's metrics of evictions; gives what counts one, that came so many milliseconds after it was due. */
 function evictionMetrics(registry: Registry | undefined): (latencyMs: number) => void {
+  if (registry === undefined) return () => {};
+  const registers = [registry];
   const total = 'device_taint_eviction_controller_pod_deletions_total';
-  if (registry === undefined || registry.getSingleMetric(total) !== undefined) return () => {};
-  const deletions = new Counter({
-    name: total,
-    help: 'Total number of Pods deleted by DeviceTaintEvictionController since its start.',
-    registers: [registry],
-  });
-  const latency = new Histogram({
+  const help = 'Total number of Pods deleted by DeviceTaintEvictionController since its start.';
+  const deletions = sharedMetric(registry, total, () => new Counter({ name: total, help, registers }));
+  const duration = {
     name: 'device_taint_eviction_controller_pod_deletion_duration_seconds',
     help: "Latency, in seconds, between the time when a device taint effect has been activated and a Pod's deletion via DeviceTaintEvictionController.",
     buckets: [0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 30, 60, 120, 180, 240],
-    registers: [registry],
-  });
+    registers,
+  };
+  const latency = sharedMetric(registry, duration.name, () => new Histogram(duration));
   return (latencyMs) => {
     deletions.inc();
     latency.observe(latencyMs / 1000);

@@ -21,6 +21,7 @@ import { candidatesFor, indexByController } from '../workload/pods-of.ts';
 import { assessJob, isJobFinished, type JobAssessment } from './assess.ts';
 import { type BackoffRecord, noFailures } from './backoff.ts';
 import { isTracked, jobRef, newJobPod, TRACKING } from './job-pods.ts';
+import { type JobMetrics, type JobSyncAction, jobMetrics } from './metrics.ts';
 import { type JobPlan, planJob } from './plan.ts';
 import { conclude, type PassOutcome, planTracking, settleUncounted, type TrackingPlan } from './tracking.ts';
 
@@ -48,6 +49,7 @@ class JobShell {
   /** Uids of pods whose finalizers were taken off, by job, until the informer shows it. */
   readonly #released = new Map<string, Set<string>>();
   readonly #backoff = new Map<string, BackoffRecord>();
+  readonly #metrics: JobMetrics;
   /** Jobs as last written, until the informer has caught up: what is counted must not be counted again. */
   readonly #written = new Map<string, Job>();
   #queue!: PacedQueue;
@@ -63,6 +65,7 @@ class JobShell {
     this.#recorder = context.recorder('job-controller');
     this.#control = new PodControl(context.client, this.#recorder);
     this.#expectations = new Expectations(context.clock);
+    this.#metrics = jobMetrics(context.metrics);
   }
 
   start(): void {
@@ -187,6 +190,23 @@ class JobShell {
       this.#backoff.delete(key);
       return undefined;
     }
+    const startedAt = this.#context.clock.monotonic();
+    let failed = true;
+    let action: JobSyncAction = 'reconciling';
+    const acted = (what: JobSyncAction): void => {
+      action = what;
+    };
+    try {
+      const result = await this.#sync(key, job, acted);
+      failed = false;
+      return result;
+    } finally {
+      this.#metrics.synced(job, action, failed, (this.#context.clock.monotonic() - startedAt) / 1000);
+    }
+  }
+
+  /** One pass over a job that has not ended. Tells what it did. */
+  async #sync(key: string, job: Job, acted: (what: JobSyncAction) => void): Promise<ReconcileResult | undefined> {
     const satisfied = this.#expectations.satisfied(key);
     const released: ReadonlySet<string> = new Set(this.#released.get(key));
     const owned = await this.#queue.compute(key, () => this.#claimPods(job));
@@ -195,6 +215,7 @@ class JobShell {
     const assessment = this.#queue.compute(key, () => assessJob({ job, pods: owned, released, backoff: before }, clock.now()));
     const plan = planJob(assessment, clock.now());
     const pass = await this.#perform(key, assessment, plan, satisfied);
+    if (pass.outcome.managed) acted(actionOf(plan));
     const tracking = this.#queue.compute(key, () => planTracking(assessment, pass.outcome, clock.now()));
     for (const { type, reason, message } of tracking.notices) this.#recorder.event(job, type, reason, message);
     await this.#track(key, job, assessment, tracking);
@@ -318,6 +339,7 @@ class JobShell {
   }
 
   #reportEnd(job: Job, { final }: TrackingPlan): void {
+    if (final !== undefined) this.#metrics.finished(job, final);
     if (final?.type === 'Failed') {
       this.#recorder.event(job, 'Warning', final.reason ?? '', final.message ?? '');
       return;
@@ -334,6 +356,7 @@ class JobShell {
     if (semanticallyEqual(job.status, status)) return job;
     const written = await this.#client.updateStatus({ ...job, status }, { signal: this.#signal });
     this.#written.set(key, written);
+    this.#metrics.counted(job, job.status, status);
     return written;
   }
 
@@ -375,3 +398,6 @@ function after(outcome: PassOutcome, gone: readonly Pod[]): PassOutcome {
     terminating: outcome.terminating + gone.length,
   };
 }
+
+const actionOf = ({ action }: JobPlan): JobSyncAction =>
+  action === 'create' ? 'pods_created' : action === 'remove' ? 'pods_deleted' : 'tracking';

@@ -13,6 +13,7 @@ import type { Timer } from '../../util/clock.ts';
 import { isReady } from '../workload/pod-state.ts';
 import { indexByNode, podsOnNode } from '../workload/pods-on-node.ts';
 import { checkHealth, defaultHealthLimits, type HealthLimits, type HealthMemory } from './health.ts';
+import { type ZoneMetrics, zoneMetrics } from './metrics.ts';
 import {
   hasNoExecute,
   NOT_READY,
@@ -72,6 +73,7 @@ class NodeLifecycle {
   readonly #client: ResourceClient<Node>;
   readonly #recorder: EventRecorder;
   readonly #known = new Map<string, Known>();
+  readonly #metrics: ZoneMetrics;
   readonly #zones = new Map<string, { state: ZoneState; readonly queue: EvictionQueue }>();
   /** All zones are down: more likely it is us who are cut off. Nothing is evicted then. */
   #allDisrupted = false;
@@ -87,6 +89,7 @@ class NodeLifecycle {
     this.#leases = context.informers.informer(leases, { namespace: LEASE_NAMESPACE });
     this.#client = context.client.resource(nodes);
     this.#recorder = context.recorder('node-controller');
+    this.#metrics = zoneMetrics(context.metrics);
   }
 
   start(): void {
@@ -280,6 +283,9 @@ class NodeLifecycle {
       if (list === undefined) ready.set(zone, [current]);
       else list.push(current);
     }
+    for (const [zone, list] of ready) {
+      this.#metrics.counted(zone, list.length, list.filter((status) => status === 'True').length);
+    }
     const now = this.#context.clock.monotonic();
     const states = new Map([...ready].map(([zone, list]) => [zone, zoneState(list, this.#rates)]));
     const disrupted = states.size > 0 && [...states.values()].every((state) => state === 'full');
@@ -341,6 +347,7 @@ class NodeLifecycle {
       }
       try {
         await this.#setNoExecute(node, key);
+        this.#metrics.evicted(zoneOf(node));
       } catch (err) {
         queue.giveBack();
         queue.add(name!);
