@@ -41,6 +41,8 @@ withDataDirectory(program.command('up'))
     'pods that the node runs by manifests of its own: a directory, or one file; empty for none',
   )
   .option('--kubelet-config <file>', "a KubeletConfiguration with the node's settings; empty for none")
+  .option('--audit-policy-file <file>', 'which requests are recorded: an audit policy; empty for none')
+  .option('--audit-log-path <file>', 'where they are recorded, as lines of JSON; empty for nowhere')
   .option('--etcd-servers <urls>', 'keep the state in this etcd, not in the data directory; URLs with commas between')
   .option('--etcd-cacert <file>', "etcd's certificate authority")
   .option('--etcd-cert <file>', 'client certificate for etcd')

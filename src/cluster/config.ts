@@ -27,6 +27,10 @@ export interface ClusterConfig {
   readonly podManifestPath?: string;
   /** A KubeletConfiguration for the node: an absolute path, read at each start; undefined or '': none. */
   readonly kubeletConfig?: string;
+  /** An audit.k8s.io/v1 Policy: which requests are recorded, and how much of them. Absolute; '' is none. */
+  readonly auditPolicyFile?: string;
+  /** Where they are recorded. Absolute; '' is nowhere. */
+  readonly auditLogPath?: string;
   /** What others run in our place; undefined: nothing. */
   readonly disabled?: readonly Component[];
 }

@@ -42,6 +42,7 @@ import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Random } from '../util/random.ts';
 import { ApiServerPublication } from './api-server-publication.ts';
+import { auditLogOf } from './audit.ts';
 import { type ClusterConfig, runs } from './config.ts';
 import type { ComponentStatus } from './control.ts';
 import { ControlLoops } from './control-loops.ts';
@@ -102,8 +103,10 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   const nodes = nodeAuthorizer();
   const fields = fieldManager();
   const authorizer = unionAuthorizer([mastersAuthorizer, nodes, rbac]);
+  const audit = await auditLogOf(config, clock, logger.child({ component: 'audit' }));
   const server = await createApiServer({
     store,
+    ...(audit === undefined ? {} : { audit }),
     resources: builtinResources,
     virtualResources: [...accessReviews(authorizer), ...authenticationReviews(tokens, [bootstrapTokens])],
     subresourceHandlers: [tokenRequestHandler(keys)],
@@ -218,6 +221,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     close: async () => {
       await publication.stop();
       await server.close();
+      await audit?.close();
     },
   };
 }
@@ -230,6 +234,8 @@ function mustBeHealthy({ healthy, message }: ComponentStatus): void {
 const flagsOf = (config: ClusterConfig): Readonly<Record<string, string>> => ({
   'advertise-address': config.nodeIp,
   'allow-privileged': 'true',
+  'audit-log-path': config.auditLogPath ?? '',
+  'audit-policy-file': config.auditPolicyFile ?? '',
   'authorization-mode': 'Node,RBAC',
   'bind-address': config.bindAddress,
   'enable-bootstrap-token-auth': 'true',

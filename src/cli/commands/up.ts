@@ -38,6 +38,8 @@ export interface UpOptions {
   readonly disable?: string;
   readonly podManifestPath?: string;
   readonly kubeletConfig?: string;
+  readonly auditPolicyFile?: string;
+  readonly auditLogPath?: string;
   /** URLs with commas between. */
   readonly etcdServers?: string;
   readonly etcdCacert?: string;
@@ -75,6 +77,8 @@ export async function up(options: UpOptions): Promise<void> {
     ...(disabled === undefined ? {} : { disabled }),
     ...path('podManifestPath', options.podManifestPath),
     ...path('kubeletConfig', options.kubeletConfig),
+    ...path('auditPolicyFile', options.auditPolicyFile),
+    ...path('auditLogPath', options.auditLogPath),
     ...(etcd === undefined ? {} : { etcd }),
   });
   await saveConfig(layout, config);
@@ -139,6 +143,8 @@ async function alreadyRunning(layout: Layout, pid: number, options: UpOptions): 
     ['--disable', disabledText(options.disable), config.disabled?.join() || 'none'],
     ['--pod-manifest-path', path('is', options.podManifestPath).is, config.podManifestPath ?? ''],
     ['--kubelet-config', path('is', options.kubeletConfig).is, config.kubeletConfig ?? ''],
+    ['--audit-policy-file', path('is', options.auditPolicyFile).is, config.auditPolicyFile ?? ''],
+    ['--audit-log-path', path('is', options.auditLogPath).is, config.auditLogPath ?? ''],
     ['--etcd-servers', options.etcdServers, config.etcd?.servers.join() ?? 'none'],
     ['--etcd-prefix', options.etcdPrefix, config.etcd?.prefix ?? 'none'],
   ] as const) {
