@@ -31,23 +31,20 @@ export function claimMetrics(registry: Registry | undefined, claims: () => reado
     });
   const creations = sharedMetric(registry, created, makeCounter);
   const counted = 'dynamic_resource_allocation_resource_claims';
-  sharedMetric(
-    registry,
-    counted,
-    () =>
-      new Gauge({
-        name: counted,
-        help: "Number of ResourceClaims, categorized by allocation status, admin access, and source. Source can be 'resource_claim_template' (created from a template), 'extended_resource' (extended resources), or empty (manually created by a user).",
-        labelNames: ['allocated', 'admin_access', 'source'] as const,
-        registers: [registry],
-        collect() {
-          this.reset();
-          for (const claim of claims()) {
-            const allocated = String(claim.status?.allocation !== undefined);
-            this.inc({ allocated, admin_access: String(wantsAdminAccess(claim)), source: sourceOf(claim) });
-          }
-        },
-      }),
-  );
+  // It looks at the cache of who runs the controller now: an earlier one's stands still.
+  registry.removeSingleMetric(counted);
+  new Gauge({
+    name: counted,
+    help: "Number of ResourceClaims, categorized by allocation status, admin access, and source. Source can be 'resource_claim_template' (created from a template), 'extended_resource' (extended resources), or empty (manually created by a user).",
+    labelNames: ['allocated', 'admin_access', 'source'] as const,
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const claim of claims()) {
+        const allocated = String(claim.status?.allocation !== undefined);
+        this.inc({ allocated, admin_access: String(wantsAdminAccess(claim)), source: sourceOf(claim) });
+      }
+    },
+  });
   return (status, adminAccess) => creations.inc({ status, admin_access: String(adminAccess) });
 }
