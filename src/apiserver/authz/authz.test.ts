@@ -168,8 +168,24 @@ describe('the node authorizer', () => {
         { name: 'v', configMap: { name: 'cm' } },
         { name: 'w', persistentVolumeClaim: { claimName: 'claim' } },
       ],
+      resourceClaims: [
+        { name: 'one', resourceClaimName: 'named' },
+        { name: 'two', resourceClaimTemplateName: 'template' },
+      ],
     },
+    status: { resourceClaimStatuses: [{ name: 'two', resourceClaimName: 'made' }] },
   } as KubernetesObject);
+  objects.add('pods', {
+    metadata: { name: 'mirror', namespace: 'a', annotations: { 'kubernetes.io/config.mirror': 'x' } },
+    spec: { nodeName: 'n1', containers: [], volumes: [{ name: 'v', secret: { secretName: 'of-mirror' } }] },
+  } as KubernetesObject);
+  objects.add('persistentvolumes', {
+    metadata: { name: 'pv' },
+    spec: { claimRef: { namespace: 'a' }, csi: { driver: 'd', volumeHandle: 'h', nodeStageSecretRef: { name: 'of-volume' } } },
+  } as KubernetesObject);
+  objects.add('resourceslices', { metadata: { name: 'slice' }, spec: { nodeName: 'n1' } } as KubernetesObject);
+  objects.add('volumeattachments', { metadata: { name: 'attached' }, spec: { nodeName: 'n1' } } as KubernetesObject);
+  const unrelated = (node: string): string => `no relationship found between node '${node}' and this object`;
   objects.add('persistentvolumeclaims', {
     metadata: { name: 'claim', namespace: 'a' },
     spec: { volumeName: 'pv' },
@@ -184,23 +200,68 @@ describe('the node authorizer', () => {
   const cases: readonly (readonly [RequestAttributes, string])[] = [
     [ask(n1, 'get', 'secrets', inA('env-secret')), 'allow'],
     [ask(n1, 'watch', 'secrets', inA('', { fieldSelector: 'metadata.name=env-secret' })), 'allow'],
-    [ask(n1, 'list', 'secrets', inA('')), 'no-opinion'],
-    [ask(n1, 'get', 'secrets', inA('other')), 'no-opinion'],
-    [ask(n2, 'get', 'secrets', inA('env-secret')), 'no-opinion'],
+    [ask(n1, 'list', 'secrets', inA('')), 'No Object name found'],
+    [ask(n1, 'list', 'secrets', { name: '' }), 'can only read namespaced object of this type'],
+    [ask(n1, 'update', 'secrets', inA('env-secret')), 'can only read resources of this type'],
+    [ask(n1, 'get', 'secrets', inA('of-volume')), 'allow'],
+    [ask(n2, 'get', 'secrets', inA('of-volume')), unrelated('n2')],
+    [ask(n1, 'get', 'secrets', inA('of-mirror')), unrelated('n1')],
+    [ask(n1, 'get', 'secrets', inA('other')), unrelated('n1')],
+    [ask(n2, 'get', 'secrets', inA('env-secret')), unrelated('n2')],
     [ask(n1, 'get', 'configmaps', inA('cm')), 'allow'],
     [ask(n1, 'get', 'persistentvolumeclaims', inA('claim')), 'allow'],
     [ask(n1, 'get', 'persistentvolumes', { name: 'pv' }), 'allow'],
-    [ask(n2, 'get', 'persistentvolumes', { name: 'pv' }), 'no-opinion'],
+    [ask(n2, 'get', 'persistentvolumes', { name: 'pv' }), unrelated('n2')],
     [ask(n1, 'create', 'serviceaccounts', inA('robot', { subresource: 'token' })), 'allow'],
-    [ask(n2, 'create', 'serviceaccounts', inA('robot', { subresource: 'token' })), 'no-opinion'],
+    [ask(n2, 'create', 'serviceaccounts', inA('robot', { subresource: 'token' })), unrelated('n2')],
     [ask(n1, 'update', 'leases', { apiGroup: 'coordination.k8s.io', namespace: 'kube-node-lease', name: 'n1' }), 'allow'],
-    [ask(n1, 'update', 'leases', { apiGroup: 'coordination.k8s.io', namespace: 'kube-node-lease', name: 'n2' }), 'no-opinion'],
-    [ask(n1, 'update', 'leases', { apiGroup: 'coordination.k8s.io', namespace: 'kube-system', name: 'n1' }), 'no-opinion'],
+    [
+      ask(n1, 'update', 'leases', { apiGroup: 'coordination.k8s.io', namespace: 'kube-node-lease', name: 'n2' }),
+      'can only access node lease with the same name as the requesting node',
+    ],
+    [
+      ask(n1, 'update', 'leases', { apiGroup: 'coordination.k8s.io', namespace: 'kube-system', name: 'n1' }),
+      'can only access leases in the "kube-node-lease" system namespace',
+    ],
     [ask(n1, 'patch', 'pods', inA('p', { subresource: 'status' })), 'allow'],
-    [ask(n1, 'delete', 'nodes', { name: 'n1' }), 'no-opinion'],
-    [ask(user('system:node:n1'), 'get', 'configmaps', inA('cm')), 'no-opinion'],
+    [ask(n1, 'get', 'pods', inA('p')), 'allow'],
+    [ask(n2, 'get', 'pods', inA('p')), unrelated('n2')],
+    [ask(n1, 'list', 'pods', { fieldSelector: 'spec.nodeName=n1' }), 'allow'],
+    [ask(n1, 'watch', 'pods', { fieldSelector: 'status.phase!=Failed,spec.nodeName=n1' }), 'allow'],
+    [
+      ask(n1, 'list', 'pods', { fieldSelector: 'spec.nodeName=n2' }),
+      'can only list/watch pods with spec.nodeName field selector',
+    ],
+    [ask(n1, 'list', 'pods'), 'can only list/watch pods with spec.nodeName field selector'],
+    [ask(n1, 'watch', 'pods', inA('', { fieldSelector: 'metadata.name=p' })), 'allow'],
+    [ask(n1, 'update', 'pods', inA('p')), ''],
+    [ask(n1, 'create', 'nodes'), 'allow'],
+    [ask(n1, 'get', 'nodes', { name: 'n1' }), 'allow'],
+    [ask(n1, 'watch', 'nodes', { fieldSelector: 'metadata.name=n1' }), 'allow'],
+    [ask(n1, 'get', 'nodes', { name: 'n2' }), "node 'n1' cannot read 'n2', only its own Node object"],
+    [ask(n1, 'list', 'nodes'), "node 'n1' cannot read all nodes, only its own Node object"],
+    [ask(n1, 'delete', 'nodes', { name: 'n1' }), ''],
+    [ask(n1, 'list', 'namespaces'), ''],
+    [ask(n1, 'get', 'resourceclaims', inA('named', { apiGroup: 'resource.k8s.io' })), 'allow'],
+    [ask(n1, 'get', 'resourceclaims', inA('made', { apiGroup: 'resource.k8s.io' })), 'allow'],
+    [ask(n2, 'get', 'resourceclaims', inA('made', { apiGroup: 'resource.k8s.io' })), unrelated('n2')],
+    [ask(n1, 'patch', 'resourceslices', { apiGroup: 'resource.k8s.io', name: 'slice' }), 'allow'],
+    [ask(n2, 'patch', 'resourceslices', { apiGroup: 'resource.k8s.io', name: 'slice' }), unrelated('n2')],
+    [
+      ask(n1, 'deletecollection', 'resourceslices', { apiGroup: 'resource.k8s.io' }),
+      'can only list/watch/deletecollection resourceslices with nodeName field selector',
+    ],
+    [ask(n1, 'deletecollection', 'resourceslices', { apiGroup: 'resource.k8s.io', fieldSelector: 'spec.nodeName=n1' }), 'allow'],
+    [ask(n1, 'get', 'volumeattachments', { apiGroup: 'storage.k8s.io', name: 'attached' }), 'allow'],
+    [ask(n2, 'get', 'volumeattachments', { apiGroup: 'storage.k8s.io', name: 'attached' }), unrelated('n2')],
   ];
   it.each(cases)('%j', (attributes, expected) =>
-    expect((authorizer.authorize(attributes) as { decision: string }).decision).toBe(expected),
+    expect(authorizer.authorize(attributes)).toEqual(
+      expected === 'allow' ? { decision: 'allow', reason: '' } : { decision: 'no-opinion', reason: expected },
+    ),
   );
+
+  it('has no opinion on others', () => {
+    expect(authorizer.authorize(ask(user('system:node:n1'), 'get', 'configmaps', inA('cm')))).toEqual({ decision: 'no-opinion' });
+  });
 });
