@@ -14,8 +14,6 @@ import type { Payload, ProjectedFile } from './atomic-writer.ts';
 const DEFAULT_MODE = 0o644;
 /** A token is its owner's alone. */
 const TOKEN_MODE = 0o600;
-/** With an fsGroup a token is the group's too. */
-const TOKEN_GROUP_MODE = 0o640;
 
 /** Where the contents of volumes come from. All in the pod's namespace; undefined when there is no such object. */
 export interface VolumeSources {
@@ -70,10 +68,10 @@ async function projection(source: VolumeProjection, mode: number, pod: Pod, sour
   if (source.serviceAccountToken !== undefined) {
     const { audience = '', expirationSeconds = 3600, path } = source.serviceAccountToken;
     const token = await sources.token(audience, expirationSeconds);
-    const grouped = pod.spec?.securityContext?.fsGroup !== undefined;
     const uid = commonUser(pod);
-    const tokenMode = grouped ? TOKEN_GROUP_MODE : uid === undefined ? mode : TOKEN_MODE;
-    return new Map([[path, { data: bytes(token), mode: tokenMode, ...(uid === undefined || grouped ? {} : { uid }) }]]);
+    // An fsGroup adds what the group may do.
+    const ofSomebody = uid !== undefined || pod.spec?.securityContext?.fsGroup !== undefined;
+    return new Map([[path, { data: bytes(token), mode: ofSomebody ? TOKEN_MODE : mode, ...(uid === undefined ? {} : { uid }) }]]);
   }
   // The API drops these: what they are of is switched off in this release.
   throw new VolumeError('no projection of this kind is known');

@@ -194,6 +194,21 @@ describe('volumes of a pod', () => {
     const found = await lstat(paths.get('e')!);
     expect([found.gid, found.mode & 0o7777]).toEqual([gid, 0o2777]);
   });
+  it('gives a token to the user of the pod, and lets its group read it', async () => {
+    const [uid, gid] = [process.getuid!(), process.getgid!()];
+    const sources = [{ serviceAccountToken: { path: 'token' } }];
+    const modeWith = async (securityContext: object): Promise<number> => {
+      const volume = { name: `t${Object.keys(securityContext).join('')}`.toLowerCase(), projected: { sources } };
+      const { paths } = await setUpVolumes(podWith([volume], { securityContext }), environment());
+      const found = await stat(join(paths.get(volume.name)!, 'token'));
+      expect([found.uid, found.gid]).toEqual([uid, gid]);
+      return found.mode & 0o777;
+    };
+    expect(await modeWith({})).toBe(0o644);
+    expect(await modeWith({ runAsUser: uid })).toBe(0o600);
+    expect(await modeWith({ fsGroup: gid })).toBe(0o640);
+    expect(await modeWith({ runAsUser: uid, fsGroup: gid })).toBe(0o640);
+  });
 });
 
 describe('mounts of a container', () => {
