@@ -69,6 +69,8 @@ export async function runCluster(
     await writePidFile(layout);
     await saveConfig(layout, config);
     const services = plane.contextFor(controllerManager, 'node');
+    // What the status tells of, also where nothing else here looks at nodes.
+    services.informers.informer(nodes);
     let runtime: NodeRuntime | undefined;
     let node: RunningNode | undefined;
     const startedAt = clock.now();

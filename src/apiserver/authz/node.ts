@@ -97,12 +97,15 @@ class PodBoundNodes implements NodeAuthorizer {
         return getRefusal(a, node, () => this.#some(node, a.namespace, (pod) => resourceClaimsOf(pod).includes(a.name)));
       case 'volumeattachments.storage.k8s.io':
         return getRefusal(a, node, () => this.#nodeOf<VolumeAttachment>(a) === node);
-      case 'serviceaccounts':
+      case 'serviceaccounts': {
+        const runs = (): boolean =>
+          this.#some(node, a.namespace, (pod) => (pod.spec?.serviceAccountName ?? 'default') === a.name);
+        // Credential providers for images look at the annotations of the pod's account (KEP-4412).
+        if (a.verb === 'get' && a.subresource === '') return related(a, node, runs);
         if (a.verb !== 'create' || a.name === '') return 'can only create tokens for individual service accounts';
         if (a.subresource !== 'token') return 'can only create token subresource of serviceaccount';
-        return related(a, node, () =>
-          this.#some(node, a.namespace, (pod) => (pod.spec?.serviceAccountName ?? 'default') === a.name),
-        );
+        return related(a, node, runs);
+      }
       case 'leases.coordination.k8s.io':
         if (!ownVerbs.includes(a.verb)) return 'can only get, create, update, patch, or delete a node lease';
         if (a.namespace !== 'kube-node-lease') return 'can only access leases in the "kube-node-lease" system namespace';
