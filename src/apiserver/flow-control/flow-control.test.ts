@@ -1,3 +1,4 @@
+import { connect as connectHttp2 } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { UserInfo } from '../../api/request.ts';
@@ -364,6 +365,22 @@ describe('over HTTP', () => {
     expect(narrowLevel.cancelled).toBe(1);
     flow.finish(held, 1);
     expect((await answer).code).toBe(200);
+  });
+
+  it('forgets clients of HTTP/2 that are gone, waiting or about to watch', async () => {
+    const { server, flow } = await narrow(1, { queues: 2, handSize: 1, queueLengthLimit: 5 });
+    const narrowLevel = flow.levels().find((l) => l.name === 'narrow')!;
+    const held = flow.arrive(request(user('eve')), undefined, 0);
+    const session = connectHttp2(`https://localhost:${server.port}`, { ca: server.pki.ca });
+    const ask = (path: string) => session.request({ ':path': path, authorization: 'Bearer bob' }).on('error', () => {});
+    const streams = [ask('/api/v1/pods'), ask('/api/v1/pods?watch=1')];
+    while (narrowLevel.waiting < 2) await turn();
+    streams[0]!.close();
+    while (narrowLevel.waiting > 1) await turn();
+    flow.finish(held, 1);
+    session.destroy();
+    while (narrowLevel.executing > 0 || narrowLevel.waiting > 0) await turn();
+    expect(narrowLevel.seatsInUse).toBe(0);
   });
 
   it('shows metrics and dumps', async () => {

@@ -99,6 +99,13 @@ export class Exchange {
     return managerOfUserAgent(this.userAgent) || 'unknown';
   }
 
+  /** Whether nobody waits for the answer any more. HTTP/2's responses do not say it themselves. */
+  get isGone(): boolean {
+    const { res, upgrade } = this;
+    if (res === undefined) return upgrade?.socket.destroyed === true;
+    return (res as ServerResponse).destroyed || (res as Partial<Http2ServerResponse>).stream?.destroyed === true;
+  }
+
   /** Aborts when the client goes away. Made at the first use. */
   get signal(): AbortSignal {
     if (this.#gone === undefined) {

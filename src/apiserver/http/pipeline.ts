@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { genericNotFound, isStatusError } from '../../api/meta/status.ts';
 import { type ApiRequest, patchTypes, type UserInfo, type Verb } from '../../api/request.ts';
@@ -32,7 +31,7 @@ import { builtinOffer, customOffer, type MediaType, Negotiator, plainOffer } fro
 import { PiecePool } from './piece-pool.ts';
 import { parseOptions } from './query.ts';
 import { objectEncoding, patchTypeOf, type RequestBody, readObject, readPatch, withDeleteOptions } from './request-body.ts';
-import { respond, respondError } from './respond.ts';
+import { CLIENT_GONE, respond, respondError } from './respond.ts';
 import type { Routes } from './routes.ts';
 import { WatchEncoders } from './watch-encoder-choice.ts';
 import type { WatchEncoder } from './watch-encoders.ts';
@@ -230,7 +229,7 @@ export class Pipeline {
     ticket.onDecision = () => {
       closing.off('close', gone);
       if (ticket.state !== 'running') this.#turnAway(flow, ticket, exchange);
-      else if (closing.destroyed) exchange.done(499, 0);
+      else if (exchange.isGone) exchange.done(CLIENT_GONE, 0);
       else this.#admitted(exchange, attributes, longRunning);
     };
   }
@@ -463,9 +462,8 @@ export class Pipeline {
       exchange.onFollowing = () => this.#leaveFlow(ticket);
     }
     if (exchange.upgrade !== undefined) new WatchSocket(exchange, endpoint, encoder, onEvents).run(prepared, shutdown);
-    else if (!(exchange.res as ServerResponse).destroyed) {
-      new WatchStream(exchange, endpoint, encoder, onEvents).run(prepared, shutdown);
-    }
+    else if (exchange.isGone) exchange.done(CLIENT_GONE, 0);
+    else new WatchStream(exchange, endpoint, encoder, onEvents).run(prepared, shutdown);
   }
 }
 

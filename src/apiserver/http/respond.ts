@@ -18,7 +18,7 @@ import { sendPieces } from './stream-pieces.ts';
 import { includeObject, partialObject, tableHead, tableRow } from './table.ts';
 
 /** The code that the metrics show for it, as nginx and Go's proxies do. */
-const CLIENT_GONE = 499;
+export const CLIENT_GONE = 499;
 const PARTIAL = 'io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadata';
 
 /** Answers a request with what it came to. */
