@@ -142,6 +142,27 @@ describe.skipIf(missing !== undefined)(`eviction by the node${missing === undefi
     await node.stop();
   });
 
+  it('has others make room for a critical pod', async () => {
+    await node.start({ maxPods: 2 });
+    const low = await node.run(FOREVER);
+    const high = await node.run(FOREVER, { pod: { priority: 7 } });
+    await Promise.all([node.running(low), node.running(high)]);
+    const refused = await node.run(FOREVER, { pod: { priority: 100 } });
+    expect((await node.ended(refused)).status).toMatchObject({ reason: 'OutOfpods' });
+    const critical = await node.run(FOREVER, { pod: { priority: 2_000_000_000 } });
+    await node.running(critical);
+    expect((await node.ended(low)).status).toMatchObject({
+      phase: 'Failed',
+      reason: 'Preempting',
+      message: 'Preempted in order to admit critical pod',
+    });
+    await node.event(low, 'Preempting');
+    expect(node.pod(high)?.status?.phase).toBe('Running');
+    await Promise.all([low, high, refused, critical].map((n) => node.delete(n)));
+    await Promise.all([low, high, critical].map((n) => node.cleared(n)));
+    await node.stop();
+  });
+
   it('clears away what pods left that nobody remembers', async () => {
     const root = join(node.dir, 'kubelet', 'pods');
     const logs = join(node.dir, 'pods');
@@ -157,5 +178,6 @@ describe.skipIf(missing !== undefined)(`eviction by the node${missing === undefi
     expect(await readdir(root)).not.toContain('forgotten');
     expect(await readdir(logs)).not.toContain('default_old_forgotten');
     await Promise.all([name, again].map((n) => node.delete(n)));
+    await Promise.all([name, again].map((n) => node.cleared(n)));
   });
 });

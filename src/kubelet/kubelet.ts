@@ -38,6 +38,7 @@ import { noCgroups, type PodServices } from './pods/pod-services.ts';
 import { fromApi, isMirrorPod, isStatic } from './pods/pod-source.ts';
 import { allContainers, containerFieldPath, isTerminalPhase, podFormat, podName, podNamespace, podUid } from './pods/pod-spec.ts';
 import { PodWorker } from './pods/pod-worker.ts';
+import { Preemption } from './pods/preemption.ts';
 import { StatusWriter } from './pods/status-writer.ts';
 import { UserNamespaces } from './pods/user-namespaces.ts';
 import { runProbe } from './probes/run-probe.ts';
@@ -72,6 +73,7 @@ export class KubeletCore {
   readonly #imageGc: ImageGc;
   readonly #eviction: Eviction;
   readonly #shutdown: NodeShutdown;
+  readonly #preemption: Preemption;
   /** When pods of the API were first seen. */
   readonly #seenAt = new Map<string, string>();
   #statics: StaticPods | undefined;
@@ -152,6 +154,19 @@ export class KubeletCore {
       volumes: () =>
         [...this.#workers.values()].flatMap((w) => w.pod.spec?.volumes?.flatMap((v) => v.image?.reference ?? []) ?? []),
       record: (reason, message) => this.reporter.warn(reason, message),
+    });
+    this.#preemption = new Preemption({
+      clock: options.clock,
+      logger: options.logger,
+      worker: (uid) => this.#workers.get(uid),
+      record: (pod, reason, message) => this.#services?.record(pod, 'Warning', reason, message),
+      again: (pod) => {
+        // It may have changed meanwhile, or gone.
+        const now = isStatic(pod)
+          ? this.#statics?.running(pod)
+          : this.#podInformer?.list().find((p) => podUid(p) === podUid(pod));
+        if (now !== undefined) this.#run(isStatic(now) ? now : this.#asRun(now));
+      },
     });
     this.#shutdown = new NodeShutdown({
       periods: options.shutdownGracePeriods ?? [],
@@ -456,6 +471,7 @@ export class KubeletCore {
         pressureRejection(pod, this.#pressure.current) ??
         (node === undefined ? undefined : rejection(pod, node, others));
       if (no !== undefined) {
+        if (this.#preemption.makeRoom(pod, no, node, others)) return;
         this.#reject(pod, no.reason, no.message);
         return;
       }

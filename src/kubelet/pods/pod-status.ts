@@ -100,8 +100,9 @@ export function podStatus(pod: Pod, observed: ObservedPod, context: StatusContex
   let phase = podPhase(pod, both, context.terminal, startsOver);
   let reason: string | undefined;
   let message: string | undefined;
-  // A pod never leaves a terminal phase.
-  for (const known of [previous.phase, pod.status?.phase]) if (isTerminalPhase(known) && !isTerminalPhase(phase)) phase = known!;
+  // A pod never leaves a terminal phase, not even for the other: one that was ended as Failed may have ended well all the same.
+  const known = [previous.phase, pod.status?.phase].find(isTerminalPhase);
+  if (known !== undefined) phase = known;
   if (phase === previous.phase) {
     reason = previous.reason ?? pod.status?.reason;
     message = previous.message ?? pod.status?.message;

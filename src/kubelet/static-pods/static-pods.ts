@@ -99,6 +99,12 @@ export class StaticPods {
     return mirror !== undefined && isMirrorOf(mirror, pod) ? mirror : undefined;
   }
 
+  /** The pod as it is to run; undefined when it no longer is. */
+  running(pod: Pod): Pod | undefined {
+    const running = this.#entries.get(fullName(pod))?.running;
+    return running?.metadata?.uid === pod.metadata?.uid ? running : undefined;
+  }
+
   #entry(name: string): Entry {
     let entry = this.#entries.get(name);
     if (entry === undefined) this.#entries.set(name, (entry = { busy: false, dirty: false, failures: 0 }));
