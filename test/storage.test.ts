@@ -1,8 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { eventually } from './support/cluster.ts';
 import { ControlPlaneProcess, freePort } from './support/control-plane.ts';
 
 /** The cluster's state as its operator sees it: saved, put back, checked, on a full disk, in etcd. */
@@ -118,17 +119,7 @@ describe('the embedded store', () => {
 describe.skipIf(!existsSync('/usr/bin/etcd'))('etcd', () => {
   it('keeps the state of two clusters under two prefixes', async () => {
     const path = directory();
-    const client = `http://127.0.0.1:${await freePort()}`;
-    const peer = `http://127.0.0.1:${await freePort()}`;
-    const args = ['--data-dir', join(path, 'etcd'), '--listen-client-urls', client, '--advertise-client-urls', client];
-    args.push('--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`);
-    const etcd = spawn('/usr/bin/etcd', args, { stdio: 'ignore' });
-    ended.push(async () => {
-      const gone = new Promise((resolve) => etcd.once('exit', resolve));
-      etcd.kill('SIGKILL');
-      await gone;
-    });
-    await listening(client);
+    const client = await etcdIn(path);
     const one = await started(join(path, 'one'), { etcd: { servers: [client], prefix: '/one' } });
     const two = await started(join(path, 'two'), { etcd: { servers: [client], prefix: '/two' } });
     expect(await put(one, 'mine', {})).toBe(201);
@@ -146,7 +137,50 @@ describe.skipIf(!existsSync('/usr/bin/etcd'))('etcd', () => {
     const moved = one.k8ts('up', '--etcd-servers', client, '--etcd-prefix', '/three');
     expect(moved.output).toContain('keeps its state in etcd under /one; it does not move by itself');
   });
+
+  it('is shared by two, one of which runs the controllers, and the other when that one is killed', async () => {
+    const path = directory();
+    const etcd = { servers: [await etcdIn(path)], prefix: '/registry' };
+    const one = await started(join(path, 'one'), { etcd, disabled: ['node'], nodeName: 'one' });
+    cpSync(join(path, 'one', 'pki'), join(path, 'two', 'pki'), { recursive: true });
+    const two = await started(join(path, 'two'), { etcd, disabled: ['node'], nodeName: 'two' });
+    const holder = async (): Promise<string> =>
+      (await two.request('GET', '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-controller-manager')).json.spec
+        ?.holderIdentity;
+    await eventually('a leader', async () => /^one_/.test((await holder()) ?? ''));
+    expect(two.k8ts('status').output).toMatch(/controllers +stands by: one_\S+ leads/);
+    const replicaSets = '/apis/apps/v1/namespaces/default/replicasets';
+    const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'x' }] } };
+    const deploy = (plane: ControlPlaneProcess, name: string) =>
+      plane.request('POST', '/apis/apps/v1/namespaces/default/deployments', {
+        metadata: { name },
+        spec: { selector: { matchLabels: { a: 'b' } }, template },
+      });
+    const made = async (): Promise<number> => (await two.request('GET', replicaSets)).json.items.length;
+    expect((await deploy(two, 'first')).code).toBe(201);
+    await eventually('its ReplicaSet', async () => (await made()) === 1);
+    await one.end('SIGKILL');
+    expect((await deploy(two, 'second')).code).toBe(201);
+    await eventually('the other leads', async () => /^two_/.test((await holder()) ?? ''), 60_000);
+    await eventually('the second ReplicaSet', async () => (await made()) === 2);
+  });
 });
+
+/** Starts an etcd that ends with the test; its URL. */
+async function etcdIn(path: string): Promise<string> {
+  const client = `http://127.0.0.1:${await freePort()}`;
+  const peer = `http://127.0.0.1:${await freePort()}`;
+  const args = ['--data-dir', join(path, 'etcd'), '--listen-client-urls', client, '--advertise-client-urls', client];
+  args.push('--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`);
+  const etcd = spawn('/usr/bin/etcd', args, { stdio: 'ignore' });
+  ended.push(async () => {
+    const gone = new Promise((resolve) => etcd.once('exit', resolve));
+    etcd.kill('SIGKILL');
+    await gone;
+  });
+  await listening(client);
+  return client;
+}
 
 async function listening(url: string): Promise<void> {
   for (;;) {

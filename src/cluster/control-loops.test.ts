@@ -9,7 +9,7 @@ import { ControlLoops } from './control-loops.ts';
 
 const etcd = { servers: ['http://127.0.0.1:2379'], prefix: '/registry' };
 const configOf = (more: Partial<ClusterConfig>): ClusterConfig =>
-  ({ nodeName: 'node', nodeIp: '10.0.0.1', ...more }) as ClusterConfig;
+  ({ nodeName: 'node', nodeIp: '10.0.0.1', port: 6443, ...more }) as ClusterConfig;
 
 /** Loops that tell in `log` which config maps they see. */
 async function run(f: Fixture, config: ClusterConfig, log: string[], signal: AbortSignal): Promise<ControlLoops> {
@@ -61,7 +61,7 @@ it('runs where others share the store in one of the processes, and in another wh
   const two = await run(f, configOf({ etcd, nodeIp: '10.0.0.2' }), log, b.signal);
   await f.advance(5_000);
   expect(one.health('controllers')).toMatchObject({ healthy: true, message: 'running' });
-  expect(two.health('controllers')).toMatchObject({ healthy: true, message: 'stands by: node_10.0.0.1 leads' });
+  expect(two.health('controllers')).toMatchObject({ healthy: true, message: 'stands by: node_10.0.0.1:6443 leads' });
   await f.client.resource(configMaps).create({ metadata: { name: 'a', namespace: 'x' } });
   await f.advance();
   expect(log).toEqual(['10.0.0.1 a']);

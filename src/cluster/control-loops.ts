@@ -103,5 +103,5 @@ export class ControlLoops {
 
 /** The same after a restart, so that a process which was killed need not wait for the end of its own lease. */
 function identityOf(config: ClusterConfig): string {
-  return `${config.nodeName}_${config.nodeIp}`;
+  return `${config.nodeName}_${config.nodeIp}:${config.port}`;
 }
