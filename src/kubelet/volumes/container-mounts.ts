@@ -1,4 +1,4 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { chmod, mkdir, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, posix } from 'node:path';
 import type { Pod, VolumeMount } from '../../api/types/core-v1.ts';
 import type { Mount, RuntimeStatus } from '../../runtime/contract.ts';
@@ -98,7 +98,10 @@ async function resolveSubPath(volume: string, subPath: string, container: string
       resolved = await realpath(existing).catch(() => undefined);
     }
     if (!within(root, resolved)) throw outside(container, wanted);
-    await mkdir(wanted, { recursive: true, mode: 0o750 });
+    // It is as open as the volume: the mode of what the container sees is not to depend on the umask.
+    const mode = (await stat(root)).mode & 0o7777;
+    await mkdir(wanted, { recursive: true, mode: mode & 0o777 });
+    await chmod(wanted, mode);
     return realpath(wanted);
   }
   if (!within(root, real)) throw outside(container, wanted);

@@ -1,4 +1,4 @@
-import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -223,6 +223,7 @@ describe('mounts of a container', () => {
   ]);
   it('resolves sub paths inside the volume', async () => {
     await mkdir(join(dir, 'v'));
+    await chmod(join(dir, 'v'), 0o2777);
     const paths = new Map([
       ['v', join(dir, 'v')],
       ['cm', join(dir, 'cm')],
@@ -244,7 +245,8 @@ describe('mounts of a container', () => {
       { hostPath: join(dir, 'v/p/y'), containerPath: '/x', readonly: false, propagation: 'PRIVATE' },
       { hostPath: join(dir, 'cm'), containerPath: '/cm', readonly: true, propagation: 'PRIVATE' },
     ]);
-    expect((await stat(join(dir, 'v/a/b'))).isDirectory()).toBe(true);
+    // As open as the volume.
+    expect((await stat(join(dir, 'v/a/b'))).mode).toBe(0o042777);
   });
   it('does not follow links out of the volume', async () => {
     await mkdir(join(dir, 'v'));
