@@ -30,6 +30,8 @@ export interface Failure {
   readonly index: number;
   readonly message: string;
   readonly reason: StatusReason;
+  /** It is no verdict, but could not be evaluated. */
+  readonly error?: 'invalid_error' | 'out_of_budget';
 }
 
 /** What a policy says of one request. */
@@ -65,14 +67,17 @@ export function compilePolicy({ spec }: ValidatingAdmissionPolicy): CompiledPoli
 
 /** Evaluates a policy. `failsOpen`: what cannot be evaluated holds. */
 export function evaluatePolicy(policy: CompiledPolicy, bindings: Bindings, failsOpen: boolean): PolicyResult {
-  const failed = (message: string): PolicyResult =>
-    failsOpen ? admitted : { ...admitted, failures: [{ index: 0, message, reason: 'Invalid' }] };
+  const failed = (err: unknown): PolicyResult => {
+    if (failsOpen) return admitted;
+    const error = err instanceof BudgetError ? 'out_of_budget' : 'invalid_error';
+    return { ...admitted, failures: [{ index: 0, message: (err as Error).message, reason: 'Invalid', error }] };
+  };
   if (policy.matchConditions.length > 0) {
     const budget = { left: MATCH_CONDITIONS_BUDGET };
     try {
       if (!holdAll(policy.matchConditions, policy.composition.bind(bindings, budget), budget, failsOpen)) return admitted;
     } catch (err) {
-      return failed((err as Error).message);
+      return failed(err);
     }
   }
   try {
@@ -80,7 +85,7 @@ export function evaluatePolicy(policy: CompiledPolicy, bindings: Bindings, fails
     return { failures, ...evaluateAnnotations(policy, bindings, failsOpen) };
   } catch (err) {
     if (!(err instanceof BudgetError)) throw err;
-    return failed(err.message);
+    return failed(err);
   }
 }
 
@@ -94,7 +99,7 @@ function evaluateValidations(policy: CompiledPolicy, bindings: Bindings, failsOp
       if (validation.expression.evaluate(bound, budget) !== true) broken.push({ index, validation });
     } catch (err) {
       if (err instanceof BudgetError) throw err;
-      if (!failsOpen) failures.push({ index, message: (err as Error).message, reason: '' });
+      if (!failsOpen) failures.push({ index, message: (err as Error).message, reason: '', error: 'invalid_error' });
     }
   });
   for (const { index, validation } of broken) {
@@ -104,7 +109,7 @@ function evaluateValidations(policy: CompiledPolicy, bindings: Bindings, failsOp
       failures.push({ index, message, reason: validation.reason });
     } catch (err) {
       const message = `failed messageExpression: ${(err as Error).message}`;
-      if (!failsOpen) failures.push({ index, message, reason: '' });
+      if (!failsOpen) failures.push({ index, message, reason: '', error: 'invalid_error' });
     }
   }
   return failures.sort((a, b) => a.index - b.index);

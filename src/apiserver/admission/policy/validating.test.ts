@@ -1,15 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RequestAttributes } from '../../contract.ts';
+import type { AdmissionPlugin, RequestAttributes } from '../../contract.ts';
 import { createTestApi, refusal, type TestApi, testPod } from '../test-support.ts';
 import { validatingAdmissionPolicy } from './validating.ts';
 
 let api: TestApi;
+let plugin: AdmissionPlugin;
 let allowed: readonly string[];
 beforeEach(async () => {
   allowed = [];
   const authorize = (a: RequestAttributes) =>
     ({ decision: allowed.includes(`${a.user.name} ${a.verb} ${a.resource}`) ? 'allow' : 'no-opinion' }) as const;
-  api = await createTestApi(validatingAdmissionPolicy({ authorizer: { authorize } }));
+  plugin = validatingAdmissionPolicy({ authorizer: { authorize } });
+  api = await createTestApi(plugin);
 });
 afterEach(() => api.close());
 
@@ -74,6 +76,10 @@ describe('ValidatingAdmissionPolicy', () => {
     expect(warnings).toEqual([
       "Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': failed expression: !object.metadata.name.startsWith('bad')",
     ]);
+    for (const action of ['warn', 'audit']) {
+      const labels = `enforcement_action="${action}",error_type="no_error",policy="p",policy_binding="b"`;
+      expect(plugin.metrics?.()).toContain(`apiserver_validating_admission_policy_check_total{${labels}} 1\n`);
+    }
   });
   it('looks only where policy and binding say', async () => {
     const excludeResourceRules = [{ ...podRule, resourceNames: ['bad-exempt'] }];

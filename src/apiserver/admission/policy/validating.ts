@@ -8,6 +8,7 @@ import { isUnderPolicy } from './exempt.ts';
 import { matchConstraints } from './match-resources.ts';
 import { namespaceOf } from './namespace-of.ts';
 import { collectParams, paramResource } from './params.ts';
+import { type Enforcement, PolicyMetrics } from './policy-metrics.ts';
 import { type BindingHook, type PolicyHook, PolicySource } from './policy-source.ts';
 
 const MAX_ANNOTATION_LENGTH = 10 * 1024;
@@ -25,6 +26,7 @@ interface Denial {
 
 /** Evaluates the ValidatingAdmissionPolicies that a write concerns, by each of their bindings. */
 export function validatingAdmissionPolicy({ authorizer }: { readonly authorizer: Authorizer }): AdmissionPlugin {
+  const metrics = new PolicyMetrics();
   let access: ApiAccess | undefined;
   let source: PolicySource<ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, CompiledPolicy> | undefined;
   return {
@@ -38,13 +40,20 @@ export function validatingAdmissionPolicy({ authorizer }: { readonly authorizer:
       if (source === undefined || source.isEmpty) return;
       const hooks = source.for(attributes);
       if (hooks.length === 0) return;
-      const denials = hooks.flatMap((hook) => evaluateHook(hook, attributes, access!, authorizer));
+      const denials = hooks.flatMap((hook) => evaluateHook(hook, attributes, access!, authorizer, metrics));
       if (denials.length > 0) throw refusalOf(attributes, denials[0]!);
     },
+    metrics: () => metrics.text(),
   };
 }
 
-function evaluateHook(hook: Hook, attributes: AdmissionAttributes, access: ApiAccess, authorizer: Authorizer): readonly Denial[] {
+function evaluateHook(
+  hook: Hook,
+  attributes: AdmissionAttributes,
+  access: ApiAccess,
+  authorizer: Authorizer,
+  metrics: PolicyMetrics,
+): readonly Denial[] {
   const denials: Denial[] = [];
   const misconfigured = (what: string, err: unknown, binding?: string): void => {
     if (hook.failsOpen) return;
@@ -63,8 +72,15 @@ function evaluateHook(hook: Hook, attributes: AdmissionAttributes, access: ApiAc
         const namespace = namespaceOf(attributes, access);
         for (const params of all) {
           const bindings = bindVariables({ attributes, match, namespace, params, authorizer });
+          const began = access.clock.monotonic();
           const result = evaluatePolicy(hook.compiled, bindings, hook.failsOpen);
+          const each = (access.clock.monotonic() - began) / Math.max(1, hook.compiled.validations.length);
           denials.push(...consequences(hook, bound, result, attributes));
+          for (const { error = 'no_error' } of result.failures) {
+            for (const action of bound.binding.spec?.validationActions ?? []) {
+              metrics.enforced(hook.name, bound.name, action.toLowerCase() as Enforcement, error, each);
+            }
+          }
           for (const { key, value } of result.annotations) {
             const values = annotations.get(key) ?? new Set();
             annotations.set(key, values.add(value.slice(0, MAX_ANNOTATION_LENGTH)));
