@@ -14,7 +14,7 @@ import { namespaceIsGoing } from '../service-account.ts';
 import { controllerOf } from '../workload/controller-ref.ts';
 import { messageOf } from '../workload/pod-control.ts';
 import { controlledBy, indexByController } from '../workload/pods-of.ts';
-import { type CronPlan, planCronJob, withStarted } from './plan.ts';
+import { type CronPlan, endOf, planCronJob, withStarted } from './plan.ts';
 
 const WORKERS = 5;
 
@@ -75,9 +75,11 @@ class CronShell {
   }
 
   async #reconcile(key: string): Promise<ReconcileResult | undefined> {
-    const cronJob = this.#cronJobs.get(key);
+    const cached = this.#cronJobs.get(key);
+    if (cached === undefined) return undefined;
+    const owned = controlledBy(this.#jobs, cached.metadata!.uid!);
+    const cronJob = await this.#current(cached, owned);
     if (cronJob === undefined) return undefined;
-    const owned = controlledBy(this.#jobs, cronJob.metadata!.uid!);
     const plan = planCronJob(
       { cronJob, jobs: owned, missing: await this.#missing(cronJob, owned), defaultTimeZone: this.#timeZone },
       this.#context.clock.now(),
@@ -100,6 +102,20 @@ class CronShell {
     }
     if (failure !== undefined) throw failure;
     return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs };
+  }
+
+  /** The CronJob; as the server has it when jobs run that it does not know of: it may only not have been seen yet. */
+  async #current(cached: CronJob, owned: readonly Job[]): Promise<CronJob | undefined> {
+    const listed = new Set(cached.status?.active?.map(({ uid }) => uid));
+    if (owned.every((job) => endOf(job) !== undefined || listed.has(job.metadata!.uid!))) return cached;
+    const { name = '', namespace = '', uid } = cached.metadata!;
+    try {
+      const live = await this.#client.get(name, namespace, { signal: this.#signal });
+      return live.metadata?.uid === uid ? live : undefined;
+    } catch (err) {
+      if (isNotFound(err)) return undefined;
+      throw err;
+    }
   }
 
   /** Active jobs that the informer does not have may only not have been seen yet: the server is asked. */

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { parseCronSchedule } from '../../api/groups/batch/cron-schedule.ts';
+import type { KubernetesObject } from '../../api/meta/object.ts';
 import { patchTypes } from '../../api/request.ts';
 import type { CronJob, CronJobSpec, Job } from '../../api/types/batch-v1.ts';
+import type { Informer, InformerFactory } from '../../client/contract.ts';
 import { cronJobs, events, jobs } from '../../client/resource-refs.ts';
 import { createServerFixture, names, type ServerFixture } from '../test-support/server.ts';
 import { cronJobController } from './controller.ts';
@@ -182,5 +184,29 @@ test('a job that was made before its controller was killed is not made again', a
   await f.advance(11 * MINUTE);
   expect(f.all(jobs, 'x')).toHaveLength(1);
   expect(current(f).status).toMatchObject({ active: [{}], lastScheduleTime: '2026-01-01T00:10:00Z' });
+  await f.stop();
+});
+
+test('a job is expected that the server has in the list, though the cache has not yet', async () => {
+  const f = await createServerFixture();
+  const { name, start } = cronJobController();
+  const behind = <T extends KubernetesObject>(informer: Informer<T>): Informer<T> =>
+    new Proxy(informer, {
+      get(target, property) {
+        if (property === 'get') return (key: string) => ({ ...target.get(key)!, status: {} });
+        const value = Reflect.get(target, property, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  const late = (informers: InformerFactory): InformerFactory => ({
+    informer: (ref, options) =>
+      ref.plural === 'cronjobs' ? behind(informers.informer(ref, options)) : informers.informer(ref, options),
+    start: (signal) => informers.start(signal),
+    synced: (signal) => informers.synced(signal),
+  });
+  f.start({ name, start: (context, signal) => start({ ...context, informers: late(context.informers) }, signal) });
+  await f.create(cronJobs, cron());
+  await f.advance(11 * MINUTE);
+  expect(reasons(f)).toEqual([expect.stringContaining('SuccessfulCreate')]);
   await f.stop();
 });
