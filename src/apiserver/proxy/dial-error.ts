@@ -26,15 +26,27 @@ const certificateFaults: Readonly<Record<string, string>> = {
   CERT_NOT_YET_VALID: 'certificate has expired or is not yet valid',
 };
 
-/** Why a connection could not be made, in Go's words where users know them: they look for what it says. */
+/**
+ * Why a connection could not be made or was lost, in Go's words where users know them: they look for what it says.
+ * `host` and `port` are whom it was made to; the error's own are taken where it has them.
+ */
 export function dialError({ host, port }: Pick<Backend, 'host' | 'port'>, err: unknown): string {
-  const { code = '', message } = err as NodeJS.ErrnoException;
+  const { code = '', message, address = host, hostname = host, port: at = port, cert } = err as ConnectionError;
   const refusal = refusals[code];
-  if (refusal !== undefined) return `dial tcp ${host.includes(':') ? `[${host}]` : host}:${port}: connect: ${refusal}`;
+  if (refusal !== undefined) return `dial tcp ${address.includes(':') ? `[${address}]` : address}:${at}: connect: ${refusal}`;
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `dial tcp: lookup ${hostname}: no such host`;
+  if (code === 'ECONNRESET') return 'EOF';
   const alert = /:[\w/]+ alert ([a-z ]+):/.exec(message)?.[1];
   if (alert !== undefined) return `remote error: tls: ${alerts[alert] ?? alert}`;
-  const fault = code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? wrongName(host, err as { cert?: Names }) : certificateFaults[code];
+  const fault = code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? wrongName(host, cert) : certificateFaults[code];
   return fault === undefined ? message : `tls: failed to verify certificate: x509: ${fault}`;
+}
+
+interface ConnectionError extends NodeJS.ErrnoException {
+  readonly address?: string;
+  readonly hostname?: string;
+  readonly port?: number;
+  readonly cert?: Names;
 }
 
 interface Names {
@@ -42,7 +54,7 @@ interface Names {
   readonly subjectaltname?: string;
 }
 
-function wrongName(host: string, { cert }: { cert?: Names }): string {
+function wrongName(host: string, cert: Names | undefined): string {
   const prefix = /^[\d.]+$|:/.test(host) ? 'IP Address:' : 'DNS:';
   const names = (cert?.subjectaltname ?? '').split(', ').filter((name) => name.startsWith(prefix));
   if (names.length > 0) return `certificate is valid for ${names.map((n) => n.slice(prefix.length)).join(', ')}, not ${host}`;

@@ -3,6 +3,7 @@ import { Agent, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import type { ServiceReference, WebhookClientConfig } from '../../../api/types/admissionregistration-v1.ts';
 import type { Clock } from '../../../util/clock.ts';
+import { dialError } from '../../proxy/dial-error.ts';
 
 /** What an answer may be, in bytes. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
@@ -38,7 +39,9 @@ export class WebhookClient {
       return parse(answer.text);
     } catch (err) {
       if (err instanceof AnswerFault) throw err;
-      throw new Error(`Post ${JSON.stringify(text)}: ${goMessage(err as Error)}`);
+      const target = URL.parse(text);
+      const called = { host: target?.hostname ?? '', port: Number(target?.port || DEFAULT_PORT) };
+      throw new Error(`Post ${JSON.stringify(text)}: ${dialError(called, err)}`);
     }
   }
 
@@ -156,27 +159,3 @@ function httpMessage(status: number, text: string): string {
         : `the server responded with the status code ${status} but did not return more information`;
   }
 }
-
-/** What Go would say of a connection's failure. */
-function goMessage(err: Error & { readonly code?: string; readonly address?: string; readonly port?: number }): string {
-  const { code = '', address, port } = err;
-  if (code === 'ECONNREFUSED') return `dial tcp ${address ?? ''}:${port ?? 0}: connect: connection refused`;
-  if (code === 'EHOSTUNREACH') return `dial tcp ${address ?? ''}:${port ?? 0}: connect: no route to host`;
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-    const { hostname = '' } = err as { hostname?: string };
-    return `dial tcp: lookup ${hostname}: no such host`;
-  }
-  if (code === 'ECONNRESET') return 'EOF';
-  if (selfSigned.has(code)) return 'tls: failed to verify certificate: x509: certificate signed by unknown authority';
-  if (code === 'CERT_HAS_EXPIRED') return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid';
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `tls: failed to verify certificate: x509: ${err.message}`;
-  return err.message;
-}
-
-const selfSigned: ReadonlySet<string> = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-]);
