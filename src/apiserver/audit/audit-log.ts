@@ -143,7 +143,7 @@ export function toEvent(event: AuditEvent): object {
 }
 
 const userOf = ({ name, uid, groups, extra }: RequestAttributes['user']): object => ({
-  username: name,
+  ...(name === '' ? {} : { username: name }),
   ...(uid === undefined || uid === '' ? {} : { uid }),
   ...(groups.length === 0 ? {} : { groups }),
   ...(extra === undefined ? {} : { extra }),

@@ -112,21 +112,23 @@ describe('a log', () => {
     await api.get('/api/v1/secrets', { as: 'eve', headers: { 'impersonate-user': 'eve' } });
     await api.get('/api/v1/secrets', { as: 'root', headers: { 'impersonate-user': 'ann' } });
     await api.get('/api/v1/events');
+    await api.get('/version', { headers: { authorization: 'Basic x' } });
     await api.get('/api/v1/pods');
     const watching = await api.watch(`${maps}?watch=1`);
     await watching.next();
     watching.stop();
     await api.remove(`${maps}/m`, { propagationPolicy: 'Orphan' });
     const all = await events();
-    expect(all.map((e) => `${e.stage} ${e.level} ${e.verb} ${e.objectRef.resource}`)).toEqual([
+    expect(all.map((e) => `${e.stage} ${e.level} ${e.verb} ${e.objectRef?.resource}`)).toEqual([
       'ResponseComplete RequestResponse create configmaps',
       'ResponseComplete Metadata list secrets',
       'ResponseComplete Metadata list secrets',
+      'ResponseStarted Metadata get undefined',
       'ResponseStarted Request watch configmaps',
       'ResponseComplete Request watch configmaps',
       'ResponseComplete RequestResponse delete configmaps',
     ]);
-    const [created, refused, acted, , , deleted] = all;
+    const [created, refused, acted, unknown, , , deleted] = all;
     expect(created).toMatchObject({
       kind: 'Event',
       apiVersion: 'audit.k8s.io/v1',
@@ -150,6 +152,15 @@ describe('a log', () => {
       user: { username: 'root' },
       impersonatedUser: { username: 'ann' },
       authenticationMetadata: { impersonationConstraint: 'impersonate:user-info' },
+    });
+    expect(unknown).toMatchObject({
+      user: {},
+      responseStatus: {
+        status: 'Failure',
+        message: 'Authentication failed, attempted: basic',
+        reason: 'Unauthorized',
+        code: 401,
+      },
     });
     expect(deleted.requestObject).toEqual({ kind: 'DeleteOptions', apiVersion: 'v1', propagationPolicy: 'Orphan' });
     expect(statSync(path).mode & 0o777).toBe(0o600);

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { genericNotFound, isStatusError } from '../../api/meta/status.ts';
+import { genericNotFound, isStatusError, unauthorized } from '../../api/meta/status.ts';
 import { type ApiRequest, patchTypes, type UserInfo, type Verb } from '../../api/request.ts';
 import { RepeatedText } from '../../api/wire/repeated-text.ts';
 import type { Clock } from '../../util/clock.ts';
@@ -62,6 +62,7 @@ export interface PipelineParts {
 }
 
 const noDuplicates: readonly string[] = [];
+const nobody: UserInfo = { name: '', groups: [] };
 const MASTERS = 'system:masters';
 const NO_PAGE = Buffer.from('404 page not found\n');
 const TOO_MANY = Buffer.from('Too many requests, please try again later.\n');
@@ -165,6 +166,22 @@ export class Pipeline {
   #unauthenticated(exchange: Exchange, err: unknown): void {
     this.#parts.metrics.authenticated(false);
     this.#fail(exchange, err);
+    this.#auditUnauthenticated(exchange);
+  }
+
+  /** Who could not tell who they are is recorded as nobody. */
+  #auditUnauthenticated(exchange: Exchange): void {
+    const { audit, clock } = this.#parts;
+    if (audit === undefined) return;
+    const attributes = attributesOf(exchange, nobody);
+    const rule = audit.rule(attributes);
+    if (rule === undefined) return;
+    const { authorization = '' } = exchange.headers;
+    const attempted = /^(basic|bearer) /i.exec(authorization)?.[1]?.toLowerCase();
+    const audited = new AuditedRequest(audit, rule, attributes, clock);
+    const how = attempted === undefined ? 'no credentials provided' : `attempted: ${attempted}`;
+    audited.failed(unauthorized(`Authentication failed, ${how}`));
+    audited.record(exchange, 'ResponseStarted', 401);
   }
 
   #fail(exchange: Exchange, err: unknown): void {
