@@ -1,5 +1,3 @@
-import type { Backend } from './upgrade-tunnel.ts';
-
 /** Connections that were not made, as Go tells of them. */
 const refusals: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
@@ -30,7 +28,7 @@ const certificateFaults: Readonly<Record<string, string>> = {
  * Why a connection could not be made or was lost, in Go's words where users know them: they look for what it says.
  * `host` and `port` are whom it was made to; the error's own are taken where it has them.
  */
-export function dialError({ host, port }: Pick<Backend, 'host' | 'port'>, err: unknown): string {
+export function dialError({ host, port }: { readonly host: string; readonly port: number }, err: unknown): string {
   const { code = '', message, address = host, hostname = host, port: at = port, cert } = err as ConnectionError;
   const refusal = refusals[code];
   if (refusal !== undefined) return `dial tcp ${address.includes(':') ? `[${address}]` : address}:${at}: connect: ${refusal}`;
