@@ -49,7 +49,7 @@ export class PodMounts {
       this.#stale = true;
       throw err;
     }
-    const { paths, failures } = await setUpVolumes(pod, services.volumes(pod, podIPs));
+    const { paths, failures } = await setUpVolumes(pod, services.volumes(pod, podIPs), this.#paths);
     // What a volume shows stays as it was when it cannot be brought up to date.
     this.#paths = new Map([...this.#paths, ...paths]);
     if (failures.length === 0) {
@@ -62,6 +62,6 @@ export class PodMounts {
     this.#stale = true;
     const retryIn = backoffDelay(RETRY, this.#failures);
     this.#retryAt = now + retryIn;
-    return { complete: failures.every((f) => this.#paths.has(f.volume)), retryIn };
+    return { complete: failures.every((f) => f.volumes.every((volume) => this.#paths.has(volume))), retryIn };
   }
 }

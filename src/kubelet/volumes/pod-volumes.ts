@@ -2,10 +2,11 @@ import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { podRequests } from '../../api/groups/core/pod-resources.ts';
 import { quantityValue } from '../../api/meta/quantity.ts';
-import type { PersistentVolume, PersistentVolumeClaim, Pod, ResourceList, Volume } from '../../api/types/core-v1.ts';
+import type { Pod, ResourceList, Volume } from '../../api/types/core-v1.ts';
 import { podUid } from '../pods/pod-spec.ts';
 import { podCgroupLimits } from '../resources/qos.ts';
 import { writeAtomically } from './atomic-writer.ts';
+import { ClaimError, type ClaimSources, claimedVolume, claimNameOf } from './claimed-volume.ts';
 import { giveToGroup } from './group-ownership.ts';
 import { prepareHostPath } from './host-path.ts';
 import type { LocalVolumes } from './local-volume.ts';
@@ -13,7 +14,7 @@ import type { Mounter } from './mounter.ts';
 import { VolumeError, type VolumeSources, volumePayload } from './payload.ts';
 
 /** What volumes of a pod are set up from. */
-export interface VolumeEnvironment {
+export interface VolumeEnvironment extends ClaimSources {
   /** The kubelet's root: `/var/lib/kubelet`. */
   readonly rootDir: string;
   readonly mounter: Mounter;
@@ -21,8 +22,6 @@ export interface VolumeEnvironment {
   readonly local: LocalVolumes;
   /** Names the next directory of an atomic volume: unique within the pod. */
   stamp(): string;
-  claim(name: string): Promise<PersistentVolumeClaim | undefined>;
-  persistentVolume(name: string): Promise<PersistentVolume | undefined>;
   /** Records an event about what is not right with a volume but does not keep it from being used. */
   warn(reason: string, message: string): void;
 }
@@ -39,31 +38,50 @@ const pluginDirectory = (env: VolumeEnvironment, pod: Pod, plugin: string, volum
 export const imageDirectory = (rootDir: string, pod: Pod, volume: string): string =>
   join(podDirectory(rootDir, podUid(pod)), 'volumes', 'kubernetes.io~image', volume);
 
-/** A volume that could not be set up, and why. */
+/** Volumes that could not be set up, and why. */
 export interface VolumeFailure {
-  readonly volume: string;
+  readonly volumes: readonly string[];
   readonly message: string;
 }
 
 /**
  * Brings every volume that a container of the pod uses to where the spec and the sources say it should be. Safe to repeat: it is also how volumes are refreshed.
- * Volumes are independent: those that can be set up are, and `failures` tells of the others.
+ * Volumes are independent: those that can be set up are, and `failures` tells of the others. What is claimed stays as it is in `known`.
  */
 export async function setUpVolumes(
   pod: Pod,
   env: VolumeEnvironment,
+  known: VolumePaths = new Map(),
 ): Promise<{ readonly paths: VolumePaths; readonly failures: readonly VolumeFailure[] }> {
   const paths = new Map<string, string>();
   const failures: VolumeFailure[] = [];
+  const unclaimed = new Map<string, string>();
   for (const volume of usedVolumes(pod)) {
+    const claimName = claimNameOf(pod, volume);
+    if (claimName !== undefined && known.has(volume.name)) continue;
     try {
-      paths.set(volume.name, await setUpVolume(pod, volume, env));
+      const path = claimName === undefined ? setUpVolume(pod, volume, env) : setUpClaimed(pod, volume, claimName, env);
+      paths.set(volume.name, await path);
     } catch (err) {
+      if (err instanceof ClaimError) {
+        unclaimed.set(volume.name, err.message);
+        continue;
+      }
       failures.push({
-        volume: volume.name,
+        volumes: [volume.name],
         message: `MountVolume.SetUp failed for volume ${JSON.stringify(volume.name)} : ${(err as Error).message}`,
       });
     }
+  }
+  if (unclaimed.size > 0) {
+    const volumes = [...unclaimed.keys()].sort();
+    const unmounted = [...volumes, ...failures.flatMap((failure) => failure.volumes)].sort();
+    failures.push({
+      volumes,
+      message:
+        `Unable to attach or mount volumes: unmounted volumes=[${unmounted.join(' ')}], unattached volumes=[], ` +
+        `failed to process volumes=[${volumes.join(' ')}]: ${[...unclaimed.values()].join('; ')}`,
+    });
   }
   return { paths, failures };
 }
@@ -126,11 +144,6 @@ async function setUpVolume(pod: Pod, volume: Volume, env: VolumeEnvironment): Pr
     await makeDirectory(dir, 0o755);
     return dir;
   }
-  if (volume.persistentVolumeClaim !== undefined) {
-    const { claimName, readOnly = false } = volume.persistentVolumeClaim;
-    return claimedPath(claimName, pod, readOnly, env);
-  }
-  if (volume.ephemeral !== undefined) return claimedPath(`${pod.metadata?.name}-${volume.name}`, pod, false, env);
   throw new VolumeError('no volume plugin matched');
 }
 
@@ -172,23 +185,17 @@ function memorySize(pod: Pod, sizeLimit: string | undefined, allocatable: Resour
   return set.length === 0 ? 0 : Math.min(...set);
 }
 
-async function claimedPath(claimName: string, pod: Pod, readOnly: boolean, env: VolumeEnvironment): Promise<string> {
-  const claim = await env.claim(claimName);
-  if (claim === undefined) throw new VolumeError(`persistentvolumeclaim ${JSON.stringify(claimName)} not found`);
-  const volumeName = claim.spec?.volumeName ?? '';
-  if (claim.status?.phase !== 'Bound' || volumeName === '') {
-    throw new VolumeError(`PVC ${pod.metadata?.namespace}/${claimName} is not bound`);
-  }
-  const volume = await env.persistentVolume(volumeName);
-  if (volume === undefined) throw new VolumeError(`persistentvolume ${JSON.stringify(volumeName)} not found`);
-  const { hostPath, local, volumeMode } = volume.spec ?? {};
+async function setUpClaimed(pod: Pod, volume: Volume, claimName: string, env: VolumeEnvironment): Promise<string> {
+  const claimed = await claimedVolume(pod, volume, claimName, env);
+  const { hostPath, local, volumeMode } = claimed.spec ?? {};
   if (hostPath !== undefined) {
     await prepareHostPath(hostPath);
     return hostPath.path;
   }
-  if (local === undefined) throw new VolumeError(`no volume plugin matched for persistent volume ${volumeName}`);
-  if (volumeMode === 'Block') return env.local.device(volume);
-  return env.local.mount(volume, pod, { readOnly, warn: env.warn });
+  if (local === undefined) throw new VolumeError(`no volume plugin matched for persistent volume ${claimed.metadata?.name}`);
+  if (volumeMode === 'Block') return env.local.device(claimed);
+  const readOnly = volume.persistentVolumeClaim?.readOnly === true;
+  return env.local.mount(claimed, pod, { readOnly, warn: env.warn });
 }
 
 /** Removes everything the kubelet keeps for a pod. Never follows into what is mounted there. */

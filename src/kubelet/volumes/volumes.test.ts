@@ -71,11 +71,13 @@ const environment = (): VolumeEnvironment => ({
   },
   claim: async (name) =>
     name === 'bound'
-      ? { spec: { volumeName: 'pv' }, status: { phase: 'Bound' } }
+      ? { metadata: { uid: 'c' }, spec: { volumeName: 'pv' }, status: { phase: 'Bound' } }
       : name === 'unbound'
         ? { status: { phase: 'Pending' } }
         : undefined,
-  persistentVolume: async () => ({ spec: { hostPath: { path: join(dir, 'pv'), type: 'DirectoryOrCreate' } } }),
+  persistentVolume: async () => ({
+    spec: { claimRef: { uid: 'c' }, hostPath: { path: join(dir, 'pv'), type: 'DirectoryOrCreate' } },
+  }),
 });
 const podWith = (volumes: readonly Volume[], more: object = {}): Pod =>
   deepFreeze({
@@ -158,11 +160,11 @@ describe('volumes of a pod', () => {
     ],
     [
       { name: 'v', persistentVolumeClaim: { claimName: 'unbound' } },
-      'MountVolume.SetUp failed for volume "v" : PVC ns/unbound is not bound',
+      'Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[], failed to process volumes=[v]: error processing PVC ns/unbound: PVC is not bound',
     ],
   ])('says what is wrong: %j', async (volume, message) => {
     const { failures } = await setUpVolumes(podWith([volume]), environment());
-    expect(failures).toEqual([{ volume: 'v', message }]);
+    expect(failures).toEqual([{ volumes: ['v'], message }]);
   });
   it('follows changes', async () => {
     const pod = podWith([{ name: 'config', configMap: { name: 'live' } }]);
