@@ -1,6 +1,7 @@
 import type { ContainerStatus, Pod, PodCondition, PodPhase } from '../../api/types/core-v1.ts';
 import { isRestartableInit } from './pod-spec.ts';
-import { RESTARTING_CONDITION } from './restart-all.ts';
+
+export const RESTARTING_CONDITION = 'AllContainersRestarting';
 
 /** Conditions that are the kubelet's to write; all others are kept as they are. */
 export const ownConditions: ReadonlySet<string> = new Set([
@@ -19,6 +20,15 @@ export const passingConditions: ReadonlySet<string> = new Set(['PodResizePending
 
 /** A condition before its times and generation are set. */
 type Verdict = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>;
+
+/** What the pod's conditions say while its containers are being cleared away. */
+export const restartingCondition = ({ name, exitCode }: { readonly name: string; readonly exitCode: number }) =>
+  ({
+    type: RESTARTING_CONDITION,
+    status: 'True',
+    reason: 'ContainerExited',
+    message: `Container ${name} exited with code ${exitCode}, triggering pod restart`,
+  }) satisfies Partial<PodCondition>;
 
 const list = (names: readonly string[]): string => `[${names.join(' ')}]`;
 

@@ -18,10 +18,12 @@ import {
   ownConditions,
   podInitialized,
   podReady,
+  RESTARTING_CONDITION,
+  restartingCondition,
   withTransitions,
 } from './pod-conditions.ts';
 import { type AnyContainer, isHostNetwork, isRestartableInit, isTerminalPhase } from './pod-spec.ts';
-import { RESTARTING_CONDITION, type RestartTrigger, restartingCondition } from './restart-all.ts';
+import type { RestartTrigger } from './restart-all.ts';
 
 /** Why a container could not be started, for its waiting state. */
 export interface StartFailure {

@@ -1,6 +1,5 @@
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { PodCondition } from '../../api/types/core-v1.ts';
 import { isRunning, type ObservedContainer, type ObservedPod } from '../observed/observed.ts';
 import { isRuntimeNotFound } from '../observed/runtime-errors.ts';
 import type { PodServices } from './pod-services.ts';
@@ -13,17 +12,6 @@ export interface RestartTrigger {
   /** Milliseconds since the epoch. */
   readonly finishedAt: number;
 }
-
-export const RESTARTING_CONDITION = 'AllContainersRestarting';
-
-/** What the pod's conditions say while its containers are being cleared away. */
-export const restartingCondition = ({ name, exitCode }: Pick<RestartTrigger, 'name' | 'exitCode'>) =>
-  ({
-    type: RESTARTING_CONDITION,
-    status: 'True',
-    reason: 'ContainerExited',
-    message: `Container ${name} exited with code ${exitCode}, triggering pod restart`,
-  }) satisfies Partial<PodCondition>;
 
 /** Ends everything that runs in the pod, at once and without a word: this is no farewell. */
 export async function endAll(services: Pick<PodServices, 'runtime'>, observed: ObservedPod, signal: AbortSignal): Promise<void> {
