@@ -21,10 +21,12 @@ describe('Families', () => {
     expect(second.spec).toBe(first.spec);
     expect(second.metadata?.labels).toBe(first.metadata?.labels);
     expect(isRepeated(second.spec!)).toBe(true);
-    const other = families.share(made('three', { list: [{ a: 1 }, { b: 3 }] })) as WithSpec & { spec: { list: object[] } };
+    const other = families.share(made('three', { list: [{ a: 1 }, { b: 3 }] })) as WithSpec;
     expect(other.spec).toEqual({ list: [{ a: 1 }, { b: 3 }] });
-    expect(other.spec.list[0]).toBe((first.spec as { list: object[] }).list[0]);
-    expect(isRepeated(other.spec)).toBe(false);
+    expect(isRepeated(other.spec!)).toBe(false);
+    const again = families.share(made('four', { list: [{ a: 1 }, { b: 3 }] })) as WithSpec;
+    expect(again.spec).toBe(other.spec);
+    expect(Object.isFrozen(again) && Object.isFrozen(again.metadata)).toBe(true);
   });
 
   it('are told apart by generateName', () => {

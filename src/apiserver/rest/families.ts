@@ -1,16 +1,22 @@
+import { equalValues } from '../../api/apply/index.ts';
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import { markRepeated } from '../../api/repeated-parts.ts';
-import { shareUnchanged } from './share-unchanged.ts';
 
 /** Families of one type that are remembered. */
 const MAX_FAMILIES = 64;
+
+/** What objects of one family mostly have in common. */
+interface Common {
+  readonly spec: object;
+  readonly labels: Readonly<Record<string, string>> | undefined;
+}
 
 /**
  * What was created last of each family: objects with one generateName, or of one type in a namespace. Objects made of one template share what
  * they have in common, in memory and in the work that is done for them. Bounded; what is forgotten is only no longer shared.
  */
 export class Families {
-  readonly #last = new Map<string, KubernetesObject>();
+  readonly #last = new Map<string, Common>();
   /** Frozen specs that a body had. */
   readonly #sent = new WeakSet<object>();
 
@@ -23,25 +29,27 @@ export class Families {
   }
 
   /**
-   * The frozen object, about to be created, with every part that equals the last one's being that part. A spec that comes again is marked as
-   * repeated. Objects without a spec are hardly ever alike.
+   * The frozen object, about to be created, with the last one's spec and labels where they are equal. Such a spec is marked as repeated.
+   * Objects without a spec are hardly ever alike.
    */
   share(object: KubernetesObject): KubernetesObject {
     const spec = specOf(object);
     if (spec === undefined) return object;
-    const { namespace = '', generateName = '' } = object.metadata ?? {};
-    const key = `${namespace}/${generateName}`;
+    const { metadata } = object;
+    const key = `${metadata?.namespace ?? ''}/${metadata?.generateName ?? ''}`;
     const last = this.#last.get(key);
-    if (last === undefined) {
-      this.#last.set(key, object);
+    const labels = metadata?.labels;
+    if (last === undefined || !equalValues(spec, last.spec)) {
+      this.#last.set(key, { spec, labels });
       if (this.#last.size > MAX_FAMILIES) this.#last.delete(this.#last.keys().next().value!);
       return object;
     }
-    const shared = shareUnchanged(object, last);
-    const common = specOf(shared);
-    if (common !== undefined && common === specOf(last)) markRepeated(common);
-    this.#last.set(key, shared);
-    return shared;
+    markRepeated(last.spec);
+    if (labels !== last.labels && !equalValues(labels, last.labels)) this.#last.set(key, { spec: last.spec, labels });
+    else if (labels !== last.labels) {
+      return Object.freeze({ ...object, spec: last.spec, metadata: Object.freeze({ ...metadata, labels: last.labels }) });
+    }
+    return spec === last.spec ? object : Object.freeze({ ...object, spec: last.spec });
   }
 }
 
