@@ -5,6 +5,7 @@ import type { FlowSchema, PolicyRulesWithSubjects, PriorityLevelConfiguration } 
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { ApiAccess, RequestAttributes, ResourceView } from '../contract.ts';
+import { REQUEST_TIMEOUT_MS } from '../http/request-timeout.ts';
 import { type Claimant, fairProportion, seatLimits, shareAt } from './allocation.ts';
 import { BootstrapKeeper } from './bootstrap-keeper.ts';
 import { DanglingConditions } from './dangling-conditions.ts';
@@ -23,8 +24,8 @@ const SERVER_SEATS = 600;
 const ADJUSTMENT_MS = 10_000;
 /** Halves a demand that is gone in five minutes. */
 const SMOOTHING = 0.977;
-/** A request waits in a queue for at most a quarter of the time it has; one that has no end, for a quarter of what others have. */
-const MAX_WAIT_MS = 15_000;
+/** A request waits in a queue for at most this part of the time it has. */
+const MAX_WAIT_PART = 1 / 4;
 /** Flows whose hands are remembered, for each schema. Dealing one takes microseconds, not more. */
 const MAX_HANDS = 4_096;
 /** Pairs of schema and level that are counted: a guard against objects that are made and deleted without end. */
@@ -114,8 +115,11 @@ export class FlowControl {
     this.#digest();
   }
 
-  /** A request comes: it runs, waits or is refused when this returns. `now` is monotonic. Whoever runs is followed by `finish`. */
-  arrive(request: RequestAttributes, query: URLSearchParams | undefined, now: number): Ticket {
+  /**
+   * A request comes: it runs, waits or is refused when this returns. `now` is monotonic, `timeout` the time it has in milliseconds. Whoever
+   * runs is followed by `finish`.
+   */
+  arrive(request: RequestAttributes, query: URLSearchParams | undefined, now: number, timeout = REQUEST_TIMEOUT_MS): Ticket {
     const { schema, uid, level, series, distinguish, deal, hands } = this.#classify(request);
     let distinguisher = '';
     let hand: readonly number[] | undefined;
@@ -137,7 +141,7 @@ export class FlowControl {
     level.arrive(ticket, hand, now);
     if (ticket.state === 'running') this.#ran(ticket, now);
     else if (ticket.state === 'refused') this.#refused(ticket, now);
-    else ticket.timer = this.#clock.setTimer(MAX_WAIT_MS, () => this.giveUp(ticket, 'time-out'));
+    else ticket.timer = this.#clock.setTimer(timeout * MAX_WAIT_PART, () => this.giveUp(ticket, 'time-out'));
     return ticket;
   }
 

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../util/clock.ts';
 import { MAX_BODY_BYTES } from '../http/body.ts';
 import { LINGER_MS, STALLED_AFTER_MS } from '../http/connection-limits.ts';
-import { REQUEST_TIMEOUT_MS } from '../http/deadlines.ts';
+import { REQUEST_TIMEOUT_MS } from '../http/request-timeout.ts';
 import { TestServer } from '../test-server.ts';
 import { inTime } from './hostile-server.ts';
 

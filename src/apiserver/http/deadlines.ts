@@ -1,18 +1,20 @@
 import { timeoutError } from '../../api/meta/status.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Exchange } from './exchange.ts';
+import { REQUEST_TIMEOUT_MS } from './request-timeout.ts';
 
-/** Longest time for a request that is neither a watch nor a stream (upstream's --request-timeout). */
-export const REQUEST_TIMEOUT_MS = 60_000;
 /** How often is looked for those that are over it. */
 const SWEEP_MS = 1_000;
+const TOO_LONG = 'request did not complete within the allotted timeout';
 
 /** Ends requests that take too long: whatever they wait for, their client gets an answer and their place is free. */
 export class Deadlines {
   readonly #clock: Clock;
   readonly #expire: (exchange: Exchange, error: Error) => void;
-  /** In the order in which they came. */
+  /** Those that have the longest time, in the order in which they came. */
   readonly #running = new Set<Exchange>();
+  /** Those that gave themselves less. */
+  readonly #hurried = new Map<Exchange, Timer>();
   #timer: Timer | undefined;
 
   constructor(clock: Clock, expire: (exchange: Exchange, error: Error) => void) {
@@ -20,13 +22,31 @@ export class Deadlines {
     this.#expire = expire;
   }
 
-  begin(exchange: Exchange): void {
+  /** `timeout` in milliseconds, from when the request came. */
+  begin(exchange: Exchange, timeout: number): void {
+    if (timeout < REQUEST_TIMEOUT_MS) {
+      const left = Math.max(0, exchange.startedAt + timeout - this.#clock.monotonic());
+      this.#hurried.set(
+        exchange,
+        this.#clock.setTimer(left, () => this.#end(exchange)),
+      );
+      return;
+    }
     this.#running.add(exchange);
     this.#timer ??= this.#clock.setTimer(SWEEP_MS, this.#sweep);
   }
 
   end(exchange: Exchange): void {
     this.#running.delete(exchange);
+    const timer = this.#hurried.get(exchange);
+    if (timer === undefined) return;
+    timer.cancel();
+    this.#hurried.delete(exchange);
+  }
+
+  #end(exchange: Exchange): void {
+    this.#hurried.delete(exchange);
+    this.#expire(exchange, timeoutError(TOO_LONG));
   }
 
   readonly #sweep = (): void => {
@@ -34,7 +54,7 @@ export class Deadlines {
     for (const exchange of this.#running) {
       if (exchange.startedAt > limit) break;
       this.#running.delete(exchange);
-      this.#expire(exchange, timeoutError('request did not complete within the allotted timeout'));
+      this.#expire(exchange, timeoutError(TOO_LONG));
     }
     this.#timer = this.#running.size === 0 ? undefined : this.#clock.setTimer(SWEEP_MS, this.#sweep);
   };

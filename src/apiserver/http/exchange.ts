@@ -8,6 +8,7 @@ import type { ClientCertificate, RequestAttributes } from '../contract.ts';
 import { managerOfUserAgent } from '../field-manager/manager-name.ts';
 import type { Ticket } from '../flow-control/priority-level.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
+import { REQUEST_TIMEOUT_MS } from './request-timeout.ts';
 
 export type Incoming = IncomingMessage | Http2ServerRequest;
 export type Outgoing = ServerResponse | Http2ServerResponse;
@@ -44,6 +45,8 @@ export class Exchange {
   counted: 'mutating' | 'read-only' | undefined;
   /** Takes a watch or stream out of the number of those that run. */
   endLongRunning: (() => void) | undefined;
+  /** The time it has, in milliseconds from `startedAt`; watches and streams have no end. */
+  timeout = REQUEST_TIMEOUT_MS;
   /** What is recorded of it; undefined when nothing is. */
   audit: AuditedRequest | undefined;
   /** Its place under flow control; undefined where there is none. */

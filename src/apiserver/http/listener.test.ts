@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../util/clock.ts';
 import type { Authorizer } from '../contract.ts';
 import { TestServer } from '../test-server.ts';
-import { REQUEST_TIMEOUT_MS } from './deadlines.ts';
+import { REQUEST_TIMEOUT_MS } from './request-timeout.ts';
 
 let api: TestServer;
 const maps = '/api/v1/namespaces/x/configmaps';
@@ -90,6 +90,26 @@ describe('the server', () => {
     // Its place is free.
     expect((await api.get(maps)).code).toBe(200);
     door.open();
+  });
+
+  it('gives up sooner those that say so', async () => {
+    const door = gate();
+    const clock = new VirtualClock();
+    api = await TestServer.start({ authorizer: door.authorizer, clock });
+    const slow = api.get(`${maps}?timeout=5s`, { as: 'slow' });
+    while (door.waiting() < 1) await turn();
+    await clock.advance(5_001);
+    expect((await slow).json).toMatchObject({ code: 504, reason: 'Timeout' });
+    door.open();
+    expect((await api.get(`${maps}?timeout=x`)).json).toMatchObject({
+      code: 400,
+      message: 'invalid timeout specified in the request URL - time: invalid duration "x"',
+    });
+    for (const timeout of ['0', '-1s', '1h', '']) expect((await api.get(`${maps}?timeout=${timeout}`)).code).toBe(200);
+    // A watch has none.
+    const watching = await api.watch(`${maps}?watch=1&timeout=x`);
+    expect(watching.head.statusCode).toBe(200);
+    watching.stop();
   });
 
   it('frees the place of a client that has gone', async () => {

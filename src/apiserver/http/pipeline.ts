@@ -31,6 +31,7 @@ import { builtinOffer, customOffer, type MediaType, Negotiator, plainOffer } fro
 import { PiecePool } from './piece-pool.ts';
 import { parseOptions } from './query.ts';
 import { objectEncoding, patchTypeOf, type RequestBody, readObject, readPatch, withDeleteOptions } from './request-body.ts';
+import { requestTimeout } from './request-timeout.ts';
 import { CLIENT_GONE, respond, respondError } from './respond.ts';
 import type { Routes } from './routes.ts';
 import { WatchEncoders } from './watch-encoder-choice.ts';
@@ -220,6 +221,7 @@ export class Pipeline {
       exchange.attributes = attributes;
       const longRunning = isLongRunning(exchange);
       if (longRunning) exchange.endLongRunning = this.#parts.metrics.longRunning(exchange);
+      else if (exchange.query !== undefined) exchange.timeout = requestTimeout(exchange.query);
       const flow = this.#parts.flowControl();
       if (flow === undefined || (longRunning && attributes.verb !== 'watch')) this.#admitted(exchange, attributes, longRunning);
       else this.#enterFlow(flow, exchange, attributes, longRunning);
@@ -230,7 +232,7 @@ export class Pipeline {
 
   /** Goes on at once when there is room at the request's priority level, later when it has to wait its turn. */
   #enterFlow(flow: FlowControl, exchange: Exchange, attributes: RequestAttributes, longRunning: boolean): void {
-    const ticket = flow.arrive(attributes, exchange.query, exchange.startedAt);
+    const ticket = flow.arrive(attributes, exchange.query, exchange.startedAt, exchange.timeout);
     exchange.ticket = ticket;
     if (ticket.state === 'running') {
       this.#admitted(exchange, attributes, longRunning);
@@ -272,7 +274,7 @@ export class Pipeline {
         const mutating = exchange.method !== 'GET' && exchange.method !== 'HEAD' && exchange.method !== 'OPTIONS';
         this.#enter(exchange, mutating);
         exchange.counted = mutating ? 'mutating' : 'read-only';
-        this.#deadlines.begin(exchange);
+        this.#deadlines.begin(exchange, exchange.timeout);
       }
       const { audit } = exchange;
       const waiting = authorize(
