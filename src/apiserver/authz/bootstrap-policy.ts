@@ -135,7 +135,7 @@ const clusterRoleRules: Readonly<Record<string, string>> = {
     core: events = watch
     ${EVENTS}`,
   'system:node-proxier': `
-    core: services = list,watch
+    core: services,endpoints = list,watch
     core: nodes = READ
     ${EVENTS}
     discovery.k8s.io: endpointslices = list,watch

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { RequestAttributes } from '../contract.ts';
 import { reconciled } from './bootstrap.ts';
 import {
   bootstrapClusterRoleBindings,
@@ -7,6 +8,7 @@ import {
   bootstrapRoles,
   parseRules,
 } from './bootstrap-policy.ts';
+import { ruleAllows } from './rbac.ts';
 
 describe('the bootstrap policy', () => {
   it('is well formed: unique names, every binding to a role that is there', () => {
@@ -15,6 +17,35 @@ describe('the bootstrap policy', () => {
     for (const b of bootstrapClusterRoleBindings()) expect(roles).toContain(b.roleRef.name);
     const local = bootstrapRoles().map((r) => `${r.metadata?.namespace}/${r.metadata?.name}`);
     for (const b of bootstrapRoleBindings()) expect(local).toContain(`${b.metadata?.namespace}/${b.roleRef.name}`);
+  });
+  it.each([
+    ['system:node-proxier', 'watch', '', 'services', ''],
+    ['system:node-proxier', 'list', '', 'endpoints', ''],
+    ['system:node-proxier', 'watch', 'discovery.k8s.io', 'endpointslices', ''],
+    ['system:node-proxier', 'get', '', 'nodes', ''],
+    ['system:node-proxier', 'create', 'events.k8s.io', 'events', ''],
+    ['system:kube-scheduler', 'list', 'policy', 'poddisruptionbudgets', ''],
+    ['system:kube-scheduler', 'create', '', 'pods', 'binding'],
+    ['system:kube-scheduler', 'patch', '', 'pods', 'status'],
+    ['system:kube-scheduler', 'create', 'coordination.k8s.io', 'leases', ''],
+    ['system:kube-controller-manager', 'create', '', 'serviceaccounts', 'token'],
+    ['system:kube-controller-manager', 'create', 'coordination.k8s.io', 'leases', ''],
+    ['system:node-bootstrapper', 'create', 'certificates.k8s.io', 'certificatesigningrequests', ''],
+  ])('lets %s %s %s/%s/%s', (role, verb, apiGroup, resource, subresource) => {
+    const rules = bootstrapClusterRoles().find((r) => r.metadata?.name === role)?.rules ?? [];
+    const asked: RequestAttributes = {
+      user: { name: 'x', groups: [] },
+      verb,
+      apiGroup,
+      apiVersion: 'v1',
+      resource,
+      subresource,
+      namespace: '',
+      name: '',
+      path: '',
+      isResourceRequest: true,
+    };
+    expect(rules.some((rule) => ruleAllows(rule, asked))).toBe(true);
   });
   it('reads rules', () => {
     expect(parseRules('core,apps: pods,pods/log [a,b] = READ\nurl: /x = get')).toEqual([
