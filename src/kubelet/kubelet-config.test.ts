@@ -30,6 +30,13 @@ describe.skipIf(missing !== undefined)(
     beforeAll(async () => {
       host = await mkdtemp(join(tmpdir(), 'k8ts-host-'));
       node = await startTestKubeletNode(23);
+      // Before the kubelet starts: one that comes later it may not know yet when the pod does.
+      await node.client.resource(services).create({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'my-db', namespace: 'default' },
+        spec: { ports: [{ name: 'sql', port: 5432, protocol: 'TCP' }] },
+      });
       await node.start();
     }, 60_000);
     afterAll(async () => {
@@ -51,12 +58,6 @@ describe.skipIf(missing !== undefined)(
     it('their environment, from everywhere it may come', async () => {
       await node.client.resource(configMaps).create(configMap('settings', { COLOUR: 'blue', 'with.dot': 'ok' }));
       await node.client.resource(secrets).create(secret('keys', { password: 'hunter2' }));
-      await node.client.resource(services).create({
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata: { name: 'my-db', namespace: 'default' },
-        spec: { ports: [{ name: 'sql', port: 5432, protocol: 'TCP' }] },
-      });
       const name = await ready({
         envFrom: [{ configMapRef: { name: 'settings' }, prefix: 'S_' }, { secretRef: { name: 'none', optional: true } }],
         env: [
