@@ -77,7 +77,11 @@ const bundle = (entryPoints) =>
     banner: { js: "import{createRequire as __k8tsRequire}from'node:module';const require=__k8tsRequire(import.meta.url);" },
     logLevel: 'warning',
   });
-await Promise.all([bundle({ k8ts: join(root, 'src/cli/main.ts') }), bundle({ server: join(root, 'src/cli/server.ts') })]);
+await Promise.all([
+  bundle({ k8ts: join(root, 'src/cli/main.ts') }),
+  bundle({ server: join(root, 'src/cli/server.ts') }),
+  bundle({ 'yaml-worker': join(root, 'src/apiserver/http/yaml-worker.ts') }),
+]);
 writeFileSync(join(outdir, 'descriptions.json'), JSON.stringify(readDescriptions(root)));
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 rmSync(join(root, '.cache', 'compile'), { recursive: true, force: true });

@@ -5,6 +5,7 @@ import { RepeatedText } from '../../api/wire/repeated-text.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
 import type { Random } from '../../util/random.ts';
+import { TurnBudget } from '../../util/turn-budget.ts';
 import type { AggregatedApis } from '../aggregation/contract.ts';
 import { AuditedRequest } from '../audit/audited-request.ts';
 import { asksToImpersonate, Impersonation } from '../authz/impersonation.ts';
@@ -30,7 +31,15 @@ import type { Metrics } from './metrics.ts';
 import { builtinOffer, customOffer, type MediaType, Negotiator, plainOffer } from './negotiation.ts';
 import { PiecePool } from './piece-pool.ts';
 import { parseOptions } from './query.ts';
-import { objectEncoding, patchTypeOf, type RequestBody, readObject, readPatch, withDeleteOptions } from './request-body.ts';
+import {
+  isYaml,
+  objectEncoding,
+  patchTypeOf,
+  type RequestBody,
+  readObject,
+  readPatch,
+  withDeleteOptions,
+} from './request-body.ts';
 import { requestTimeout } from './request-timeout.ts';
 import { CLIENT_GONE, respond, respondError } from './respond.ts';
 import type { Routes } from './routes.ts';
@@ -39,6 +48,7 @@ import type { WatchEncoder } from './watch-encoders.ts';
 import { WatchSocket } from './watch-socket.ts';
 import { WatchStream } from './watch-stream.ts';
 import { isWebSocket } from './web-socket.ts';
+import { YamlReader } from './yaml-reader.ts';
 
 /** What the stages of a request are made of. */
 export interface PipelineParts {
@@ -80,11 +90,14 @@ export class Pipeline {
   readonly #encoders: WatchEncoders;
   readonly #impersonation: Impersonation;
   readonly #repeated: RepeatedText;
+  readonly #yaml: YamlReader;
+  readonly #turn = new TurnBudget();
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
     this.#impersonation = new Impersonation(parts.authorizer);
     this.#encoders = new WatchEncoders(parts.clock);
+    this.#yaml = new YamlReader(parts.clock, parts.shutdown);
     this.#repeated = new RepeatedText(parts.random.uuid());
     this.#deadlines = new Deadlines(parts.clock, (exchange, error) => {
       parts.metrics.terminated(exchange, 504);
@@ -391,8 +404,8 @@ export class Pipeline {
   }
 
   #delete(exchange: Exchange, request: ApiRequest, media: MediaType): void {
-    this.#body(exchange, (body) => {
-      const complete = withDeleteOptions(request, body, exchange.headers['content-type']);
+    this.#body(exchange, (body, read) => {
+      const complete = withDeleteOptions(request, body, exchange.headers['content-type'], read);
       this.#finish(exchange, complete, noDuplicates, media);
     });
   }
@@ -404,35 +417,44 @@ export class Pipeline {
       const endpoint = this.#parts.registry.find(request.group, request.version, request.resource);
       if (endpoint === undefined) throw genericNotFound();
       const patchType = patchTypeOf(contentType, acceptedPatches(endpoint.resource));
-      this.#body(exchange, (body) => {
+      this.#body(exchange, (body, read) => {
         const repeated = patchType === patchTypes.apply ? this.#repeated : undefined;
-        const { value, duplicateFields } = readPatch(body, patchType, duplicates, repeated);
-        this.#finish(exchange, { ...request, patchType, body: value }, duplicateFields, media);
+        const { value, duplicateFields } = read ?? readPatch(body, patchType, duplicates, repeated);
+        this.#finish(exchange, { ...request, patchType, body: value }, duplicates ? duplicateFields : noDuplicates, media);
       });
       return;
     }
     const type = this.#parts.dispatcher.bodyType(request);
     const encoding = objectEncoding(contentType, type);
-    this.#body(exchange, (body) => {
+    this.#body(exchange, (body, read) => {
       // An update comes with a status of its own, and what ends otherwise each time is not recognized.
       const repeated = request.verb === 'create' ? this.#repeated : undefined;
-      const { value, duplicateFields }: RequestBody = readObject(body, encoding, type, duplicates, repeated);
-      this.#finish(exchange, { ...request, body: value }, duplicateFields, media);
+      const { value, duplicateFields }: RequestBody = read ?? readObject(body, encoding, type, duplicates, repeated);
+      this.#finish(exchange, { ...request, body: value }, duplicates ? duplicateFields : noDuplicates, media);
     });
   }
 
-  /** Reads the whole body, then goes on with `use`; what it throws is answered. */
-  #body(exchange: Exchange, use: (body: Buffer) => void): void {
+  /** Reads the whole body, then goes on with `use`; what it throws is answered. Long YAML comes with its value. */
+  #body(exchange: Exchange, use: (body: Buffer, read: RequestBody | undefined) => void): void {
+    const go = (body: Buffer, read: RequestBody | undefined): void => {
+      try {
+        use(body, read);
+      } catch (failure) {
+        this.#fail(exchange, failure);
+      }
+    };
     readBody(exchange.req, this.#parts.clock, (err, body) => {
       if (err !== undefined) {
         this.#fail(exchange, err);
         return;
       }
-      try {
-        use(body);
-      } catch (failure) {
-        this.#fail(exchange, failure);
-      }
+      const reading = isYaml(exchange.headers['content-type']) ? this.#yaml.read(body) : undefined;
+      if (reading === undefined) this.#turn.run(() => go(body, undefined));
+      else
+        reading.then(
+          (read) => go(body, read),
+          (failure: unknown) => this.#fail(exchange, failure),
+        );
     });
   }
 

@@ -88,18 +88,26 @@ export function patchTypeOf(contentType: string | undefined, accepted: readonly 
   return type;
 }
 
+/** Whether a body is YAML, by its content type. */
+export const isYaml = (contentType: string | undefined): boolean => bodyType(contentType).includes('yaml');
+
 /** Reads the body of a PATCH. */
 export const readPatch = (body: Buffer, type: PatchType, duplicates: boolean, repeated?: RepeatedText): RequestBody =>
   readObject(body, type === patchTypes.apply ? 'yaml' : 'json', undefined, duplicates, repeated);
 
 /** The DeleteOptions of a body, which take the place of those in the query; the request as it is when there is no body. */
-export function withDeleteOptions(request: ApiRequest, body: Buffer, contentType: string | undefined): ApiRequest {
+export function withDeleteOptions(
+  request: ApiRequest,
+  body: Buffer,
+  contentType: string | undefined,
+  read?: RequestBody,
+): ApiRequest {
   if (body.length === 0) return request;
   const encoding = objectEncoding(contentType, DELETE_OPTIONS);
   const { value } =
     encoding === 'protobuf'
       ? { value: decodeProtobuf(DELETE_OPTIONS.schema, openProtobuf(body)) }
-      : readObject(body, encoding, DELETE_OPTIONS, false);
+      : (read ?? readObject(body, encoding, DELETE_OPTIONS, false));
   const { kind, gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun } = decodeValue<DeleteOptions>(
     DELETE_OPTIONS,
     value,
