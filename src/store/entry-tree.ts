@@ -19,6 +19,7 @@ export class LazyEntry<T> implements Entry<T> {
   readonly createRevision: number;
   readonly #codec: Codec<T>;
   #bytes: Uint8Array | undefined;
+  other: Uint8Array | undefined = undefined;
   constructor(key: string, object: T, revision: number, createRevision: number, codec: Codec<T>) {
     this.key = key;
     this.object = object;
@@ -32,6 +33,7 @@ export class LazyEntry<T> implements Entry<T> {
   /** Lets the bytes go; they are made again when somebody asks. */
   release(): void {
     this.#bytes = undefined;
+    this.other = undefined;
   }
 }
 

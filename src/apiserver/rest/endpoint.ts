@@ -165,12 +165,12 @@ export class Endpoint {
 
   /** The protobuf message of an entry, without an envelope: what single answers, list items and watch events are made of. */
   message(entry: Entry<KubernetesObject>): Uint8Array {
-    let message = this.#messages.get(entry);
-    if (message === undefined) {
-      if (this.protobuf === undefined) throw new Error(`${this.id} has no protobuf`);
-      message = encodeMessage(this.protobuf, this.object(entry));
-      this.#messages.set(entry, message);
-    }
+    const known = this.#native ? entry.other : this.#messages.get(entry);
+    if (known !== undefined) return known;
+    if (this.protobuf === undefined) throw new Error(`${this.id} has no protobuf`);
+    const message = encodeMessage(this.protobuf, this.object(entry));
+    if (this.#native) entry.other = message;
+    else this.#messages.set(entry, message);
     return message;
   }
 }
