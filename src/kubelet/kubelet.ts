@@ -15,6 +15,7 @@ import {
   services,
 } from '../client/resource-refs.ts';
 import { readFilesystemSpace } from '../runtime/stats.ts';
+import { CRASH_BACKOFF_MAX } from './containers/crash-backoff.ts';
 import type { DnsOptions } from './containers/dns.ts';
 import type { DownwardContext } from './containers/downward.ts';
 import { referencedObjects } from './containers/env.ts';
@@ -158,6 +159,7 @@ export class KubeletCore {
     this.#preemption = new Preemption({
       clock: options.clock,
       logger: options.logger,
+      rejection: (pod, node, others) => rejection(pod, node, others, options.allowedUnsafeSysctls),
       worker: (uid) => this.#workers.get(uid),
       record: (pod, reason, message) => this.#services?.record(pod, 'Warning', reason, message),
       again: (pod) => {
@@ -344,6 +346,7 @@ export class KubeletCore {
       clusterDomain: o.clusterDomain,
       hostIPs: this.hostIPs,
       memoryCapacity: this.reporter.facts.memory,
+      maxRestartPeriod: o.maxContainerRestartPeriod ?? CRASH_BACKOFF_MAX,
       dns,
       hostsFile,
       record: (pod, type, reason, message, container) => {
@@ -469,7 +472,7 @@ export class KubeletCore {
       const no =
         (this.#shutdown.reason === undefined ? undefined : SHUTTING_DOWN) ??
         pressureRejection(pod, this.#pressure.current) ??
-        (node === undefined ? undefined : rejection(pod, node, others));
+        (node === undefined ? undefined : rejection(pod, node, others, this.options.allowedUnsafeSysctls));
       if (no !== undefined) {
         if (this.#preemption.makeRoom(pod, no, node, others)) return;
         this.#reject(pod, no.reason, no.message);

@@ -40,6 +40,10 @@ export interface KubeletOptions {
   readonly nodeLabels?: Readonly<Record<string, string>>;
   readonly taints?: readonly Taint[];
   readonly unschedulable?: boolean;
+  /** Longest wait before a container that crashed is started again, milliseconds; five minutes unless said. */
+  readonly maxContainerRestartPeriod?: number;
+  /** Kernel parameters that pods may set beside the safe ones: names, or beginnings with `*`. */
+  readonly allowedUnsafeSysctls?: readonly string[];
   readonly providerId?: string;
   /** 110 unless said. */
   readonly maxPods?: number;

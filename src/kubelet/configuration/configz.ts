@@ -1,5 +1,6 @@
 import { formatDuration } from '../../api/meta/duration.ts';
 import { Quantity } from '../../api/meta/quantity.ts';
+import { CRASH_BACKOFF_MAX } from '../containers/crash-backoff.ts';
 import { type Amount, defaultEvictionPolicy, type Threshold } from '../eviction/thresholds.ts';
 import { defaultImageGcPolicy } from '../images/image-gc.ts';
 import { MAX_LOG_FILES, MAX_LOG_SIZE } from '../logs/rotate-log.ts';
@@ -34,6 +35,8 @@ export function configz(options: KubeletOptions): object {
       resolvConf: options.resolvConf ?? '/etc/resolv.conf',
       ...(options.providerId === undefined ? {} : { providerID: options.providerId }),
       ...(options.taints === undefined ? {} : { registerWithTaints: options.taints }),
+      ...(options.allowedUnsafeSysctls === undefined ? {} : { allowedUnsafeSysctls: options.allowedUnsafeSysctls }),
+      crashLoopBackOff: { maxContainerRestartPeriod: duration(options.maxContainerRestartPeriod ?? CRASH_BACKOFF_MAX) },
       nodeStatusUpdateFrequency: '10s',
       nodeStatusReportFrequency: '5m0s',
       nodeLeaseDurationSeconds: 40,

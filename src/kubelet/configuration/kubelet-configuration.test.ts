@@ -41,6 +41,8 @@ evictionPressureTransitionPeriod: 30s
 containerLogMaxSize: 1Mi
 imageMinimumGCAge: 0s
 registerWithTaints: [{key: a, effect: NoSchedule}]
+crashLoopBackOff: {maxContainerRestartPeriod: 2s}
+allowedUnsafeSysctls: ['net.core.*', kernel.msgmax]
 shutdownGracePeriod: 30s
 shutdownGracePeriodCriticalPods: 10s
 `);
@@ -51,6 +53,8 @@ shutdownGracePeriodCriticalPods: 10s
       maxPods: 7,
       reserved: { cpuMilli: 1100, memory: 2 ** 30, ephemeralStorage: 2 ** 30 },
       taints: [{ key: 'a', effect: 'NoSchedule' }],
+      maxContainerRestartPeriod: 2000,
+      allowedUnsafeSysctls: ['net.core.*', 'kernel.msgmax'],
       imageGcPolicy: { high: 0.85, low: 0.8, minAge: 0 },
       logLimits: { size: 2 ** 20, files: 5 },
       eviction: {
@@ -74,6 +78,8 @@ shutdownGracePeriodCriticalPods: 10s
     ['evictionHard: {memory.available: 101%}', 'eviction percentage threshold memory.available must be <= 100%: 101%'],
     ['evictionHard: {memory.available: lots}', 'quantities must match'],
     ['evictionSoft: {memory.available: 1Gi}', 'grace period must be specified for the soft eviction threshold memory.available'],
+    ['allowedUnsafeSysctls: [vm.swappiness]', 'the sysctls "vm.swappiness" are not known to be namespaced'],
+    ['crashLoopBackOff: {maxContainerRestartPeriod: 6m}', 'must be set between 1s and 5m0s'],
     ['maxPods: many', 'maxPods is of the wrong type'],
     ['maxPods: -1', 'maxPods -1 must not be a negative number'],
     ['maxpods: 7', 'unknown field "maxpods"'],

@@ -2,9 +2,11 @@ import { durationMs } from '../../api/meta/duration.ts';
 import { milliValue, quantityValue } from '../../api/meta/quantity.ts';
 import type { Taint } from '../../api/types/core-v1.ts';
 import { parseYaml } from '../../api/wire/yaml.ts';
+import { CRASH_BACKOFF_MAX } from '../containers/crash-backoff.ts';
 import { defaultImageGcPolicy } from '../images/image-gc.ts';
 import { MAX_LOG_FILES, MAX_LOG_SIZE } from '../logs/rotate-log.ts';
 import type { KubeletOptions } from '../options.ts';
+import { foreignSysctl } from '../pods/sysctl.ts';
 import { type ShutdownSettings, shutdownGracePeriods } from '../shutdown/shutdown-groups.ts';
 import { type EvictionSettings, evictionPolicy } from './eviction-thresholds.ts';
 
@@ -22,6 +24,8 @@ interface Settings extends EvictionSettings, ShutdownSettings {
   readonly resolvConf?: string;
   readonly providerID?: string;
   readonly registerWithTaints?: readonly Taint[];
+  readonly allowedUnsafeSysctls?: readonly string[];
+  readonly crashLoopBackOff?: { readonly maxContainerRestartPeriod?: string };
   readonly kubeReserved?: Resources;
   readonly systemReserved?: Resources;
   readonly imageGCHighThresholdPercent?: number;
@@ -38,6 +42,8 @@ const honoured: Readonly<Record<keyof Settings, Kind>> = {
   resolvConf: 'text',
   providerID: 'text',
   registerWithTaints: 'list',
+  allowedUnsafeSysctls: 'list',
+  crashLoopBackOff: 'texts',
   kubeReserved: 'texts',
   systemReserved: 'texts',
   imageGCHighThresholdPercent: 'number',
@@ -71,8 +77,8 @@ const passedOver: ReadonlySet<string> = new Set(
     'nodeStatusMaxImages maxOpenFiles contentType kubeAPIQPS kubeAPIBurst serializeImagePulls maxParallelImagePulls podsPerCore ' +
     'enableControllerAttachDetach protectKernelDefaults makeIPTablesUtilChains iptablesMasqueradeBit iptablesDropBit featureGates failSwapOn ' +
     'memorySwap containerLogMaxWorkers containerLogMonitorInterval configMapAndSecretChangeDetectionStrategy reservedSystemCPUs ' +
-    'showHiddenMetricsForVersion systemReservedCgroup kubeReservedCgroup enforceNodeAllocatable allowedUnsafeSysctls volumePluginDir ' +
-    'kernelMemcgNotification logging enableSystemLogHandler enableSystemLogQuery crashLoopBackOff reservedMemory enableProfilingHandler ' +
+    'showHiddenMetricsForVersion systemReservedCgroup kubeReservedCgroup enforceNodeAllocatable volumePluginDir ' +
+    'kernelMemcgNotification logging enableSystemLogHandler enableSystemLogQuery reservedMemory enableProfilingHandler ' +
     'enableDebugFlagsHandler seccompDefault memoryThrottlingFactor memoryReservationPolicy registerNode tracing ' +
     'localStorageCapacityIsolation containerRuntimeEndpoint imageServiceEndpoint failCgroupV1 userNamespaces'
   ).split(' '),
@@ -85,6 +91,8 @@ export type ConfiguredOptions = Pick<
   | 'resolvConf'
   | 'providerId'
   | 'taints'
+  | 'allowedUnsafeSysctls'
+  | 'maxContainerRestartPeriod'
   | 'reserved'
   | 'imageGcPolicy'
   | 'logLimits'
@@ -149,6 +157,15 @@ function optionsOf(s: Settings): ConfiguredOptions {
   if (high < 0 || high > 100 || low < 0 || low > 100) throw new Error('image GC thresholds must be between 0 and 100');
   if (low >= high) throw new Error(`imageGCLowThresholdPercent ${low} must be less than imageGCHighThresholdPercent ${high}`);
   if (s.maxPods !== undefined && s.maxPods < 0) throw new Error(`maxPods ${s.maxPods} must not be a negative number`);
+  const restart = s.crashLoopBackOff?.maxContainerRestartPeriod;
+  const restartMs = restart === undefined ? undefined : durationMs(restart);
+  if (restartMs !== undefined && (restartMs < 1000 || restartMs > CRASH_BACKOFF_MAX)) {
+    throw new Error(
+      `invalid configuration: CrashLoopBackOff.MaxContainerRestartPeriod (got: ${restart}) must be set between 1s and 5m0s`,
+    );
+  }
+  const foreign = foreignSysctl(s.allowedUnsafeSysctls ?? []);
+  if (foreign !== undefined) throw new Error(`the sysctls ${JSON.stringify(foreign)} are not known to be namespaced`);
   const periods = shutdownGracePeriods(s);
   return {
     // What an empty text names is nothing.
@@ -157,6 +174,8 @@ function optionsOf(s: Settings): ConfiguredOptions {
     ...(s.resolvConf === undefined ? {} : { resolvConf: s.resolvConf }),
     ...(s.providerID ? { providerId: s.providerID } : {}),
     ...(s.registerWithTaints === undefined ? {} : { taints: s.registerWithTaints }),
+    ...(restartMs === undefined ? {} : { maxContainerRestartPeriod: restartMs }),
+    ...(s.allowedUnsafeSysctls === undefined ? {} : { allowedUnsafeSysctls: s.allowedUnsafeSysctls }),
     reserved: {
       cpuMilli: reserved('cpu', milliValue),
       memory: reserved('memory', quantityValue),

@@ -112,4 +112,18 @@ describe('admission on the node', () => {
     expect(found?.reason).toBe(reason);
     if (reason !== undefined) expect(found?.message).toBe(message);
   });
+
+  it('lets pods set what the owner of the node allows, in their own namespaces', () => {
+    const setting = (name: string, more: object = {}): Pod =>
+      pod({ securityContext: { sysctls: [{ name, value: '1' }] }, ...more });
+    const judge = (p: Pod) => rejection(p, node, [], ['net.core.*', 'kernel.msgmax'])?.message;
+    expect(judge(setting('net.core.somaxconn'))).toBeUndefined();
+    expect(judge(setting('net/core/somaxconn'))).toBeUndefined();
+    expect(judge(setting('kernel.msgmax'))).toBeUndefined();
+    expect(judge(setting('kernel.msgmaxx'))).toBe('forbidden sysctl: "kernel.msgmaxx" not allowlisted');
+    expect(judge(setting('net.ipv4.tcp_mem'))).toBe('forbidden sysctl: "net.ipv4.tcp_mem" not allowlisted');
+    expect(judge(setting('kernel.msgmax', { hostIPC: true }))).toBe(
+      'forbidden sysctl: "kernel.msgmax" not allowed with host IPC enabled',
+    );
+  });
 });

@@ -15,11 +15,16 @@ export interface Rejection {
  * Whether this node can run the pod beside `others`, which it runs already (lifecycle.predicateAdmitHandler). The scheduler has asked the same;
  * this guards against pods bound by hand and against two schedulers. Undefined: it can.
  */
-export function rejection(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
+export function rejection(
+  pod: Pod,
+  node: Node,
+  others: readonly Pod[],
+  allowedSysctls: readonly string[] = [],
+): Rejection | undefined {
   if (pod.spec?.os !== undefined && pod.spec.os.name !== 'linux') {
     return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
   }
-  const sysctl = forbiddenSysctl(pod);
+  const sysctl = forbiddenSysctl(pod, allowedSysctls);
   if (sysctl !== undefined) return { reason: 'SysctlForbidden', message: sysctl };
   if (
     pod.spec?.securityContext?.supplementalGroupsPolicy === 'Strict' &&

@@ -51,6 +51,8 @@ export interface PodServices {
   readonly hostIPs: readonly string[];
   /** Bytes. */
   readonly memoryCapacity: number;
+  /** Longest wait before a container that crashed is started again, milliseconds. */
+  readonly maxRestartPeriod: number;
   readonly dns: DnsOptions;
   /** The node's own /etc/hosts, for host-network pods. */
   readonly hostsFile: string;

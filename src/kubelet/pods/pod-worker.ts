@@ -5,7 +5,7 @@ import type { PodSandboxConfig } from '../../runtime/contract.ts';
 import { backoffDelay } from '../../util/backoff.ts';
 import type { Timer } from '../../util/clock.ts';
 import { podLogDirectory, sandboxConfig } from '../containers/container-config.ts';
-import { type BackoffEntry, goDuration, nextTry } from '../containers/crash-backoff.ts';
+import { type BackoffEntry, CRASH_BACKOFF_INITIAL, goDuration, nextTry } from '../containers/crash-backoff.ts';
 import { removeDead } from '../containers/dead-containers.ts';
 import { podDns } from '../containers/dns.ts';
 import { nodeHostname, podHostname } from '../containers/hosts.ts';
@@ -401,7 +401,7 @@ export class PodWorker {
     this.#report();
     await endAll(services, this.#observed, signal);
     await services.cache.refresh(this.uid, signal);
-    const { wait, entry } = nextTry(this.#restartBackoff, trigger.finishedAt, services.clock.now());
+    const { wait, entry } = this.#nextTry(this.#restartBackoff, trigger.finishedAt);
     if (wait > 0) {
       this.#failures.set(trigger.name, this.#heldBack(trigger.name, entry));
       this.#report();
@@ -418,6 +418,11 @@ export class PodWorker {
     this.#restarting = undefined;
     this.#report();
     this.poke();
+  }
+
+  #nextTry(entry: BackoffEntry | undefined, failedAt: number): ReturnType<typeof nextTry> {
+    const { clock, maxRestartPeriod: max } = this.#services;
+    return nextTry(entry, failedAt, clock.now(), Math.min(CRASH_BACKOFF_INITIAL, max), max);
   }
 
   /** A container that crashed waits, and is said to. */
@@ -499,7 +504,7 @@ export class PodWorker {
     let started = false;
     const before = latest(observed, name);
     if (before?.state === 'exited') {
-      const { wait, entry } = nextTry(this.#crash.get(name), before.finishedAt, now);
+      const { wait, entry } = this.#nextTry(this.#crash.get(name), before.finishedAt);
       this.#crash.set(name, entry);
       if (wait > 0) {
         this.#failures.set(name, this.#heldBack(name, entry));

@@ -4,7 +4,7 @@ import { quantityValue } from '../../api/meta/quantity.ts';
 import type { Node, Pod } from '../../api/types/core-v1.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
-import { misfit, type Rejection, rejection } from './admission.ts';
+import { misfit, type Rejection } from './admission.ts';
 import { isCritical, podFormat, podUid } from './pod-spec.ts';
 import type { PodWorker } from './pod-worker.ts';
 
@@ -51,6 +51,8 @@ export function preemptionVictims(pod: Pod, node: Node, others: readonly Pod[]):
 export interface PreemptionOptions {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Why the node turns a pod down beside others; undefined when it does not. */
+  rejection(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined;
   worker(uid: string): PodWorker | undefined;
   /** A Warning event on a pod. */
   record(pod: Pod, reason: string, message: string): void;
@@ -76,7 +78,7 @@ export class Preemption {
     const victims = preemptionVictims(pod, node, others);
     if (victims === undefined) return false;
     const left = others.filter((other) => !victims.includes(other));
-    if (rejection(pod, node, left) !== undefined) return false;
+    if (this.#options.rejection(pod, node, left) !== undefined) return false;
     const { logger, worker, record } = this.#options;
     const workers = victims.flatMap((victim) => worker(podUid(victim)) ?? []);
     for (const victim of workers) {
