@@ -153,9 +153,9 @@ describe.skipIf(missing !== undefined)(
         { labels: { app: 'volumes' } },
       );
       await node.running(name);
-      expect(await node.exec(name, 'echo hi > /empty/x; cat /empty/x; df -m /memory | tail -1; stat -c %a /empty')).toMatch(
-        /^hi\ntmpfs +8 .*\n777$/s,
-      );
+      expect(
+        await node.exec(name, 'echo hi > /empty/x; cat /empty/x; df -m /memory | tail -1; stat -c %a /empty /memory'),
+      ).toMatch(/^hi\ntmpfs +8 .*\n777\n1777$/s);
       expect(await node.exec(name, 'cat /map/sub/a; stat -Lc %a /map/sub/a; ls /map')).toBe('A400\nsub');
       expect(await node.exec(name, 'cat /secret/c; stat -Lc %a /secret/c; stat -f -c %T /secret')).toBe('C440\ntmpfs');
       expect(await node.exec(name, 'cat /down/labels')).toBe('app="volumes"');

@@ -105,14 +105,13 @@ async function setUpVolume(pod: Pod, volume: Volume, env: VolumeEnvironment): Pr
   if (volume.emptyDir !== undefined) {
     const dir = pluginDirectory(env, pod, 'kubernetes.io~empty-dir', volume.name);
     const fresh = await makeDirectory(dir, 0o777);
+    // Before anything is mounted there: a memory file system has a mode of its own, 1777.
+    if (fresh) await chmod(dir, 0o777);
     const { medium = '' } = volume.emptyDir;
     if (medium.startsWith('HugePages')) await ensureHugePages(env, dir, pageSize(pod, medium));
     if (medium === 'Memory')
       await ensureTmpfs(env, dir, memorySize(pod, volume.emptyDir.sizeLimit, env.sources.downward.allocatable));
-    if (fresh) {
-      await chmod(dir, 0o777);
-      if (group !== undefined) await giveToGroup(dir, group);
-    }
+    if (fresh && group !== undefined) await giveToGroup(dir, group);
     return dir;
   }
   if (volume.hostPath !== undefined) {
