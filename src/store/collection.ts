@@ -26,10 +26,7 @@ export interface Entry<T> {
   readonly createRevision: number;
   /** Wire JSON bytes, made at the first use and kept while the entry is the current one. */
   readonly bytes: Uint8Array;
-  /**
-   * Room for another encoding, for whoever makes one: forgotten with the bytes. A weak map by entries would do, if it did not cost the garbage
-   * collector so much with a hundred thousand of them.
-   */
+  /** Room for another encoding, for whoever makes one: forgotten with the bytes, though the ring of changes holds the entry longer. */
   other: Uint8Array | undefined;
 }
 
