@@ -197,6 +197,26 @@ describe.each([
     expect(collection.snapshotAt(revision)).toBeUndefined();
   });
 
+  it('lets a kept snapshot expire also where nothing has changed since', async () => {
+    await put('a', '1');
+    const { revision } = collection;
+    collection.keep(collection.snapshot());
+    const elsewhere = (): Promise<unknown> => store.commit([{ type: 'put', key: '/other', value: Buffer.from('x') }]);
+    await elsewhere();
+    await clock.advance(299_000);
+    expect(names(collection.snapshotAt(revision))).toEqual(['/p/a=1']);
+    collection.keep(collection.snapshotAt(revision)!);
+    await clock.advance(2_000);
+    expect(collection.snapshotAt(revision)).toBeUndefined();
+    // What is current is as new as can be, however long nothing was written.
+    const now = collection.revision;
+    collection.keep(collection.snapshot());
+    await clock.advance(301_000);
+    collection.keep(collection.snapshot());
+    await elsewhere();
+    expect(names(collection.snapshotAt(now))).toEqual(['/p/a=1']);
+  });
+
   it('resumes a watch exactly, and refuses one from too far back', async () => {
     collection.close();
     collection = await open(4);

@@ -81,6 +81,8 @@ class MemoryCollection<T> implements Collection<T> {
   /** The snapshot of the current state, once somebody asked for it. */
   #current: TreeSnapshot<T> | undefined;
   #kept: { readonly snapshot: TreeSnapshot<T>; readonly until: number }[] = [];
+  /** The newest revision that was kept for its time: it has expired, and what is older with it, though nothing may have changed since. */
+  #expired = 0;
   #pending = new Map<string, PendingWrite<T>[]>();
   #watchers: Subscription<T>[] = [];
   #delivering = 0;
@@ -159,9 +161,11 @@ class MemoryCollection<T> implements Collection<T> {
   snapshotAt(revision: number): CollectionSnapshot<T> | undefined {
     if (revision > this.#revision) return undefined;
     const current = this.#snapshot();
+    if (revision === this.#revision) return current;
+    this.#dropOldKept();
+    if (revision <= this.#expired) return undefined;
     const position = this.#ring.after(revision);
     if (revision >= this.#ring.start && position === this.#ring.size) return current.at(revision);
-    this.#dropOldKept();
     const kept = this.#kept.find(({ snapshot }) => snapshot.revision === revision);
     if (kept !== undefined) return kept.snapshot;
     if (revision < this.#ring.start) return undefined;
@@ -177,15 +181,23 @@ class MemoryCollection<T> implements Collection<T> {
   }
 
   keep(snapshot: CollectionSnapshot<T>): void {
-    if (!(snapshot instanceof TreeSnapshot) || this.#kept.some((kept) => kept.snapshot.revision === snapshot.revision)) return;
+    if (!(snapshot instanceof TreeSnapshot)) return;
     this.#dropOldKept();
+    const { revision } = snapshot;
+    if (revision === this.#revision) {
+      // Its time begins now, however long nothing has been written.
+      this.#expired = Math.min(this.#expired, revision - 1);
+      this.#kept = this.#kept.filter((kept) => kept.snapshot.revision !== revision);
+    } else if (revision <= this.#expired || this.#kept.some((kept) => kept.snapshot.revision === revision)) return;
     if (this.#kept.length === MAX_KEPT) this.#kept.shift();
     this.#kept.push({ snapshot, until: this.#clock.monotonic() + KEEP_MS });
   }
 
   #dropOldKept(): void {
     const now = this.#clock.monotonic();
-    while (this.#kept.length > 0 && this.#kept[0]!.until <= now) this.#kept.shift();
+    while (this.#kept.length > 0 && this.#kept[0]!.until <= now) {
+      this.#expired = Math.max(this.#expired, this.#kept.shift()!.snapshot.revision);
+    }
   }
 
   waitFor(revision: number, signal?: AbortSignal): Promise<void> {
