@@ -5,6 +5,8 @@ export class Re2Error extends Error {}
 
 /** The longest that one search may compute. */
 const SEARCH_LIMIT_MS = 100;
+/** The longest that all searches of one turn of the event loop may compute together: a list of values must not hold everybody up. */
+const TURN_LIMIT_MS = 1_000;
 /** How often a search is begun again that was stopped though the processor was with others most of the time. */
 const MAX_ATTEMPTS = 6;
 /** Characters of text times characters of pattern that are searched in linear time without looking at the clock: a few milliseconds. */
@@ -35,10 +37,13 @@ export class BoundedRegExp extends RegExp {
       if (--this.#refused === 0) this.#longest = Number.POSITIVE_INFINITY;
       throw new Re2Error('the search took too long');
     }
+    if (turn.isOver) throw new Re2Error('the searches took too long');
     let found: RegExpExecArray | null = null;
+    const before = process.threadCpuUsage();
     const inTime = endsInTime(() => {
       found = super.exec(text);
     });
+    turn.spend(computedSince(before));
     if (!inTime) {
       this.#refused = REFUSED_AFTERWARDS;
       this.#longest = Math.floor(text.length * REFUSED_PART);
@@ -62,8 +67,7 @@ export function endsInTime(search: () => void): boolean {
         return true;
       } catch (err) {
         if ((err as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw err;
-        const { user, system } = process.threadCpuUsage(before);
-        if ((user + system) / 1000 > SEARCH_LIMIT_MS / 2) return false;
+        if (computedSince(before) > SEARCH_LIMIT_MS / 2) return false;
       }
     }
     return false;
@@ -71,6 +75,32 @@ export function endsInTime(search: () => void): boolean {
     guarded.search = undefined;
   }
 }
+
+/** Milliseconds that this thread has computed since. */
+function computedSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.threadCpuUsage(before);
+  return (user + system) / 1000;
+}
+
+/** What searches of the present turn of the event loop have computed. */
+class Turn {
+  #spent = 0;
+
+  get isOver(): boolean {
+    return this.#spent > TURN_LIMIT_MS;
+  }
+
+  spend(milliseconds: number): void {
+    if (this.#spent === 0) {
+      setImmediate(() => {
+        this.#spent = 0;
+      });
+    }
+    this.#spent += milliseconds;
+  }
+}
+
+const turn = new Turn();
 
 /** Whether V8 has an engine for it that never goes back. */
 function isLinear(source: string, flags: string): boolean {
