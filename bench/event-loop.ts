@@ -129,7 +129,10 @@ await measured('delete the pods at once', () => client.must('DELETE', pods));
 await measured('delete the namespace', async () => {
   await client.must('DELETE', '/api/v1/namespaces/crowd');
   const until = performance.now() + 120_000;
-  while (performance.now() < until && (await client.ask('GET', `${maps}?limit=1`)).body.includes('"name":"m')) {
+  while (
+    performance.now() < until &&
+    (await client.ask('GET', `${maps}?limit=1&labelSelector=parity`)).body.includes('"name":"m')
+  ) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 });
