@@ -6,12 +6,11 @@ let api: ApplyApi;
 beforeEach(async () => {
   api = await ApplyApi.start();
   await api.create(definition() as Any, 'customresourcedefinitions');
-  for (let turn = 0; turn < 1_000; turn++) {
+  const established = async (): Promise<boolean> => {
     const crd = await api.get('apiextensions.k8s.io/v1', 'customresourcedefinitions', 'widgets.example.com');
-    if (crd.status?.conditions?.some((c: Any) => c.type === 'Established' && c.status === 'True')) return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  throw new Error('the definition was not established');
+    return crd.status?.conditions?.some((c: Any) => c.type === 'Established' && c.status === 'True') ?? false;
+  };
+  await expect.poll(established, { timeout: 10_000, interval: 1 }).toBe(true);
 });
 afterEach(() => api.close());
 
