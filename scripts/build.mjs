@@ -24,12 +24,18 @@ const plainHttp = {
   },
 };
 
-/** Parts of prom-client that nothing here uses, and that load a good deal: its workers' registry, its push client. */
+/**
+ * Parts of prom-client that load a good deal: its workers' registry and its push client, which nothing here uses, and the metrics of the process,
+ * which wait for the first who asks.
+ */
 const leanMetrics = {
   name: 'lean-metrics',
   setup(build) {
     build.onLoad({ filter: /prom-client[\\/]lib[\\/](cluster|pushgateway)\.js$/ }, () => ({
       contents: 'module.exports = undefined;',
+    }));
+    build.onLoad({ filter: /prom-client[\\/]index\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace(/= (require\('\.\/lib\/defaultMetrics'\));/, '= (...args) => $1(...args);'),
     }));
   },
 };

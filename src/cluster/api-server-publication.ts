@@ -38,9 +38,12 @@ export class ApiServerPublication {
   /** Resolves when this API server is found under the Service. */
   async start(): Promise<void> {
     const { client, config, pki } = this.#o;
-    await publishAuthentication(client, pki);
-    await publishService(client, config);
-    await publishEndpoints(client, config, await this.#renew());
+    // All at once, so that they share a commit.
+    await Promise.all([
+      publishAuthentication(client, pki),
+      publishService(client, config),
+      this.#renew().then((addresses) => publishEndpoints(client, config, addresses)),
+    ]);
     this.#rounds = this.#keep(this.#stopping.signal);
   }
 

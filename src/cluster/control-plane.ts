@@ -160,8 +160,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     });
   const contextFor = (user: UserInfo, component: string): ControllerContext => context(user, component, metrics);
   const publication = new ApiServerPublication({ client: clientFor(controllerManager), store, config, pki, clock, logger });
-  await publication.start();
-  const listener = await listen(server, config, pki);
+  const [listener] = await Promise.all([listen(server, config, pki), publication.start()]);
   // Loaded when the API answers: it is the first that anybody waits for.
   const [{ controllers }, { scheduler }] = await Promise.all([
     import('../controllers/index.ts'),

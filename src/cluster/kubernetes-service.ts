@@ -38,20 +38,22 @@ export async function keepService(client: Client, config: ClusterConfig): Promis
 export async function publishEndpoints(client: Client, config: ClusterConfig, addresses: readonly string[]): Promise<void> {
   const skipMirror = { 'endpointslice.kubernetes.io/skip-mirror': 'true' };
   const ports = [{ name: 'https', port: config.port, protocol: 'TCP' }] as const;
-  await put(client, endpoints, {
-    apiVersion: 'v1',
-    kind: 'Endpoints',
-    metadata: { name: NAME, namespace: NAMESPACE, labels: skipMirror },
-    subsets: [{ addresses: addresses.map((ip) => ({ ip })), ports }],
-  });
-  await put(client, endpointSlices, {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: { name: NAME, namespace: NAMESPACE, labels: { 'kubernetes.io/service-name': NAME } },
-    addressType: 'IPv4',
-    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
-    ports,
-  });
+  await Promise.all([
+    put(client, endpoints, {
+      apiVersion: 'v1',
+      kind: 'Endpoints',
+      metadata: { name: NAME, namespace: NAMESPACE, labels: skipMirror },
+      subsets: [{ addresses: addresses.map((ip) => ({ ip })), ports }],
+    }),
+    put(client, endpointSlices, {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { name: NAME, namespace: NAMESPACE, labels: { 'kubernetes.io/service-name': NAME } },
+      addressType: 'IPv4',
+      endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
+      ports,
+    }),
+  ]);
 }
 
 /** Publishes what other API servers and joining nodes must know: the authentication config map. */
