@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
-import { setImmediate as turn } from 'node:timers/promises';
 import type { KubernetesObject, WatchEvent } from '../api/meta/object.ts';
 import { customError, StatusError } from '../api/meta/status.ts';
 import type { ApiRequest, ApiResponse, Verb } from '../api/request.ts';
@@ -9,6 +8,7 @@ import { deleteBody, requestUrl } from '../api/request-url.ts';
 import type { Status } from '../api/types/meta-v1.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
 import { jsonLines } from '../util/json-lines.ts';
+import { turn } from '../util/slice.ts';
 import type { Transport } from './contract.ts';
 
 /** Tries of a request that the server puts off with Retry-After (client-go's maxRetries). */

@@ -1,6 +1,6 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { type KubernetesObject, objectKey } from '../api/meta/object.ts';
 import type { Logger } from '../util/logger.ts';
+import { turn } from '../util/slice.ts';
 import type { InformerHandler, Lister } from './contract.ts';
 
 /** Objects of a list delivered before the loop may do something else. */

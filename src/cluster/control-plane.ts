@@ -1,4 +1,3 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { builtinResources } from '../api/groups/index.ts';
 import type { UserInfo } from '../api/request.ts';
@@ -41,6 +40,7 @@ import type { Store } from '../store/contract.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Random } from '../util/random.ts';
+import { turn } from '../util/slice.ts';
 import { ApiServerPublication } from './api-server-publication.ts';
 import { auditLogOf } from './audit.ts';
 import { type ClusterConfig, runs } from './config.ts';

@@ -1,4 +1,5 @@
 import { isIPv6, parseCIDR } from '../api/groups/ip.ts';
+import { isHandedOut } from '../api/groups/networking/service-addresses.ts';
 import { isNotFound } from '../api/meta/status.ts';
 import { formatTime, parseTime } from '../api/meta/time.ts';
 import { patchTypes } from '../api/request.ts';
@@ -12,8 +13,6 @@ import { findCondition } from './conditions.ts';
 const NAME = 'service-cidr-controller';
 const WORKERS = 5;
 const FINALIZER = 'networking.k8s.io/service-cidr-finalizer';
-const MANAGED_BY = 'ipaddress.kubernetes.io/managed-by';
-const ALLOCATOR = 'ipallocator.k8s.io';
 /** Who gives out addresses may not have heard yet that a range is going. */
 const DELETION_GRACE_MS = 10_000;
 
@@ -59,10 +58,11 @@ export function mayDelete(cidr: ServiceCIDR, all: readonly ServiceCIDR[], addres
   const others = all.filter(({ metadata }) => metadata?.name !== cidr.metadata?.name).flatMap(rangesOf);
   const own = rangesOf(cidr);
   if (own.every((range) => others.some((other) => contains(other, range)))) return true;
-  return !addresses.some(({ metadata }) => {
-    if (metadata?.labels?.[MANAGED_BY] !== ALLOCATOR) return false;
-    const first = numberOf(metadata.name!);
-    const point = { v6: isIPv6(metadata.name!), first, last: first };
+  return !addresses.some((address) => {
+    if (!isHandedOut(address)) return false;
+    const name = address.metadata!.name!;
+    const first = numberOf(name);
+    const point = { v6: isIPv6(name), first, last: first };
     return own.some((range) => contains(range, point)) && !others.some((other) => contains(other, point));
   });
 }

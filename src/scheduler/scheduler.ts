@@ -1,4 +1,3 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import type { KubernetesObject } from '../api/meta/object.ts';
 import { isNotFound } from '../api/meta/status.ts';
 import type { Pod } from '../api/types/core-v1.ts';
@@ -13,6 +12,7 @@ import {
   services,
   statefulSets,
 } from '../client/resource-refs.ts';
+import { turn } from '../util/slice.ts';
 import { bindPod, carryOut, type NamedPreparation } from './binding.ts';
 import { ClusterCache } from './cache.ts';
 import { ClaimCache } from './claim-cache.ts';

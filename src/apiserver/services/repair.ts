@@ -1,9 +1,10 @@
+import { isHandedOut } from '../../api/groups/networking/service-addresses.ts';
 import type { Service } from '../../api/types/core-v1.ts';
 import type { IPAddress } from '../../api/types/networking-v1.ts';
 import { PreconditionError, type Store, type StoreOp } from '../../store/contract.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
-import { isHandedOut, isOf } from './address-object.ts';
+import { isOf } from './address-object.ts';
 import { type Allocations, type AllocationViews, holdingsOf, PORTS_PREFIX } from './allocations.ts';
 
 /** How often everything is looked at: upstream's period. */

@@ -1,4 +1,3 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import { isConflict, isNotFound } from '../../api/meta/status.ts';
 import { formatTime } from '../../api/meta/time.ts';
@@ -10,6 +9,7 @@ import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { startReconciler } from '../../client/controller-runner.ts';
 import { leases, nodes, pods } from '../../client/resource-refs.ts';
 import type { Timer } from '../../util/clock.ts';
+import { turn } from '../../util/slice.ts';
 import { isReady } from '../workload/pod-state.ts';
 import { indexByNode, podsOnNode } from '../workload/pods-on-node.ts';
 import { checkHealth, defaultHealthLimits, type HealthLimits, type HealthMemory } from './health.ts';

@@ -5,6 +5,14 @@ import { age, column, groupVersion, nameColumn, standardColumns } from '../defin
 import { check, checkRequired, immutable } from '../field-checks.ts';
 import { parseCIDR, validateCIDR, validateIP } from '../ip.ts';
 
+/** The label that says who handed an address out. */
+export const ADDRESS_MANAGED_BY = 'ipaddress.kubernetes.io/managed-by';
+/** Upstream's name for who hands out the addresses of Services. */
+export const SERVICE_ALLOCATOR = 'ipallocator.k8s.io';
+
+/** Whether an address was handed out to a Service, and not taken by somebody on their own account. */
+export const isHandedOut = (address: IPAddress): boolean => address.metadata?.labels?.[ADDRESS_MANAGED_BY] === SERVICE_ALLOCATOR;
+
 const define = groupVersion('networking.k8s.io', 'v1');
 const cidrsPath = new FieldPath('spec.cidrs');
 const parentPath = new FieldPath('spec.parentRef');
