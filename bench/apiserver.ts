@@ -7,14 +7,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
-import { Agent, request } from 'node:https';
+import { Agent } from 'node:https';
 import { Session } from 'node:inspector/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
-import { realisticPod } from '../src/api/schema/realistic-pod.fixture.ts';
 import { serverEnvironment, serverFlags } from '../src/cluster/process.ts';
+import { podNamed, send } from './requests.ts';
 import type { WatchersReport, WatchersTask } from './watchers.ts';
 
 const PODS = 5_000;
@@ -191,7 +190,7 @@ class Bench {
 
   async all(): Promise<void> {
     await this.#warmUp();
-    await this.#each('create', PODS, (i) => this.#send('POST', pods, 201, JSON.stringify(podNamed(i))));
+    await this.#each('create', PODS, (i) => this.#send('POST', pods, 201, JSON.stringify(podOf(i))));
     await this.#each('get', 20_000, (i) => this.#send('GET', `${pods}/pod-${i % PODS}`, 200));
     await this.#once('list, all', 5, () => this.#send('GET', pods, 200));
     await this.#each('list, by label', 300, () => this.#send('GET', `${pods}?labelSelector=shard%3D7`, 200));
@@ -207,12 +206,7 @@ class Bench {
   }
 
   async #warmUp(): Promise<void> {
-    await this.#each(
-      'first creates',
-      WARM_UP,
-      (i) => this.#send('POST', pods, 201, JSON.stringify(podNamed(i, 'warm'))),
-      'create',
-    );
+    await this.#each('first creates', WARM_UP, (i) => this.#send('POST', pods, 201, JSON.stringify(podOf(i, 'warm'))), 'create');
     await this.#each('', WARM_UP, (i) => this.#patchStatus(`warm-${i}`, i), 'create');
     await this.#each('', WARM_UP, (i) => this.#patchMetadata(`warm-${i}`, i), 'create');
     await this.#each('', WARM_UP, (i) => this.#delete(`warm-${i}`), 'create');
@@ -222,7 +216,7 @@ class Bench {
 
   /** The same for pods that no template made: no spec comes twice. */
   async #ownSpecs(): Promise<void> {
-    const create = (base: string, i: number) => this.#send('POST', pods, 201, JSON.stringify(podNamed(i, base, true)));
+    const create = (base: string, i: number) => this.#send('POST', pods, 201, JSON.stringify(podOf(i, base, true)));
     await this.#each('', WARM_UP, (i) => create('own-warm', i), 'create, own specs');
     await this.#each('create, own specs', WARM_UP, (i) => create('own', i));
     await this.#each('', WARM_UP, (i) => this.#apply(i, 'own-warm-applied', true), 'apply, own specs');
@@ -247,7 +241,7 @@ class Bench {
 
   #apply(i: number, base: string, own = false): Promise<Buffer> {
     const path = `${pods}/${base}-${i}?fieldManager=bench`;
-    return this.#send('PATCH', path, 201, JSON.stringify(podNamed(i, base, own)), 'application/apply-patch+yaml');
+    return this.#send('PATCH', path, 201, JSON.stringify(podOf(i, base, own)), 'application/apply-patch+yaml');
   }
 
   #delete(name: string): Promise<Buffer> {
@@ -256,7 +250,7 @@ class Bench {
 
   async #growth(): Promise<void> {
     print(`memory, ${PODS.toLocaleString('en')}`, megabytes(await this.usage({ settle: true })));
-    await this.#each('growth', GROWN_PODS - PODS, (i) => this.#send('POST', pods, 201, JSON.stringify(podNamed(PODS + i))));
+    await this.#each('growth', GROWN_PODS - PODS, (i) => this.#send('POST', pods, 201, JSON.stringify(podOf(PODS + i))));
     print(`memory, ${GROWN_PODS.toLocaleString('en')}`, megabytes(await this.usage({ settle: true })));
     await this.#once('list, grown', 3, () => this.#send('GET', pods, 200), 'growth');
     print('memory, listed', megabytes(await this.usage({ settle: true })));
@@ -343,41 +337,17 @@ class Bench {
     await once(watchers, 'exit');
   }
 
-  #open(method: string, path: string, agent: Agent, body?: string, type = 'application/json'): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      const headers = body === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(body) };
-      const sent = request({ host: '127.0.0.1', port: this.#hello.port, method, path, headers, agent }, resolve);
-      sent.on('error', reject);
-      sent.end(body);
-    });
-  }
-
-  async #send(method: string, path: string, code: number, body?: string, type?: string): Promise<Buffer> {
-    const answer = await this.#open(method, path, this.#agent, body, type);
-    const parts: Buffer[] = [];
-    for await (const part of answer as AsyncIterable<Buffer>) parts.push(part);
-    const whole = Buffer.concat(parts);
-    if (answer.statusCode !== code) throw new Error(`${method} ${path}: ${answer.statusCode} ${whole.toString().slice(0, 300)}`);
-    return whole;
+  #send(method: string, path: string, code: number, body?: string, type?: string): Promise<Buffer> {
+    return send({ port: this.#hello.port, agent: this.#agent }, method, path, code, body, type);
   }
 }
 
-/**
- * A pod of one container, which the server answers with 4.3 KB: as large as those that the peer was measured with. `own`: with a spec of its own,
- * not that of a template.
- */
-function podNamed(i: number, base = 'pod', own = false): object {
-  const { metadata, spec } = realisticPod as {
-    readonly metadata: { readonly labels?: object };
-    readonly spec: { readonly containers: readonly { readonly ports: readonly object[]; readonly env: readonly object[] }[] };
-  };
-  const labels = { ...metadata.labels, shard: String(i % 100) };
-  const { ports, env, ...container } = spec.containers[0]!;
-  const containers = [
-    { ...container, ports: ports.slice(0, 1), env: [...env.slice(3), ...(own ? [{ name: 'SELF', value: `${base}-${i}` }] : [])] },
-  ];
-  return { apiVersion: 'v1', kind: 'Pod', metadata: { name: `${base}-${i}`, labels }, spec: { ...spec, containers } };
-}
+/** One of the pods of a load. `own`: with a spec of its own, not that of a template. */
+const podOf = (i: number, base = 'pod', own = false): object =>
+  podNamed(`${base}-${i}`, {
+    labels: { shard: String(i % 100) },
+    ...(own ? { env: [{ name: 'SELF', value: `${base}-${i}` }] } : {}),
+  });
 
 if (process.argv[2] === 'serve') await serve(process.argv[3]!);
 else await run();

@@ -6,11 +6,11 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { Agent, request } from 'node:https';
+import { Agent } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { realisticPod } from '../src/api/schema/realistic-pod.fixture.ts';
 import { serverFlags } from '../src/cluster/process.ts';
+import { open, podNamed, send } from './requests.ts';
 
 const given = process.argv.slice(2).map(Number);
 const SIZES = given.length > 0 ? given : [1_000, 10_000, 100_000];
@@ -89,7 +89,8 @@ class Client {
     const list = await this.#send('GET', `${PODS}?limit=1`, 200);
     const version = /"resourceVersion":"(\d+)"/.exec(list.toString('latin1', 0, 400))![1]!;
     const agent = this.#newAgent(WATCHERS);
-    const watch = (): Promise<IncomingMessage> => this.#open('GET', `${PODS}?watch=true&resourceVersion=${version}`, agent);
+    const watch = (): Promise<IncomingMessage> =>
+      open({ port: this.#hello.port, agent }, 'GET', `${PODS}?watch=true&resourceVersion=${version}`);
     const watches = await Promise.all(Array.from({ length: WATCHERS }, watch));
     const { promise: seen, resolve } = Promise.withResolvers<void>();
     let events = 0;
@@ -109,22 +110,8 @@ class Client {
     return cost;
   }
 
-  #open(method: string, path: string, agent: Agent, body?: string, type = 'application/json'): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      const headers = body === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(body) };
-      const sent = request({ host: '127.0.0.1', port: this.#hello.port, method, path, headers, agent }, resolve);
-      sent.on('error', reject);
-      sent.end(body);
-    });
-  }
-
-  async #send(method: string, path: string, code: number, body?: string, type?: string): Promise<Buffer> {
-    const answer = await this.#open(method, path, this.#agent, body, type);
-    const parts: Buffer[] = [];
-    for await (const part of answer as AsyncIterable<Buffer>) parts.push(part);
-    const whole = Buffer.concat(parts);
-    if (answer.statusCode !== code) throw new Error(`${method} ${path}: ${answer.statusCode} ${whole.toString().slice(0, 300)}`);
-    return whole;
+  #send(method: string, path: string, code: number, body?: string, type?: string): Promise<Buffer> {
+    return send({ port: this.#hello.port, agent: this.#agent }, method, path, code, body, type);
   }
 
   close(): void {
@@ -139,17 +126,6 @@ async function each(from: number, to: number, work: (i: number) => Promise<unkno
     for (let i = next++; i < to; i = next++) await work(i);
   };
   await Promise.all(Array.from({ length: WIDTH }, worker));
-}
-
-/** A pod as the benchmark of the API server has them. */
-function podNamed(name: string): object {
-  const { metadata, spec } = realisticPod as {
-    readonly metadata: { readonly labels?: object };
-    readonly spec: { readonly containers: readonly { readonly ports: readonly object[]; readonly env: readonly object[] }[] };
-  };
-  const { ports, env, ...container } = spec.containers[0]!;
-  const containers = [{ ...container, ports: ports.slice(0, 1), env: env.slice(3) }];
-  return { apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: metadata.labels }, spec: { ...spec, containers } };
 }
 
 const least = (rounds: readonly Costs[], of: keyof Costs): string => Math.min(...rounds.map((round) => round[of])).toFixed(1);
