@@ -55,6 +55,8 @@ const HEADERS_TIMEOUT_MS = 32_000;
 const MAX_HEADER_BYTES = 1024 * 1024;
 /** Go's period of TCP probes. */
 const TCP_KEEP_ALIVE_MS = 15_000;
+/** Go's order, where the processor knows AES: with 128 bits first, in which large answers cost a fifth less than in Node's first, with 256. */
+const CIPHERS = [...new Set(['TLS_AES_128_GCM_SHA256', ...constants.defaultCoreCipherList.split(':')])].join(':');
 /** How often Node looks for heads that take too long. */
 const CHECKING_INTERVAL_MS = 5_000;
 /** Idle connections are closed after this; above what load balancers and Go's client (90 s) keep. */
@@ -113,6 +115,7 @@ export function listen(options: ListenOptions, pipeline: Pipeline, clock: Clock)
     requestCert: true,
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
+    ciphers: CIPHERS,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     noDelay: true,
     // A peer that vanished is found out: a watch might wait for it for half an hour.

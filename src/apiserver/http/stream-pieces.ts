@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { createGzip } from 'node:zlib';
+import { endChunks, takeOverChunks } from './chunks.ts';
 import { acceptsGzip, type Exchange, GZIP_LEVEL, GZIP_MIN_BYTES } from './exchange.ts';
 import type { Pieces } from './list-pieces.ts';
 import type { PiecePool } from './piece-pool.ts';
@@ -31,6 +32,7 @@ function streamPieces(exchange: Exchange, contentType: string, made: Buffer[], r
     headers['vary'] = 'Accept-Encoding';
   }
   res.writeHead(200, headers);
+  const ownChunks = !compress && takeOverChunks(res);
   const target = compress ? createGzip({ level: GZIP_LEVEL }) : res;
   if (target !== res) target.pipe(res);
   let bytes = 0;
@@ -49,12 +51,13 @@ function streamPieces(exchange: Exchange, contentType: string, made: Buffer[], r
       return;
     }
     if (piece === undefined) {
-      target.end();
+      if (ownChunks) endChunks(res);
+      else target.end();
       return;
     }
     bytes += piece.length;
     const written = piece;
-    if (piece.length === 0 || target.write(written, () => pool.give(written))) {
+    if (piece.length === 0 || target.write(ownChunks ? pool.chunk(written) : written, () => pool.give(written))) {
       setImmediate(step);
       return;
     }

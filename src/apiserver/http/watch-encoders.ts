@@ -3,6 +3,7 @@ import { encodeProtobufWatchEvent, wrapProtobuf } from '../../api/wire/protobuf.
 import type { Entry } from '../../store/collection.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
 import type { ObjectEventType } from '../rest/watch.ts';
+import { chunkOf } from './chunks.ts';
 import { encodeObject } from './encode-object.ts';
 
 /** Whether a write is a chunk of HTTP/1.1's chunked coding, or just bytes. */
@@ -27,14 +28,10 @@ const heads: Readonly<Record<ObjectEventType, Buffer>> = {
 
 /** Larger writes are put together for each watcher, so that not too much is kept. */
 const MAX_SHARED_BYTES = 1024 * 1024;
-const chunkEnd = Buffer.from('\r\n');
 
 /** Frames as one write. */
 export function joinFrames(frames: readonly Uint8Array[], size: number, framing: Framing): Uint8Array {
-  if (framing === 'chunk') {
-    const head = Buffer.from(`${size.toString(16)}\r\n`, 'latin1');
-    return Buffer.concat([head, ...frames, chunkEnd], head.length + size + chunkEnd.length);
-  }
+  if (framing === 'chunk') return chunkOf(frames, size);
   return frames.length === 1 ? frames[0]! : Buffer.concat(frames, size);
 }
 

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { Slice, turn } from '../../util/slice.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
 import type { PreparedWatch } from '../rest/watch.ts';
+import { endChunks, takeOverChunks } from './chunks.ts';
 import type { Exchange } from './exchange.ts';
 import { FrameSink, MAX_PENDING_BYTES } from './frame-sink.ts';
 import { type Framing, joinFrames, type WatchEncoder } from './watch-encoders.ts';
@@ -10,8 +11,8 @@ import { type Framing, joinFrames, type WatchEncoder } from './watch-encoders.ts
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * Streams a watch over HTTP. Events of one turn of the loop go out as one write. Over HTTP/1.1 the chunk around them is made here, once for
- * all watchers of a type: Node's own way copies what it writes for each of them, to put three buffers into one.
+ * Streams a watch over HTTP. Events of one turn of the loop go out as one write; over HTTP/1.1 as one chunk, made once for all watchers of a
+ * type.
  */
 export class WatchStream extends FrameSink {
   readonly #exchange: Exchange;
@@ -38,11 +39,7 @@ export class WatchStream extends FrameSink {
   run(prepared: PreparedWatch, shutdown: AbortSignal): void {
     const res = this.#res;
     res.writeHead(200, { ...this.#exchange.responseHeaders(this.encoder.contentType) });
-    res.flushHeaders?.();
-    if (res.chunkedEncoding) {
-      this.#framing = 'chunk';
-      res.chunkedEncoding = false;
-    }
+    if (takeOverChunks(res)) this.#framing = 'chunk';
     const onShutdown = (): void => this.end();
     shutdown.addEventListener('abort', onShutdown, { once: true });
     res.once('close', () => {
@@ -113,9 +110,8 @@ export class WatchStream extends FrameSink {
     this.#ended = true;
     this.#stop.abort();
     this.#flush();
-    // The end of the body is written by Node again.
-    if (this.#framing === 'chunk') this.#res.chunkedEncoding = true;
-    this.#res.end();
+    if (this.#framing === 'chunk') endChunks(this.#res);
+    else this.#res.end();
   }
 
   protected push(frame: Uint8Array): void {
