@@ -1,3 +1,4 @@
+import { goText } from '../meta/go-text.ts';
 import { keep, recall } from '../repeated-parts.ts';
 import { isList, isMap, type JsonList, type JsonMap } from './json-value.ts';
 import { allDifferent, FEW_ITEMS, isNamed, itemElement, TypedValueError } from './list-items.ts';
@@ -141,14 +142,7 @@ function goType(value: unknown): string {
 }
 
 /** Go's %v of a pointer to the value's wrapper. */
-const goPointer = (value: unknown): string => `&{${goPlain(value)}}`;
-
-function goPlain(value: unknown): string {
-  if (value === null || value === undefined) return '<nil>';
-  if (isList(value)) return `[${value.map(goPlain).join(' ')}]`;
-  if (isMap(value)) return `map[${sortedMembers(value, (k, v) => `${k}:${goPlain(v)}`).join(' ')}]`;
-  return String(value);
-}
+const goPointer = (value: unknown): string => `&{${goText(value)}}`;
 
 /** Go's %#v. */
 function goSyntax(value: unknown): string {

@@ -1,7 +1,7 @@
 import { DurationError, formatDuration, parseDuration } from '../meta/duration.ts';
 import { canonicalQuantity, QuantityError } from '../meta/quantity.ts';
 import { canonicalMicroTime, canonicalTime, TimeError } from '../meta/time.ts';
-import { DecodeError, type DecodeState, describeValue } from './decode-state.ts';
+import { DecodeError, type DecodeState, type GoKind } from './decode-state.ts';
 import { goTypeName } from './go-type.ts';
 import type { ScalarSchema } from './schema.ts';
 
@@ -24,44 +24,44 @@ export function scalarDecoder(schema: ScalarSchema): Decoder {
   const goType = goTypeName(schema);
   switch (schema.type) {
     case 'string':
-      return (value, state, depth) => (typeof value === 'string' ? value : state.fail(depth, describeValue(value), goType));
+      return (value, state, depth) => (typeof value === 'string' ? value : state.fail(depth, value, goType, 'string'));
     case 'boolean':
-      return (value, state, depth) => (typeof value === 'boolean' ? value : state.fail(depth, describeValue(value), goType));
+      return (value, state, depth) => (typeof value === 'boolean' ? value : state.fail(depth, value, goType, 'bool'));
     case 'int32':
-      return integer(goType, -INT32_MAX - 1, INT32_MAX);
+      return integer(goType, 'int32', -INT32_MAX - 1, INT32_MAX);
     case 'uint32':
-      return integer(goType, 0, UINT32_MAX);
+      return integer(goType, 'uint32', 0, UINT32_MAX);
     case 'int64':
-      return integer(goType, -TWO_63, TWO_63, -INT64_CLAMP, INT64_CLAMP);
+      return integer(goType, 'int64', -TWO_63, TWO_63, -INT64_CLAMP, INT64_CLAMP);
     case 'uint64':
-      return integer(goType, 0, TWO_64, 0, UINT64_CLAMP);
+      return integer(goType, 'uint64', 0, TWO_64, 0, UINT64_CLAMP);
     case 'float64':
-      return (value, state, depth) => (typeof value === 'number' ? value : state.fail(depth, describeValue(value), goType));
+      return (value, state, depth) => (typeof value === 'number' ? value : state.fail(depth, value, goType, 'float64'));
     case 'bytes':
       return (value, state, depth) =>
-        typeof value === 'string' ? canonicalBase64(value) : state.fail(depth, describeValue(value), goType);
+        typeof value === 'string' ? bytes(value, state) : state.fail(depth, value, goType, 'slice');
     case 'quantity':
       return decodeQuantity;
     case 'time':
       return (value, state, depth) =>
-        typeof value === 'string' ? time(value, canonicalTime) : state.fail(depth, describeValue(value), 'string');
+        typeof value === 'string' ? time(value, canonicalTime) : state.fail(depth, value, 'string', 'own');
     case 'micro-time':
       return (value, state, depth) =>
-        typeof value === 'string' ? time(value, canonicalMicroTime) : state.fail(depth, describeValue(value), 'string');
+        typeof value === 'string' ? time(value, canonicalMicroTime) : state.fail(depth, value, 'string', 'own');
     case 'duration':
-      return (value, state, depth) =>
-        typeof value === 'string' ? duration(value) : state.fail(depth, describeValue(value), 'string');
+      return (value, state, depth) => (typeof value === 'string' ? duration(value) : state.fail(depth, value, 'string', 'own'));
     case 'int-or-string': {
-      const int32 = integer('int32', -INT32_MAX - 1, INT32_MAX);
+      const int32 = integer('int32', 'own', -INT32_MAX - 1, INT32_MAX);
       return (value, state, depth) => (typeof value === 'string' ? value : int32(value, state, depth));
     }
   }
 }
 
-function integer(goType: string, min: number, max: number, clampMin = min, clampMax = max): Decoder {
+function integer(goType: string, kind: GoKind, min: number, max: number, clampMin = min, clampMax = max): Decoder {
   return (value, state, depth) => {
-    if (typeof value !== 'number') return state.fail(depth, describeValue(value), goType);
-    if (!Number.isInteger(value) || value < min || value > max) return state.fail(depth, describeValue(value, true), goType);
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+      return state.fail(depth, value, goType, kind);
+    }
     return value > clampMax ? clampMax : Math.max(value, clampMin);
   };
 }
@@ -88,6 +88,14 @@ function duration(text: string): string {
     return formatDuration(parseDuration(text));
   } catch (err) {
     throw err instanceof DurationError ? new DecodeError(err.message) : err;
+  }
+}
+
+function bytes(text: string, state: DecodeState): string {
+  try {
+    return canonicalBase64(text);
+  } catch (err) {
+    throw state.merged && err instanceof DecodeError ? new DecodeError(`error decoding from json: ${err.message}`) : err;
   }
 }
 

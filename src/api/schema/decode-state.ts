@@ -9,6 +9,8 @@ const MAX_UNKNOWN_FIELDS = 100;
  * `d + 1` is reached; `owners[d]` is the struct that has the field, or '' when level `d` is a map.
  */
 export class DecodeState {
+  /** The value was put together from maps, as a strategic merge is, and not read from a text: upstream tells what is wrong with it in other words. */
+  readonly merged: boolean;
   readonly path: (string | number)[] = [];
   readonly owners: string[] = [];
   readonly unknown: string[] = [];
@@ -20,8 +22,14 @@ export class DecodeState {
    */
   known: unknown;
 
-  /** The value at `depth` has the wrong type; `what` is Go's word for what it is. */
-  fail(depth: number, what: string, goType: string): never {
+  constructor(merged = false) {
+    this.merged = merged;
+  }
+
+  /** The value at `depth` has the wrong type. */
+  fail(depth: number, value: unknown, goType: string, kind: GoKind): never {
+    if (this.merged) throw new DecodeError(mergedFault(value, goType, kind));
+    const what = describeValue(value, kind.includes('int') || goType === 'int32');
     const fields: string[] = [];
     let owner = '';
     for (let d = 0; d < depth; d++) {
@@ -48,8 +56,44 @@ export class DecodeState {
   }
 }
 
+/** How Go holds a value; `own` is what reads its JSON itself. */
+export type GoKind = 'struct' | 'map' | 'slice' | 'string' | 'bool' | 'int32' | 'int64' | 'uint32' | 'uint64' | 'float64' | 'own';
+
+/** What upstream's converter of maps to structs (apimachinery, runtime.FromUnstructured) says of a value that does not fit. */
+function mergedFault(value: unknown, goType: string, kind: GoKind): string {
+  const held = heldAs(value);
+  switch (kind) {
+    case 'struct':
+      return `cannot restore struct from: ${held}`;
+    case 'map':
+    case 'slice':
+      return `cannot restore ${kind} from ${held}`;
+    case 'own':
+      return `json: cannot unmarshal ${describeValue(value)} into Go value of type ${goType}`;
+    default: {
+      // What Go itself would convert, and JSON does not.
+      const converts = held === 'int64' ? kind !== 'bool' : held === 'float64' && kind.includes('int');
+      return converts ? `cannot convert ${held} to ${goType}` : `unrecognized type: ${kind}`;
+    }
+  }
+}
+
+function heldAs(value: unknown): string {
+  if (Array.isArray(value)) return 'slice';
+  switch (typeof value) {
+    case 'boolean':
+      return 'bool';
+    case 'number':
+      return Number.isInteger(value) ? 'int64' : 'float64';
+    case 'string':
+      return 'string';
+    default:
+      return 'map';
+  }
+}
+
 /** What Go calls a JSON value in its errors; numbers in place of an integer are told with their text. */
-export function describeValue(value: unknown, withNumber = false): string {
+function describeValue(value: unknown, withNumber = false): string {
   if (Array.isArray(value)) return 'array';
   switch (typeof value) {
     case 'boolean':

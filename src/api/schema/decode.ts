@@ -3,7 +3,7 @@ import { badRequest, type StatusError } from '../meta/status.ts';
 import { isRepeated, keep, markRepeated, recall } from '../repeated-parts.ts';
 import { builtinSchema } from './builtin.ts';
 import { type Decoder, scalarDecoder } from './decode-scalar.ts';
-import { DecodeError, DecodeState, describeValue } from './decode-state.ts';
+import { DecodeError, DecodeState } from './decode-state.ts';
 import { applyDefaults } from './defaults.ts';
 import { typeEmbedded } from './embedded-resources.ts';
 import { goTypeName, structName } from './go-type.ts';
@@ -20,6 +20,10 @@ export interface DecodeOptions {
   readonly defaults?: boolean;
   /** An object of the same schema, decoded before and with its defaults: the parts that the value shares with it are taken as they are. */
   readonly known?: unknown;
+  /** The value was put together from maps and not read from a text; see `DecodeState.merged`. */
+  readonly merged?: boolean;
+  /** What is thrown of a value that does not fit; `cannotBeHandled` unless told. */
+  readonly failure?: (cause: string) => Error;
 }
 
 export interface Decoded<T = unknown> {
@@ -45,10 +49,10 @@ export const MAX_DECODE_DEPTH = 1000;
  *
  * A custom resource (a schema without a name) is pruned instead, and only its metadata decoded: its types are a matter of validation.
  *
- * Throws a BadRequest StatusError with upstream's message when a value has the wrong type.
+ * Throws a BadRequest StatusError with upstream's message when a value has the wrong type, or what `failure` makes of it.
  */
 export function decode<T = unknown>(schema: Schema, value: unknown, options: DecodeOptions = {}): Decoded<T> {
-  const state = new DecodeState();
+  const state = new DecodeState(options.merged);
   state.known = options.known;
   try {
     const custom = schema.kind === 'any' || (schema.kind === 'object' && schema.name === undefined);
@@ -58,7 +62,8 @@ export function decode<T = unknown>(schema: Schema, value: unknown, options: Dec
     ) as T;
     return { object, unknownFields: state.unknown.length === 0 ? noUnknownFields : [...new Set(state.unknown)] };
   } catch (err) {
-    throw err instanceof DecodeError ? cannotBeHandled(err.message, options) : err;
+    if (!(err instanceof DecodeError)) throw err;
+    throw options.failure?.(err.message) ?? cannotBeHandled(err.message, options);
   }
 }
 
@@ -67,12 +72,12 @@ const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 /** The root of a custom resource has typed metadata; everything else is as its own schema says. */
 function decodeCustom(schema: Schema, value: unknown, state: DecodeState): unknown {
   state.known = undefined;
-  if (!isObject(value)) return state.fail(0, describeValue(value), 'map[string]interface {}');
+  if (!isObject(value)) return state.fail(0, value, 'map[string]interface {}', 'map');
   state.owners[0] = 'PartialObjectMetadata';
   for (const name of ['apiVersion', 'kind']) {
     state.path[0] = name;
     const text = value[name];
-    if (text !== undefined && text !== null && typeof text !== 'string') state.fail(1, describeValue(text), 'string');
+    if (text !== undefined && text !== null && typeof text !== 'string') state.fail(1, text, 'string', 'string');
   }
   state.path[0] = 'metadata';
   const decodeMetadata = decoderOf(builtinSchema(OBJECT_META));
@@ -183,7 +188,7 @@ function listDecoder(schema: ListSchema): Decoder {
   const leaf = schema.items.kind === 'scalar';
   let items: Decoder | undefined;
   return (value, state, depth) => {
-    if (!Array.isArray(value)) return state.fail(depth, describeValue(value), goTypeName(schema));
+    if (!Array.isArray(value)) return state.fail(depth, value, goTypeName(schema), 'slice');
     items ??= decoderOf(schema.items);
     const list = value as readonly unknown[];
     const known = Array.isArray(state.known) ? (state.known as readonly unknown[]) : none;
@@ -213,7 +218,7 @@ function mapDecoder(schema: MapSchema): Decoder {
   const leaf = schema.values.kind === 'scalar';
   let values: Decoder | undefined;
   return (value, state, depth) => {
-    if (!isObject(value)) return state.fail(depth, describeValue(value), goTypeName(schema));
+    if (!isObject(value)) return state.fail(depth, value, goTypeName(schema), 'map');
     values ??= decoderOf(schema.values);
     let out: Record<string, unknown> | undefined;
     for (const key in value) {
@@ -311,7 +316,7 @@ class StructDecoder {
   }
 
   #decode(value: unknown, state: DecodeState, depth: number): unknown {
-    if (!isObject(value)) return state.fail(depth, describeValue(value), goTypeName(this.#schema));
+    if (!isObject(value)) return state.fail(depth, value, goTypeName(this.#schema), 'struct');
     if (depth >= MAX_DECODE_DEPTH) throw new DecodeError('exceeded max depth');
     const plans = this.#plans ?? this.#prepare();
     const path = state.path;

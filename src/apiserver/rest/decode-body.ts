@@ -2,7 +2,7 @@ import { apiVersionOf, type KubernetesObject } from '../../api/meta/object.ts';
 import { badRequest } from '../../api/meta/status.ts';
 import type { ApiRequest } from '../../api/request.ts';
 import type { Resource } from '../../api/resource.ts';
-import { cannotBeHandled, decode, strictDecodingMessage, strictProblems } from '../../api/schema/decode.ts';
+import { cannotBeHandled, type DecodeOptions, decode, strictDecodingMessage, strictProblems } from '../../api/schema/decode.ts';
 import type { Schema } from '../../api/schema/schema.ts';
 
 /** What decoding needs of a request; a `Scope` fits. */
@@ -66,15 +66,14 @@ function typeField(body: object, name: 'kind' | 'apiVersion'): string {
 
 /**
  * A JSON value as an object of `type`: built-in types as Go decodes them, custom ones pruned, with the defaults that
- * the schema tells. `known` is an object of this type, with its
- * defaults, that the value was made from.
+ * the schema tells. Of the options, `known` is an object of this type, with its defaults, that the value was made from.
  */
 export function decodeValue<T>(
   type: BodyType,
   value: unknown,
-  known?: unknown,
+  options?: Pick<DecodeOptions, 'known' | 'merged' | 'failure'>,
 ): { readonly object: T; readonly unknownFields: readonly string[] } {
-  const decoded = decode<T>(type.schema, value, { kind: type.kind, version: type.version, known });
+  const decoded = decode<T>(type.schema, value, { ...options, kind: type.kind, version: type.version });
   return resetsManagedFields(value) ? { ...decoded, object: withReset(decoded.object as KubernetesObject) as T } : decoded;
 }
 

@@ -1,3 +1,4 @@
+import { goText } from '../../api/meta/go-text.ts';
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import { badRequest, conflict, invalidObject, unsupportedMediaType } from '../../api/meta/status.ts';
 import { applyJsonPatch } from '../../api/patch/json-patch.ts';
@@ -46,17 +47,22 @@ export function checkPatchType(scope: Scope, accepted: readonly PatchType[]): vo
 export function applyPatch<T extends KubernetesObject>(scope: Scope, live: T, type: BodyType): T {
   const { request } = scope;
   const patched = applyByType(request.patchType, live as unknown as Json, request.body, type.schema);
-  const { object, unknownFields } = decodeValue<T>(
-    type,
-    patched,
-    // What conversion made is not always in canonical form.
-    scope.endpoint.resource.conversion === undefined ? live : undefined,
-  );
-  reportUnknown(scope, unknownFields, scope.duplicateFields, (message) =>
+  const merged = request.patchType === patchTypes.strategic;
+  // Of a strategic patch upstream shows what was sent, as Go prints it; of others what came out.
+  const failure = (message: string): Error =>
     invalidObject({ group: '', kind: '' }, '', [
-      { type: 'FieldValueInvalid', path: 'patch', value: JSON.stringify(request.body), detail: message },
-    ]),
-  );
+      {
+        ...{ type: 'FieldValueInvalid', path: 'patch', detail: message },
+        value: merged ? goText(request.body) : JSON.stringify(patched),
+      },
+    ]);
+  const { object, unknownFields } = decodeValue<T>(type, patched, {
+    // What conversion made is not always in canonical form.
+    known: scope.endpoint.resource.conversion === undefined ? live : undefined,
+    merged,
+    failure,
+  });
+  reportUnknown(scope, merged ? [...unknownFields].sort() : unknownFields, scope.duplicateFields, failure);
   const name = object.metadata?.name ?? '';
   if (name !== '' && name !== request.name) {
     throw badRequest(`the name of the object (${name}) does not match the name on the URL (${request.name})`);

@@ -268,6 +268,45 @@ describe('patch', () => {
     );
   });
 
+  it('tells what does not fit in the words of what put it together', async () => {
+    await api.post(deployments, deployment('wrong'));
+    const strategic = 'application/strategic-merge-patch+json';
+    const told = async (type: string, body: object, query = ''): Promise<readonly unknown[]> => {
+      const { json } = await api.patch(`${deployments}/wrong${query}`, type, body);
+      return [json.code, json.message];
+    };
+    for (const [patch, shown, detail] of [
+      [{ metadata: { labels: 'x' } }, 'map[metadata:map[labels:x]]', 'cannot restore map from string'],
+      [{ metadata: { finalizers: 1 } }, 'map[metadata:map[finalizers:1]]', 'cannot restore slice from int64'],
+      [{ spec: { template: true } }, 'map[spec:map[template:true]]', 'cannot restore struct from: bool'],
+      [{ spec: { replicas: 'two' } }, 'map[spec:map[replicas:two]]', 'unrecognized type: int32'],
+      [{ spec: { replicas: 1.5 } }, 'map[spec:map[replicas:1.5]]', 'cannot convert float64 to int32'],
+      [
+        { metadata: { labels: { b: 1, a: null } } },
+        'map[metadata:map[labels:map[a:<nil> b:1]]]',
+        'cannot convert int64 to string',
+      ],
+      [{ spec: { paused: [] } }, 'map[spec:map[paused:[]]]', 'unrecognized type: bool'],
+      [
+        { spec: { strategy: { rollingUpdate: { maxSurge: true } } } },
+        'map[spec:map[strategy:map[rollingUpdate:map[maxSurge:true]]]]',
+        'json: cannot unmarshal bool into Go value of type int32',
+      ],
+    ] as const) {
+      expect(await told(strategic, patch)).toEqual([422, ` "" is invalid: patch: Invalid value: "${shown}": ${detail}`]);
+    }
+    const [code, message] = await told(merge, { spec: { replicas: 'two' } });
+    expect(code).toBe(422);
+    expect(message).toMatch(
+      /^ "" is invalid: patch: Invalid value: "\{.*\\"replicas\\":\\"two\\".*\}": json: cannot unmarshal string into Go /,
+    );
+    const unknown = { spec: { b: 1, a: 2 } };
+    expect(await told(strategic, unknown, '?fieldValidation=Strict')).toEqual([
+      422,
+      ' "" is invalid: patch: Invalid value: "map[spec:map[a:2 b:1]]": strict decoding error: unknown field "spec.a", unknown field "spec.b"',
+    ]);
+  });
+
   it('insists on a version that it names', async () => {
     const created = (await api.post(maps, { metadata: { name: 'pv' } })).json;
     await api.patch(`${maps}/pv`, merge, { data: { a: 'b' } });

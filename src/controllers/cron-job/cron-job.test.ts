@@ -43,7 +43,7 @@ test.each([
 ])('%s since %s (not before %s) at %s', (schedule, since, notBefore, now, due, next, many) => {
   const parsed = parseCronSchedule(schedule);
   const times = dueTimes(parsed, at(since), notBefore === undefined ? undefined : at(notBefore), at(now), 'UTC');
-  expect([iso(times.due), iso(times.next), times.tooManyMissed]).toEqual([due, next, many]);
+  expect([iso(times?.due), iso(times?.next), times?.tooManyMissed]).toEqual([due, next, many]);
 });
 
 const cron = (more: Partial<CronJobSpec> = {}): CronJob => ({
@@ -161,6 +161,14 @@ test('suspended it makes nothing; resumed it makes up for the last time, unless 
   await f.advance(80 * MINUTE);
   await resume(false);
   expect(current(f).status?.lastScheduleTime).toBe('2026-01-01T01:00:00Z');
+  await f.stop();
+});
+
+test('a schedule that is grammatical and never due is told of', async () => {
+  const f = await started(cron({ schedule: '59 23 31 2 *' }));
+  expect(reasons(f)).toEqual([
+    'InvalidSchedule: invalid schedule: 59 23 31 2 * : time difference between two schedules is less than 1 second',
+  ]);
   await f.stop();
 });
 

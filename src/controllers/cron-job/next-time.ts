@@ -67,7 +67,8 @@ const MANY = 100;
 
 /**
  * What is due since `since` (the last start, or the creation), not looking back further than `notBefore`. How many were missed is estimated from
- * the first two, so that years of missed minutes need not be counted one by one.
+ * the first two, so that years of missed minutes need not be counted one by one. Undefined for a schedule that is never due, as upstream has it:
+ * one without a first time, or without a second once the first has come.
  */
 export function dueTimes(
   schedule: CronSchedule,
@@ -75,14 +76,16 @@ export function dueTimes(
   notBefore: number | undefined,
   now: number,
   timeZone: string,
-): DueTimes {
+): DueTimes | undefined {
   const next = (after: number): number | undefined => nextTime(schedule, after, timeZone);
   const earliest = Math.max(since, notBefore ?? since);
   const first = next(earliest);
   // An interval is counted from the last start, not from the time of looking.
-  if (first === undefined || first > now) return { due: undefined, next: latestNext(next, since, now), tooManyMissed: false };
+  if (first === undefined) return undefined;
+  if (first > now) return { due: undefined, next: latestNext(next, since, now), tooManyMissed: false };
   const second = next(first);
-  if (second === undefined || second > now) return { due: first, next: second, tooManyMissed: false };
+  if (second === undefined) return undefined;
+  if (second > now) return { due: first, next: second, tooManyMissed: false };
   const interval = Math.max(1000, second - first);
   const missed = Math.floor((now - first) / interval) + 1;
   let due = first;

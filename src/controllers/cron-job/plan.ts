@@ -55,7 +55,13 @@ export function planCronJob(observed: CronObservation, now: number): CronPlan {
   const idle = { notices, status, prune, replace: [], create: undefined, requeueAfterMs: undefined };
   const { cronJob, defaultTimeZone } = observed;
   const { spec, metadata } = cronJob;
-  if (spec === undefined || metadata?.deletionTimestamp !== undefined || spec.suspend === true) return idle;
+  if (spec === undefined || metadata?.deletionTimestamp !== undefined) return idle;
+  const fault = spec.timeZone === undefined ? undefined : timeZoneFault(spec.timeZone);
+  if (fault !== undefined) {
+    note('Warning', 'UnknownTimeZone', `invalid timeZone: ${JSON.stringify(spec.timeZone)}: ${fault}`);
+    return idle;
+  }
+  if (spec.suspend === true) return idle;
   const zone = spec.timeZone ?? defaultTimeZone;
   const times = readTimes(cronJob, zone, now, note);
   if (times === undefined) return idle;
@@ -69,7 +75,7 @@ export function planCronJob(observed: CronObservation, now: number): CronPlan {
   if (due === undefined) return waiting;
   const deadline = spec.startingDeadlineSeconds;
   if (deadline !== undefined && due + deadline * 1000 < now) {
-    note('Warning', 'MissSchedule', `Missed scheduled time to start a job: ${rfc1123(due, zone)}`);
+    note('Warning', 'MissSchedule', `Missed scheduled time to start a job: ${rfc1123(due)}`);
     return waiting;
   }
   const job = jobFor(cronJob, due, zone);
@@ -121,12 +127,7 @@ function accountFor({ cronJob, jobs, missing }: CronObservation, note: Note): Cr
 }
 
 function readTimes(cronJob: CronJob, zone: string, now: number, note: Note): DueTimes | undefined {
-  const { schedule: text, timeZone, startingDeadlineSeconds } = cronJob.spec!;
-  const fault = timeZone === undefined ? undefined : timeZoneFault(timeZone);
-  if (fault !== undefined) {
-    note('Warning', 'UnknownTimeZone', `invalid timeZone: ${JSON.stringify(timeZone)}: ${fault}`);
-    return undefined;
-  }
+  const { schedule: text, startingDeadlineSeconds } = cronJob.spec!;
   const since = parseTime(cronJob.status?.lastScheduleTime) ?? parseTime(cronJob.metadata?.creationTimestamp) ?? now;
   const notBefore = startingDeadlineSeconds === undefined ? undefined : now - startingDeadlineSeconds * 1000;
   try {
@@ -135,10 +136,15 @@ function readTimes(cronJob: CronJob, zone: string, now: number, note: Note): Due
       const message = `CRON_TZ or TZ used in schedule ${JSON.stringify(text)} is not officially supported, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details`;
       note('Warning', 'UnsupportedSchedule', message);
     }
-    return dueTimes(schedule, since, notBefore, now, zone);
+    const times = dueTimes(schedule, since, notBefore, now, zone);
+    if (times === undefined) {
+      const message = `invalid schedule: ${text} : time difference between two schedules is less than 1 second`;
+      note('Warning', 'InvalidSchedule', message);
+    }
+    return times;
   } catch (err) {
     if (!(err instanceof ScheduleError)) throw err;
-    note('Warning', 'UnparseableSchedule', `unparseable schedule: ${text} : ${err.message}`);
+    note('Warning', 'UnparseableSchedule', `unparseable schedule: ${JSON.stringify(text)} : ${err.message}`);
     return undefined;
   }
 }
@@ -189,12 +195,12 @@ function excessJobs(cronJob: CronJob, jobs: readonly Job[]): readonly Job[] {
 }
 
 /** `Thu, 01 Jan 2026 00:00:00 +0000`. */
-function rfc1123(ms: number, zone: string): string {
-  const time = Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(zone);
+function rfc1123(ms: number): string {
+  const time = Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO('UTC');
   const two = (value: number): string => String(value).padStart(2, '0');
   const days = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
   const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
   const clock = `${two(time.hour)}:${two(time.minute)}:${two(time.second)}`;
   const date = `${days[time.dayOfWeek - 1]}, ${two(time.day)} ${months[time.month - 1]} ${time.year}`;
-  return `${date} ${clock} ${time.offset.replace(':', '')}`;
+  return `${date} ${clock} +0000`;
 }
