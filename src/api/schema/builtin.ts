@@ -116,12 +116,14 @@ class BuiltinObject implements ObjectSchema {
   readonly kind = 'object';
   readonly name: string;
   readonly atomic: boolean;
+  readonly union: boolean;
   readonly #fact: TypeFact;
   #fields: ReadonlyMap<string, Field> | undefined;
   constructor(name: string, fact: TypeFact) {
     this.name = name;
     this.#fact = fact;
     this.atomic = (fact.markers ?? []).includes('structType=atomic');
+    this.union = (fact.markers ?? []).includes('union');
   }
   get fields(): ReadonlyMap<string, Field> {
     this.#fields ??= collectFields(this.#fact);
@@ -183,6 +185,10 @@ function fieldSchema(fact: FieldFact): Schema {
   if (schema.kind === 'object' && fact.structType !== undefined) {
     return { ...objectView(schema), atomic: fact.structType === 'atomic' };
   }
+  if (schema.kind === 'scalar' && fact.listType !== undefined) {
+    // Bytes, which are a list to Go.
+    return { ...schema, constraints: { 'x-kubernetes-list-type': fact.listType } };
+  }
   return value === undefined ? schema : withDefault(schema, value);
 }
 
@@ -207,19 +213,21 @@ function objectView(schema: ObjectSchema): ObjectSchema {
   };
 }
 
-/** Defaults are Go literals in JSON, or `ref(Constant)`, which the group files fill in by hand. */
+/** What the constants mean that defaults are told by. */
+const constants: Readonly<Record<string, string>> = { AzureDataDiskCachingReadWrite: 'ReadWrite', AzureSharedBlobDisk: 'Shared' };
+
+/** Defaults are Go literals in JSON, or `ref(Constant)`. */
 function parseDefault(text: string | undefined): unknown {
-  if (text === undefined || text.startsWith('ref(')) return undefined;
-  return JSON.parse(text);
+  if (text === undefined) return undefined;
+  const constant = /^ref\((.*)\)$/.exec(text)?.[1];
+  return constant === undefined ? JSON.parse(text) : constants[constant];
 }
 
 function typeSchema(type: string, fact: Partial<FieldFact>, goType?: string): Schema {
   const generic = /^(list|map)<(.*)>$/.exec(type);
   if (generic !== null) {
     const inner = generic[2]!;
-    return generic[1] === 'list'
-      ? new BuiltinList(inner, fact, goType)
-      : new BuiltinMap(inner, fact.mapType === 'atomic', goType);
+    return generic[1] === 'list' ? new BuiltinList(inner, fact, goType) : new BuiltinMap(inner, fact.mapType, goType);
   }
   const scalar = scalarNames[type];
   if (scalar !== undefined) return scalarSchema(scalar, goType);
@@ -266,13 +274,16 @@ class BuiltinList implements ListSchema {
 class BuiltinMap implements MapSchema {
   readonly kind = 'map';
   readonly atomic: boolean;
+  readonly constraints?: Readonly<Record<string, unknown>>;
   readonly goType?: string;
   readonly #inner: string;
   #values: Schema | undefined;
-  constructor(inner: string, atomic: boolean, goType?: string) {
+  constructor(inner: string, mapType: string | undefined, goType?: string) {
     this.#inner = inner;
     if (goType !== undefined) this.goType = goType;
-    this.atomic = atomic;
+    this.atomic = mapType === 'atomic';
+    // What is not said of other maps is published where a type says it.
+    if (mapType === 'granular') this.constraints = { 'x-kubernetes-map-type': mapType };
   }
   get values(): Schema {
     this.#values ??= typeSchema(this.#inner, {});

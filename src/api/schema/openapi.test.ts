@@ -29,7 +29,7 @@ describe('openApiDefinitions', () => {
       name: { type: 'string', default: '' },
       ports: {
         type: 'array',
-        items: { allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.ContainerPort' }], default: {} },
+        items: { $ref: '#/components/schemas/io.k8s.api.core.v1.ContainerPort' },
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['containerPort', 'protocol'],
         'x-kubernetes-patch-merge-key': 'containerPort',
@@ -44,6 +44,29 @@ describe('openApiDefinitions', () => {
       },
     });
     expect(v3['io.k8s.api.core.v1.LocalObjectReference']).toMatchObject({ 'x-kubernetes-map-type': 'atomic' });
+  });
+
+  it('tells what is merged as one, and where a field has it otherwise', () => {
+    const schema = builtinSchema('io.k8s.api.core.v1.PersistentVolume');
+    for (const version of ['v2', 'v3'] as const) {
+      const definitions = openApiDefinitions([{ schema }], version) as Record<string, { properties: Record<string, object> }>;
+      const reference = definitions['io.k8s.api.core.v1.ObjectReference'];
+      expect(reference).toMatchObject({ 'x-kubernetes-map-type': 'atomic' });
+      expect(definitions['io.k8s.api.core.v1.PersistentVolumeSpec']!.properties['claimRef']).toMatchObject({
+        'x-kubernetes-map-type': 'granular',
+      });
+      // Defaults may be told by the names of constants.
+      const azure = definitions['io.k8s.api.core.v1.AzureDiskVolumeSource']!.properties;
+      expect((azure['cachingMode'] as { default?: string }).default).toBe(version === 'v2' ? undefined : 'ReadWrite');
+    }
+  });
+
+  it('tells of unions', () => {
+    const schema = builtinSchema('io.k8s.api.flowcontrol.v1.PriorityLevelConfigurationSpec');
+    const definitions = openApiDefinitions([{ schema }], 'v3') as Record<string, object>;
+    expect(definitions['io.k8s.api.flowcontrol.v1.PriorityLevelConfigurationSpec']).toMatchObject({
+      'x-kubernetes-unions': [{ discriminator: 'type', 'fields-to-discriminateBy': { exempt: 'Exempt', limited: 'Limited' } }],
+    });
   });
 
   it('publishes the same without defaults, in version 2', () => {

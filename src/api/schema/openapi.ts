@@ -1,5 +1,5 @@
 import type { GroupVersionKind } from '../meta/object.ts';
-import { builtinSchema } from './builtin.ts';
+import { builtinSchema, hasBuiltinSchema } from './builtin.ts';
 import type { Field, ListSchema, MapSchema, ObjectSchema, ScalarSchema, ScalarType, Schema } from './schema.ts';
 
 export type OpenApiVersion = 'v2' | 'v3';
@@ -156,13 +156,14 @@ class Emitter {
     const properties = Object.fromEntries(
       names.map((name) => [name, this.#describedProperty(schema.name, schema.fields.get(name)!)]),
     );
-    const required = [...schema.fields.values()].filter((f) => f.required).map((f) => f.name);
+    const required = [...schema.fields.values()].filter((f) => f.required).sort((a, b) => a.proto - b.proto);
     return {
       ...this.#describedType(schema),
       ...(names.length === 0 ? {} : { properties }),
-      ...(required.length === 0 ? {} : { required }),
+      ...(required.length === 0 ? {} : { required: required.map((f) => f.name) }),
       type: 'object',
       ...(schema.atomic === true ? { 'x-kubernetes-map-type': 'atomic' } : {}),
+      ...(schema.union === true ? { 'x-kubernetes-unions': [union(schema)] } : {}),
       ...(schema.preserveUnknown === true ? { 'x-kubernetes-preserve-unknown-fields': true } : {}),
       ...(schema.embedded === true ? { 'x-kubernetes-embedded-resource': true } : {}),
       ...nullable(schema),
@@ -177,7 +178,7 @@ class Emitter {
   #describedProperty(type: string | undefined, field: Field): Json {
     const property = this.#property(field);
     const known = type === undefined ? undefined : this.#descriptions?.field(type, field.name);
-    return known === undefined ? property : { description: known, ...property };
+    return this.#wrapped(known === undefined ? property : { description: known, ...property });
   }
 
   #property(field: Field): Json {
@@ -220,10 +221,20 @@ class Emitter {
       case 'any':
         return this.#any(schema.name, describe(schema));
       case 'object':
-        if (schema.name === undefined) return this.#struct(schema);
-        this.#need(schema);
-        return this.#reference(schema.name, describe(schema));
+        return schema.name === undefined ? this.#struct(schema) : this.#named(schema, schema.name);
     }
+  }
+
+  /** A struct that is a type of its own. A field that has it merged otherwise says so beside the reference. */
+  #named(schema: ObjectSchema, name: string): Json {
+    const own = hasBuiltinSchema(name) ? builtinSchema(name) : schema;
+    this.#need(own);
+    const otherwise = (schema.atomic === true) !== (own.atomic === true);
+    const mapType = schema.atomic === true ? 'atomic' : 'granular';
+    return {
+      ...this.#reference(name, describe(schema)),
+      ...(otherwise ? { 'x-kubernetes-map-type': mapType } : {}),
+    };
   }
 
   #scalar(schema: ScalarSchema): Json {
@@ -243,7 +254,7 @@ class Emitter {
     const declared = schema.listTypeDeclared !== false;
     return {
       ...describe(schema),
-      items: this.#value(schema.items, this.#zero(schema.items, false)),
+      items: this.#wrapped(this.#value(schema.items, undefined)),
       type: 'array',
       ...(schema.mapKeys.length === 0 ? {} : { 'x-kubernetes-list-map-keys': schema.mapKeys }),
       ...(declared ? { 'x-kubernetes-list-type': schema.listType } : {}),
@@ -253,7 +264,7 @@ class Emitter {
   #map(schema: MapSchema): Json {
     return {
       ...describe(schema),
-      additionalProperties: this.#value(schema.values, this.#zero(schema.values, false)),
+      additionalProperties: this.#wrapped(this.#value(schema.values, undefined)),
       type: 'object',
       ...(schema.atomic === true ? { 'x-kubernetes-map-type': 'atomic' } : {}),
     };
@@ -266,11 +277,27 @@ class Emitter {
     return this.#reference(name, described);
   }
 
-  /** OpenAPI 3 lets nothing stand beside a `$ref`, so upstream always wraps it. */
   #reference(name: string, described: Json): Json {
-    const $ref = definitionRef(name, this.#version);
-    return this.#version === 'v2' ? { ...described, $ref } : { allOf: [{ $ref }], ...described };
+    return { ...described, $ref: definitionRef(name, this.#version) };
   }
+
+  /** OpenAPI 3 lets nothing stand beside a `$ref`: it is wrapped where something does. */
+  #wrapped(value: Json): Json {
+    const { $ref, ...rest } = value;
+    if ($ref === undefined || this.#version === 'v2' || Object.keys(rest).length === 0) return value;
+    return { allOf: [{ $ref }], ...rest };
+  }
+}
+
+/** One of the optional fields is given, and the field that always is says which. */
+function union(schema: ObjectSchema): Json {
+  const fields = [...schema.fields.values()];
+  const discriminator = fields.find((f) => !f.omitEmpty)?.name;
+  const members = fields.filter((f) => f.omitEmpty).map(({ name }) => [name, name.charAt(0).toUpperCase() + name.slice(1)]);
+  return {
+    ...(discriminator === undefined ? {} : { discriminator }),
+    'fields-to-discriminateBy': Object.fromEntries(members),
+  };
 }
 
 const describe = (schema: Schema): Json => (schema.description === undefined ? {} : { description: schema.description });

@@ -33,6 +33,8 @@ export interface ObjectSchema extends SchemaBase {
   readonly embedded?: boolean;
   /** Server-side apply owns it as one value (structType/mapType: atomic). */
   readonly atomic?: boolean;
+  /** At most one of the optional fields is given, and a field that always is says which. */
+  readonly union?: boolean;
   readonly required?: readonly string[];
   /** For the root of a custom resource: what OpenAPI says of it, as its definition has it. References in it are to ObjectMeta only. */
   readonly published?: (version: 'v2' | 'v3') => Readonly<Record<string, unknown>>;

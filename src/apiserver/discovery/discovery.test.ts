@@ -126,6 +126,32 @@ describe('OpenAPI', () => {
     }
   });
 
+  it('v3 is given as gnostic has it to those who like that better', async () => {
+    const { paths } = (await api.get('/openapi/v3')).json;
+    const url = paths['apis/apps/v1'].serverRelativeURL;
+    const protobuf = 'application/com.github.proto-openapi.spec.v3.v1.0+protobuf';
+    const ask = (accept: string, path: string = url) => api.get(path, { headers: { accept } });
+    for (const accept of [
+      protobuf,
+      protobuf.replace('.v1.0', '@v1.0'),
+      `application/json;q=0.1, ${protobuf}`,
+      `*/*;q=0.5,${protobuf}`,
+    ]) {
+      const answer = await ask(accept);
+      expect(answer.headers).toMatchObject({ 'content-type': protobuf, vary: 'Accept', 'cache-control': 'public, immutable' });
+      expect(answer.body.toString('latin1', 0, 7)).toBe('\n\x053.0.0');
+    }
+    for (const accept of ['*/*', 'application/*', `application/json, ${protobuf}`, `${protobuf};q=0.2, application/json;q=0.4`]) {
+      expect((await ask(accept)).headers['content-type']).toBe('application/json');
+    }
+    const [json, binary] = [await ask('application/json'), await ask(protobuf)];
+    expect(binary.headers.etag).toBe(json.headers.etag);
+    expect(Date.parse(String(json.headers.expires)) - Date.parse(String(json.headers.date))).toBeGreaterThan(364 * 86_400_000);
+    expect((await ask('application/yaml')).code).toBe(406);
+    const moved = await ask(protobuf, '/openapi/v3/apis/apps/v1?hash=OLD');
+    expect([moved.code, moved.headers.location, moved.headers['content-type']]).toEqual([301, url, protobuf]);
+  });
+
   it('v2 is one document, in JSON and as gnostic has it', async () => {
     const answer = await api.get('/openapi/v2');
     expect(answer.json.swagger).toBe('2.0');

@@ -12,9 +12,11 @@ import {
 } from '../../api/schema/openapi.ts';
 import type { ObjectSchema } from '../../api/schema/schema.ts';
 import { openApiV2Pieces } from '../../api/wire/openapi-v2-protobuf.ts';
+import { openApiV3Pieces } from '../../api/wire/openapi-v3-protobuf.ts';
 import { inSlices } from '../../util/slice.ts';
 import type { OpenApiV2Part } from '../aggregation/contract.ts';
 import type { MaybePromise, VirtualResource } from '../contract.ts';
+import { acceptedTypes } from '../http/negotiation.ts';
 import { jsonAnswer, type RouteAnswer, type RouteRequest } from '../http/routes.ts';
 import { builtinTypeName } from '../rest/kind-schema.ts';
 import type { ApiServer } from '../server.ts';
@@ -26,11 +28,18 @@ import {
   virtualOperation,
 } from './operations.ts';
 
+const JSON_TYPE = 'application/json';
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 /** What is asked for with an `@` in it is answered without: Go's parser of media types does not take one. */
 const V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+const V3_PROTOBUF = 'application/com.github.proto-openapi.spec.v3.v1.0+protobuf';
+const YEAR_MS = 365 * 24 * 3600 * 1000;
+
 /** Clients that ask by hash may keep the answer for a year: another content has another hash. */
-const IMMUTABLE = 'public, immutable';
+const immutable = (now: number): NonNullable<RouteAnswer['headers']> => ({
+  'cache-control': 'public, immutable',
+  expires: new Date(now + YEAR_MS).toUTCString(),
+});
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -63,8 +72,7 @@ export function addOpenApi(server: ApiServer, gitVersion: string, descriptions?:
     return making;
   };
   server.addRoute('/openapi/v2', (request) => {
-    const wantsProtobuf = (request.headers.accept ?? '').includes('com.github.proto-openapi.spec.v2');
-    if (!wantsProtobuf) refuseOtherThanJson(request);
+    const wantsProtobuf = chosenFormat(request, V2_PROTOBUF) === V2_PROTOBUF;
     const answer = cached(wantsProtobuf ? 'v2 protobuf' : 'v2', function* () {
       const own = yield* v2Document(servedBy(server), gitVersion, descriptions?.());
       const document = withRemotes(own, server.aggregated?.openApiV2() ?? []);
@@ -105,21 +113,18 @@ export function addOpenApi(server: ApiServer, gitVersion: string, descriptions?:
     const served = servedBy(server).find((s) => pathOf(s) === path);
     if (served === undefined) throw genericNotFound();
     const hash = hashes().get(path)!;
-    const asked = request.query?.get('hash');
-    if (asked !== undefined && asked !== null && asked !== hash) {
-      return {
-        code: 301,
-        contentType: 'application/json',
-        body: Buffer.alloc(0),
-        headers: { location: `/openapi/v3/${path}?hash=${hash}` },
-      };
+    const asked = request.query?.get('hash') ?? '';
+    const contentType = chosenFormat(request, V3_PROTOBUF);
+    if (asked !== '' && asked !== hash) {
+      const headers = { location: `/openapi/v3/${path}?hash=${hash}`, etag: `"${hash}"`, vary: 'Accept' };
+      return { code: 301, contentType, body: Buffer.alloc(0), headers };
     }
-    refuseOtherThanJson(request);
-    const answer = cached(`v3 ${path}`, function* () {
+    const answer = cached(`v3 ${contentType} ${path}`, function* () {
       const document = yield* v3Document(served, gitVersion, descriptions?.());
-      return yield* tagged(textPieces(jsonPieces(document, V3_DEPTH)), 'application/json');
+      const pieces = contentType === V3_PROTOBUF ? openApiV3Pieces(document) : textPieces(jsonPieces(document, V3_DEPTH));
+      return yield* tagged(pieces, contentType);
     });
-    return conditional(request, answer, { etag: `"${hash}"`, ...(asked === hash ? { 'cache-control': IMMUTABLE } : {}) });
+    return conditional(request, answer, { etag: `"${hash}"`, ...(asked === hash ? immutable(server.clock.now()) : {}) });
   });
 }
 
@@ -138,10 +143,18 @@ function servedBy(server: ApiServer): readonly Served[] {
   return [...out.values()];
 }
 
-/** Version 3 has a protobuf form too, which only aggregators use; there is none here. Throws 406. */
-function refuseOtherThanJson({ headers }: RouteRequest): void {
+/**
+ * The media type of the answer: JSON or `protobuf`, which may be asked for with an `@` before its version. Of what the client takes the
+ * first in its order decides, as kube-openapi has it. Throws 406.
+ */
+function chosenFormat({ headers }: RouteRequest, protobuf: string): string {
   const { accept = '' } = headers;
-  if (accept !== '' && !/application\/(json|\*)|\*\/\*/.test(accept)) throw notAcceptable(['application/json']);
+  if (accept === '') return JSON_TYPE;
+  for (const name of acceptedTypes(accept)) {
+    if (name === JSON_TYPE || name === '*/*' || name === 'application/*') return JSON_TYPE;
+    if (name === protobuf || name === protobuf.replace(/\.(v1\.0\+)/, '@$1')) return protobuf;
+  }
+  throw notAcceptable([JSON_TYPE, protobuf]);
 }
 
 /** A computation with places to rest. */

@@ -95,6 +95,22 @@ function parseAccept(header: string): readonly MediaType[] {
   return clauses.sort((a, b) => b.quality - a.quality).map((c) => c.type);
 }
 
+/**
+ * The media types of an Accept header without their parameters, in the order in which kube-openapi tries them: by quality, and what is
+ * named before what is any.
+ */
+export function acceptedTypes(header: string): readonly string[] {
+  const clauses: { readonly name: string; readonly quality: number; readonly wildcards: number }[] = [];
+  for (const part of header.split(',')) {
+    const [name = '', ...parameters] = part.split(';').map((s) => s.trim());
+    if (!/^[^/]+\/[^/]+$/.test(name) && name !== '*') continue;
+    const quality = parameters.find((p) => p.startsWith('q='))?.slice(2);
+    const full = name === '*' ? '*/*' : name;
+    clauses.push({ name: full, quality: Number(quality ?? 1) || 0, wildcards: full === '*/*' ? 2 : full.endsWith('/*') ? 1 : 0 });
+  }
+  return clauses.sort((a, b) => b.quality - a.quality || a.wildcards - b.wildcards).map((c) => c.name);
+}
+
 function encodingOf(type: string): Encoding | undefined {
   switch (type) {
     case '*/*':
