@@ -1,10 +1,7 @@
 import { type KubernetesObject, objectKey } from '../api/meta/object.ts';
 import type { Logger } from '../util/logger.ts';
-import { turn } from '../util/slice.ts';
+import { Slice } from '../util/slice.ts';
 import type { InformerHandler, Lister } from './contract.ts';
-
-/** Objects of a list delivered before the loop may do something else. */
-const DELIVERY_CHUNK = 1000;
 
 interface Index<T> {
   readonly values: (object: T) => readonly string[];
@@ -57,11 +54,11 @@ export class InformerCache<T extends KubernetesObject> implements Lister<T> {
   /** Makes the cache hold exactly `items`; handlers hear of the differences. */
   async replace(items: readonly T[]): Promise<void> {
     const kept = new Set<string>();
-    let delivered = 0;
+    const slice = new Slice();
     for (const item of items) {
       kept.add(objectKey(item));
       this.put(item, true);
-      if (++delivered % DELIVERY_CHUNK === 0) await turn();
+      if (slice.over) await slice.next();
     }
     if (this.#objects.size === kept.size) return;
     for (const [key, object] of this.#objects) if (!kept.has(key)) this.remove(object);

@@ -129,6 +129,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     version: { gitVersion: `${KUBERNETES_VERSION}+k8ts`, gitCommit: COMMIT, buildDate: COMMIT_DATE },
     flags: flagsOf(config),
   });
+  await turn();
   for (const part of [tokens, bootstrapTokens, rbac, nodes, fields]) part.initialize(server.access);
   addAggregation(server, pki.frontProxyClient);
   addKubeletProxy(server, { ca: pki.ca.cert, ...pki.apiserverKubeletClient });

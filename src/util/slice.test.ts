@@ -43,6 +43,36 @@ describe('inSlices', () => {
     expect(order).toEqual(['a', 'b', 'a', 'b', 'a', 'b']);
   });
 
+  it('does not share a turn with others, however many there are', async () => {
+    let turns = 0;
+    const inTurn = new Map<number, number>();
+    let running = true;
+    const count = (): void => {
+      turns++;
+      if (running) setImmediate(count);
+    };
+    setImmediate(count);
+    function* steps(): Generator<void, void> {
+      // All begin at once; from then on they stand in line.
+      yield;
+      for (let i = 0; i < 2; i++) {
+        inTurn.set(turns, (inTurn.get(turns) ?? 0) + 1);
+        work(new Slice());
+        yield;
+      }
+    }
+    const first = new Slice();
+    work(first);
+    await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        await first.next();
+        await inSlices(steps());
+      }),
+    );
+    running = false;
+    expect([...inTurn.values()]).toEqual(Array.from({ length: 10 }, () => 1));
+  });
+
   it('fails with the computation', async () => {
     function* steps(): Generator<void, void> {
       yield;

@@ -2,6 +2,7 @@ import { deepEqual } from '../../api/groups/define.ts';
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import type { RequestHandler } from '../../api/request.ts';
 import type { PolicyRule, Subject } from '../../api/types/rbac-v1.ts';
+import { Slice } from '../../util/slice.ts';
 import { type ApiAccess, loopbackUser } from '../contract.ts';
 import {
   bootstrapClusterRoleBindings,
@@ -29,16 +30,23 @@ type Policy = KubernetesObject & {
  */
 export async function ensureBootstrapPolicy(access: ApiAccess): Promise<void> {
   const namespaces = systemNamespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
+  const slice = new Slice();
   await Promise.all([
-    ensure(access, '', 'namespaces', namespaces),
-    ensure(access, GROUP, 'clusterroles', bootstrapClusterRoles()),
-    ensure(access, GROUP, 'clusterrolebindings', bootstrapClusterRoleBindings()),
-    ensure(access, GROUP, 'roles', bootstrapRoles()),
-    ensure(access, GROUP, 'rolebindings', bootstrapRoleBindings()),
+    ensure(access, '', 'namespaces', namespaces, slice),
+    ensure(access, GROUP, 'clusterroles', bootstrapClusterRoles(), slice),
+    ensure(access, GROUP, 'clusterrolebindings', bootstrapClusterRoleBindings(), slice),
+    ensure(access, GROUP, 'roles', bootstrapRoles(), slice),
+    ensure(access, GROUP, 'rolebindings', bootstrapRoleBindings(), slice),
   ]);
 }
 
-async function ensure(access: ApiAccess, group: string, resource: string, wanted: readonly Policy[]): Promise<void> {
+async function ensure(
+  access: ApiAccess,
+  group: string,
+  resource: string,
+  wanted: readonly Policy[],
+  slice: Slice,
+): Promise<void> {
   const view = access.view<Policy>(group, resource);
   const missing: Policy[] = [];
   const writes: Promise<unknown>[] = [];
@@ -49,6 +57,7 @@ async function ensure(access: ApiAccess, group: string, resource: string, wanted
     else if (found.metadata?.annotations?.[AUTOUPDATE] === 'true') {
       const body = reconciled(found, policy);
       if (body !== found) writes.push(update(access.handler, resource, body));
+      if (slice.over) await slice.next();
     }
   }
   await Promise.all([access.seed({ group, version: 'v1', resource }, missing, FIELD_MANAGER), ...writes]);

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { createGzip } from 'node:zlib';
+import { nextSlice } from '../../util/slice.ts';
 import { endChunks, takeOverChunks } from './chunks.ts';
 import { acceptsGzip, type Exchange, GZIP_LEVEL, GZIP_MIN_BYTES } from './exchange.ts';
 import type { Pieces } from './list-pieces.ts';
@@ -58,7 +59,7 @@ function streamPieces(exchange: Exchange, contentType: string, made: Buffer[], r
     bytes += piece.length;
     const written = piece;
     if (piece.length === 0 || target.write(ownChunks ? pool.chunk(written) : written, () => pool.give(written))) {
-      setImmediate(step);
+      void nextSlice().then(step);
       return;
     }
     target.once('drain', step);

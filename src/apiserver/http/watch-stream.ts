@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { Slice, turn } from '../../util/slice.ts';
+import { nextSlice, Slice } from '../../util/slice.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
 import type { PreparedWatch } from '../rest/watch.ts';
 import { endChunks, takeOverChunks } from './chunks.ts';
@@ -68,7 +68,7 @@ export class WatchStream extends FrameSink {
       }
       if (size < PIECE_BYTES && !slice.over) continue;
       if (this.#ended) return;
-      if (this.#write(parts, size)) await turn();
+      if (this.#write(parts, size)) await nextSlice();
       else await this.#drained();
       slice.restart();
       parts = [];

@@ -3,7 +3,7 @@ import { badRequest, notFound } from '../../api/meta/status.ts';
 import type { ApiRequest } from '../../api/request.ts';
 import type { CollectionSnapshot, Entry } from '../../store/collection.ts';
 import type { Clock } from '../../util/clock.ts';
-import { Slice, turn } from '../../util/slice.ts';
+import { nextSlice, Slice } from '../../util/slice.ts';
 import type { MaybePromise } from '../contract.ts';
 import type { Endpoint } from './endpoint.ts';
 import {
@@ -102,7 +102,7 @@ function page(
 
 async function finishScan(scan: PageScan, signal: AbortSignal | undefined): Promise<ListResult> {
   for (;;) {
-    await turn();
+    await nextSlice();
     signal?.throwIfAborted();
     const done = scan.step();
     if (done !== undefined) return done;
