@@ -11,6 +11,11 @@ export const FORMAT_VERSION = 1;
 const DATA_FILE = 'data.mdb';
 /** Values of the usual 2 to 4 KB then fit into one page; with pages of 4 KB, each would take two for itself. */
 const PAGE_SIZE = 8_192;
+/**
+ * Room in the address space for the file, of which nothing is taken until it is used. Where it does not suffice, the library maps the file once
+ * more, twice as large, and keeps the smaller mappings: with its default of 128 KB, each page would count for several in the end.
+ */
+const MAP_SIZE = 16 * 1024 ** 3;
 
 const FIRST_META: EngineMeta = { revision: 1, compactedRevision: 1, historyRecords: 0, historyBytes: 0 };
 
@@ -37,6 +42,7 @@ export class LmdbEngine implements Engine {
       overlappingSync: false,
       eventTurnBatching: false,
       pageSize: PAGE_SIZE,
+      mapSize: MAP_SIZE,
       // Not in lmdb's types: the mode of new files.
       ...{ permissionsMode: 0o600 },
     });

@@ -34,8 +34,11 @@ export interface HistoryLimits {
   readonly maxAge: number;
 }
 
-/** Five minutes, as the upstream API server's compaction; the other two keep the file small under heavy writing. */
-export const DEFAULT_HISTORY: HistoryLimits = { maxRecords: 100_000, maxBytes: 128 * 1024 * 1024, maxAge: 300_000 };
+/**
+ * Five minutes, as the upstream API server's compaction; the other two keep the file small under heavy writing. Collections remember for their
+ * watchers themselves: they need history only between their list and their watch.
+ */
+export const DEFAULT_HISTORY: HistoryLimits = { maxRecords: 32_768, maxBytes: 32 * 1024 * 1024, maxAge: 300_000 };
 
 /** What one durable step takes at most: bounds the time the event loop spends on one. */
 const MAX_GROUP_COMMITS = 1024;
@@ -43,7 +46,7 @@ const MAX_GROUP_BYTES = 8 * 1024 * 1024;
 /** Most bytes accepted and not yet durable. Beyond, commits are turned away: the disk does not keep up. */
 const MAX_QUEUED_BYTES = 256 * 1024 * 1024;
 /** How far beyond its limits history may grow while a snapshot or a long list still reads it. */
-const PINNED_HISTORY_FACTOR = 4;
+const PINNED_HISTORY_FACTOR = 16;
 /** Log records that compaction looks at in one step, at least; with heavy writing it takes twice what was written. */
 const COMPACT_STEP = 512;
 /** How often the age of history is looked at, in milliseconds. */

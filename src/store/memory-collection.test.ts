@@ -347,6 +347,33 @@ describe.each([
     expect(names(other.snapshot())).toEqual(['/p/a=2']);
   });
 
+  it('loads anew when what it reads is compacted before its end', async () => {
+    const key = (i: number): string => `/p/${String(i).padStart(4, '0')}`;
+    await Promise.all(
+      Array.from({ length: 600 }, (_, i) =>
+        store.commit([{ type: 'put', key: key(i), value: codec.encode(item(`${i}`, 'first')) }]),
+      ),
+    );
+    const value = codec.encode(item('599', 'second'));
+    let pages = 0;
+    const busy: Store = new Proxy(store, {
+      get: (target, name) => {
+        if (name === 'list') {
+          return async (...list: Parameters<Store['list']>) => {
+            if (++pages === 2) await store.compact((await store.commit([{ type: 'put', key: key(599), value }])).revision);
+            return target.list(...list);
+          };
+        }
+        const found: unknown = Reflect.get(target, name, target);
+        return typeof found === 'function' ? found.bind(target) : found;
+      },
+    });
+    const other = await openCollection({ store: busy, prefix: '/p/', codec, clock, logger: silentLogger });
+    expect(other.snapshot().size).toBe(600);
+    expect(other.get(key(599))?.object.data).toBe('second');
+    other.close();
+  });
+
   it('deletes what has run out', async () => {
     const lines: string[] = [];
     watch(collection.revision, lines);

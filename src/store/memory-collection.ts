@@ -26,6 +26,8 @@ const PROGRESS_INTERVAL = 1_000;
 const DELETED_KEPT = 64;
 /** Entries asked of the store at once while loading. */
 const LOAD_PAGE = 512;
+/** How often loading begins anew when what it reads has been compacted before it was read to its end. */
+const LOAD_TRIES = 5;
 /** Wait before a lost feed is taken up again, in milliseconds. */
 const RELOAD_DELAY = 1_000;
 
@@ -102,6 +104,16 @@ class MemoryCollection<T> implements Collection<T> {
 
   /** Reads the state at one revision, then follows the changes after it. */
   async load(): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#load();
+      } catch (error) {
+        if (!(error instanceof CompactedError) || tries === LOAD_TRIES) throw error;
+      }
+    }
+  }
+
+  async #load(): Promise<void> {
     const tree = newEntryTree<T>();
     const slice = new Slice();
     let revision: number | undefined;
