@@ -3,8 +3,11 @@ import { badRequest } from '../meta/status.ts';
 /** Deeper nesting is refused. Go allows 10,000; every walk over an object recurses, and no object comes near this. */
 export const MAX_JSON_DEPTH = 1000;
 
+/** What the 400 for a text that is no JSON begins with, as upstream has it where it looks for the kind of an object. */
+export const JSON_FAULT = "couldn't get version/kind; json parse error: ";
+
 /** The 400 for what is no JSON that can be taken. */
-export const notJson = (cause: string): Error => badRequest(`couldn't get version/kind; json parse error: ${cause}`);
+export const notJson = (cause: string): Error => badRequest(JSON_FAULT + cause);
 
 /** The number of object members below a value. Also refuses what is too deep or too large for what comes after. */
 export function countFields(value: unknown, depth: number): number {

@@ -43,6 +43,7 @@ import {
 import { requestTimeout } from './request-timeout.ts';
 import { CLIENT_GONE, respond, respondError } from './respond.ts';
 import type { Routes } from './routes.ts';
+import { unreadableObject, unreadablePatch } from './unreadable-body.ts';
 import { WatchEncoders } from './watch-encoder-choice.ts';
 import type { WatchEncoder } from './watch-encoders.ts';
 import { WatchSocket } from './watch-socket.ts';
@@ -417,25 +418,39 @@ export class Pipeline {
       const endpoint = this.#parts.registry.find(request.group, request.version, request.resource);
       if (endpoint === undefined) throw genericNotFound();
       const patchType = patchTypeOf(contentType, acceptedPatches(endpoint.resource));
-      this.#body(exchange, (body, read) => {
-        const repeated = patchType === patchTypes.apply ? this.#repeated : undefined;
-        const { value, duplicateFields } = read ?? readPatch(body, patchType, duplicates, repeated);
-        this.#finish(exchange, { ...request, patchType, body: value }, duplicates ? duplicateFields : noDuplicates, media);
-      });
+      this.#body(
+        exchange,
+        (body, read) => {
+          const repeated = patchType === patchTypes.apply ? this.#repeated : undefined;
+          const { value, duplicateFields } = read ?? readPatch(body, patchType, duplicates, repeated);
+          this.#finish(exchange, { ...request, patchType, body: value }, duplicates ? duplicateFields : noDuplicates, media);
+        },
+        (err) => unreadablePatch(err, patchType),
+      );
       return;
     }
     const type = this.#parts.dispatcher.bodyType(request);
     const encoding = objectEncoding(contentType, type);
-    this.#body(exchange, (body, read) => {
-      // An update comes with a status of its own, and what ends otherwise each time is not recognized.
-      const repeated = request.verb === 'create' ? this.#repeated : undefined;
-      const { value, duplicateFields }: RequestBody = read ?? readObject(body, encoding, type, duplicates, repeated);
-      this.#finish(exchange, { ...request, body: value }, duplicates ? duplicateFields : noDuplicates, media);
-    });
+    this.#body(
+      exchange,
+      (body, read) => {
+        // An update comes with a status of its own, and what ends otherwise each time is not recognized.
+        const repeated = request.verb === 'create' ? this.#repeated : undefined;
+        const { value, duplicateFields } = readObject(body, encoding, type, duplicates, repeated, read);
+        this.#finish(exchange, { ...request, body: value }, duplicates ? duplicateFields : noDuplicates, media);
+      },
+      (err, body) => unreadableObject(err, body, type?.kind),
+    );
   }
 
-  /** Reads the whole body, then goes on with `use`; what it throws is answered. Long YAML comes with its value. */
-  #body(exchange: Exchange, use: (body: Buffer, read: RequestBody | undefined) => void): void {
+  /**
+   * Reads the whole body, then goes on with `use`; what it throws is answered. Long YAML comes with its value, or ends as `explain` has it.
+   */
+  #body(
+    exchange: Exchange,
+    use: (body: Buffer, read: RequestBody | undefined) => void,
+    explain: (err: unknown, body: Buffer) => unknown = (err) => err,
+  ): void {
     const go = (body: Buffer, read: RequestBody | undefined): void => {
       try {
         use(body, read);
@@ -453,7 +468,7 @@ export class Pipeline {
       else
         reading.then(
           (read) => go(body, read),
-          (failure: unknown) => this.#fail(exchange, failure),
+          (failure: unknown) => this.#fail(exchange, explain(failure, body)),
         );
     });
   }

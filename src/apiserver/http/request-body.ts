@@ -7,8 +7,9 @@ import { parseJson } from '../../api/wire/json.ts';
 import { decodeProtobuf, openProtobuf } from '../../api/wire/protobuf.ts';
 import type { RepeatedText } from '../../api/wire/repeated-text.ts';
 import { parseYaml } from '../../api/wire/yaml.ts';
-import { type BodyType, decodeValue } from '../rest/decode-body.ts';
+import { type BodyType, decodeValue, typeOfBody } from '../rest/decode-body.ts';
 import { bodyEncoding, bodyType, type Encoding } from './negotiation.ts';
+import { unreadableObject, unreadablePatch } from './unreadable-body.ts';
 
 /** A body as the operations take it: a JSON value, whatever it was written in. */
 export interface RequestBody {
@@ -36,8 +37,8 @@ export function objectEncoding(contentType: string | undefined, type: BodyType |
 }
 
 /**
- * Reads an object. `duplicates` false does not look for fields given twice. `repeated` remembers parts of JSON that come again. Throws 400 for
- * what cannot be read.
+ * Reads an object. `duplicates` false does not look for fields given twice. `repeated` remembers parts of JSON that come again. `read` is the
+ * body where it was read elsewhere. Throws 400 for what cannot be read, or is no object of any kind.
  */
 export function readObject(
   body: Buffer,
@@ -45,6 +46,23 @@ export function readObject(
   type: BodyType | undefined,
   duplicates: boolean,
   repeated?: RepeatedText,
+  read?: RequestBody,
+): RequestBody {
+  try {
+    const parsed = read ?? parse(body, encoding, type, duplicates, repeated);
+    if (type !== undefined) typeOfBody(parsed.value);
+    return parsed;
+  } catch (err) {
+    throw unreadableObject(err, body, type?.kind);
+  }
+}
+
+function parse(
+  body: Buffer,
+  encoding: Encoding,
+  type: BodyType | undefined,
+  duplicates: boolean,
+  repeated: RepeatedText | undefined,
 ): RequestBody {
   switch (encoding) {
     case 'json':
@@ -92,8 +110,13 @@ export function patchTypeOf(contentType: string | undefined, accepted: readonly 
 export const isYaml = (contentType: string | undefined): boolean => bodyType(contentType).includes('yaml');
 
 /** Reads the body of a PATCH. */
-export const readPatch = (body: Buffer, type: PatchType, duplicates: boolean, repeated?: RepeatedText): RequestBody =>
-  readObject(body, type === patchTypes.apply ? 'yaml' : 'json', undefined, duplicates, repeated);
+export function readPatch(body: Buffer, type: PatchType, duplicates: boolean, repeated?: RepeatedText): RequestBody {
+  try {
+    return parse(body, type === patchTypes.apply ? 'yaml' : 'json', undefined, duplicates, repeated);
+  } catch (err) {
+    throw unreadablePatch(err, type);
+  }
+}
 
 /** The DeleteOptions of a body, which take the place of those in the query; the request as it is when there is no body. */
 export function withDeleteOptions(

@@ -1,9 +1,11 @@
 import { apiVersionOf, type KubernetesObject } from '../../api/meta/object.ts';
-import { badRequest } from '../../api/meta/status.ts';
+import { badRequest, invalidObject } from '../../api/meta/status.ts';
 import type { ApiRequest } from '../../api/request.ts';
 import type { Resource } from '../../api/resource.ts';
+import { hasBuiltinSchema } from '../../api/schema/builtin.ts';
 import { cannotBeHandled, type DecodeOptions, decode, strictDecodingMessage, strictProblems } from '../../api/schema/decode.ts';
 import type { Schema } from '../../api/schema/schema.ts';
+import { JSON_FAULT } from '../../api/wire/json-members.ts';
 
 /** What decoding needs of a request; a `Scope` fits. */
 export interface BodyReader {
@@ -29,23 +31,14 @@ export function decodeBody(scope: BodyReader, resource: Resource): KubernetesObj
 
 /** The body as an object of `type`, unknown fields handled as `fieldValidation` says. No defaults beyond the schema's. */
 export function decodeAs<T extends KubernetesObject>(scope: BodyReader, type: BodyType): T {
-  const body = scope.request.body;
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw badRequest(
-      `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonType(body)} into Go value of type struct`,
-    );
-  }
-  const [kind, apiVersion] = [typeField(body, 'kind'), typeField(body, 'apiVersion')];
+  const { body } = scope.request;
+  const { kind, apiVersion } = typeOfBody(body);
   const expected = apiVersionOf(type);
-  const isOlder = (): boolean => type.olderVersions?.includes(apiVersion.slice(type.group.length + 1)) === true;
-  if (apiVersion !== '' && apiVersion !== expected && !isOlder()) {
-    throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${expected})`);
+  if (kind === '' && isCustom(type)) {
+    throw cannotBeHandled(`Object 'Kind' is missing in '${JSON.stringify(body)}'`, type);
   }
-  if (kind !== '' && kind !== type.kind) {
-    throw badRequest(
-      `${kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: no kind ${JSON.stringify(kind)} matches the request`,
-    );
-  }
+  if ((kind !== '' && kind !== type.kind) || (apiVersion !== '' && apiVersion !== expected))
+    checkKind(type, body as KubernetesObject, kind, apiVersion);
   const { object, unknownFields } = decodeValue<T>(type, body);
   reportUnknown(scope, unknownFields, scope.duplicateFields, (message) =>
     cannotBeHandled(message, { kind: type.kind, version: type.version }),
@@ -55,13 +48,49 @@ export function decodeAs<T extends KubernetesObject>(scope: BodyReader, type: Bo
     : { ...object, kind: type.kind, apiVersion: expected };
 }
 
-/** What a body says of its own type; '' when it says nothing. */
+/** What a body says of its own type; '' when it says nothing. Throws for what is no object of any kind. */
+export function typeOfBody(body: unknown): { readonly kind: string; readonly apiVersion: string } {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw badRequest(`${JSON_FAULT}json: cannot unmarshal ${jsonType(body)} into Go value of type struct`);
+  }
+  const [kind, apiVersion] = [typeField(body, 'kind'), typeField(body, 'apiVersion')];
+  if (apiVersion.indexOf('/') !== apiVersion.lastIndexOf('/')) throw badRequest(`unexpected GroupVersion string: ${apiVersion}`);
+  return { kind, apiVersion };
+}
+
+const isCustom = ({ schema }: BodyType): boolean => schema.kind !== 'object' || schema.name === undefined;
+
+/** An object of another kind, or another version, than the request is about. */
+function checkKind(type: BodyType, body: KubernetesObject, kind: string, apiVersion: string): void {
+  const slash = apiVersion.lastIndexOf('/');
+  const group = apiVersion === '' ? type.group : apiVersion.slice(0, Math.max(0, slash));
+  const version = apiVersion === '' ? type.version : apiVersion.slice(slash + 1);
+  const isOlder = group === type.group && type.olderVersions?.includes(version) === true;
+  if (!isCustom(type) && (group !== type.group || (kind !== '' && kind !== type.kind))) {
+    const said = kind === '' ? type.kind : kind;
+    const cause = hasBuiltinSchema(`io.k8s.api.${packageOf(group)}.${version}.${said}`)
+      ? `converting (${version}.${said}) to (${packageOf(type.group)}.${type.kind}): unknown conversion`
+      : `no kind ${JSON.stringify(said)} is registered for version ${JSON.stringify(apiVersion || apiVersionOf(type))} in scheme "pkg/api/legacyscheme/scheme.go:30"`;
+    throw cannotBeHandled(cause, { kind: said, version, into: type.kind });
+  }
+  if ((group !== type.group || version !== type.version) && !isOlder) {
+    throw badRequest(
+      `the API version in the data (${apiVersion}) does not match the expected API version (${apiVersionOf(type)})`,
+    );
+  }
+  if (kind !== '' && kind !== type.kind) {
+    const detail = `must be ${type.kind}`;
+    throw invalidObject(type, body.metadata?.name ?? '', [{ type: 'FieldValueInvalid', path: 'kind', value: kind, detail }]);
+  }
+}
+
+/** The Go package of a group's types: `rbac` for `rbac.authorization.k8s.io`. */
+const packageOf = (group: string): string => (group === '' ? 'core' : group.split('.', 1)[0]!);
+
 function typeField(body: object, name: 'kind' | 'apiVersion'): string {
   const value = (body as Record<string, unknown>)[name] ?? '';
   if (typeof value === 'string') return value;
-  throw badRequest(
-    `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonType(value)} into Go struct field .${name} of type string`,
-  );
+  throw badRequest(`${JSON_FAULT}json: cannot unmarshal ${jsonType(value)} into Go struct field .${name} of type string`);
 }
 
 /**

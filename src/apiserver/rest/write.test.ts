@@ -69,11 +69,35 @@ describe('create', () => {
       400,
       'the namespace of the provided object does not match the namespace sent on the request',
     ],
-    [{ kind: 'Secret', metadata: { name: 'n' } }, 400, 'Secret in version "v1" cannot be handled as a ConfigMap'],
+    [
+      { kind: 'Secret', metadata: { name: 'n' } },
+      400,
+      'Secret in version "v1" cannot be handled as a ConfigMap: converting (v1.Secret) to (core.ConfigMap): unknown conversion',
+    ],
+    [
+      { kind: 'Ingress', apiVersion: 'networking.k8s.io/v1', metadata: { name: 'n' } },
+      400,
+      'Ingress in version "v1" cannot be handled as a ConfigMap: converting (v1.Ingress) to (core.ConfigMap): unknown conversion',
+    ],
     [
       { apiVersion: 'apps/v1', metadata: { name: 'n' } },
       400,
-      'the API version in the data (apps/v1) does not match the expected API version (v1)',
+      'ConfigMap in version "v1" cannot be handled as a ConfigMap: no kind "ConfigMap" is registered for version "apps/v1" in scheme "pkg/api/legacyscheme/scheme.go:30"',
+    ],
+    [
+      { apiVersion: 'v2', kind: 'ConfigMap', metadata: { name: 'n' } },
+      400,
+      'the API version in the data (v2) does not match the expected API version (v1)',
+    ],
+    [
+      { apiVersion: 'a/b/c', metadata: { name: 'n' } },
+      400,
+      'the object provided is unrecognized (must be of type ConfigMap): unexpected GroupVersion string: a/b/c ({"apiVersion":"a/b/c","metadat ...)',
+    ],
+    [
+      { kind: 5 },
+      400,
+      `the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: json: cannot unmarshal number into Go struct field .kind of type string ({"kind":5})`,
     ],
     [{ metadata: { name: 'n', resourceVersion: '5' } }, 500, 'resourceVersion should not be set on objects to be created'],
     [
@@ -305,6 +329,27 @@ describe('patch', () => {
       422,
       ' "" is invalid: patch: Invalid value: "map[spec:map[a:2 b:1]]": strict decoding error: unknown field "spec.a", unknown field "spec.b"',
     ]);
+  });
+
+  it('says of a text that cannot be read what reads it', async () => {
+    await api.post(maps, { metadata: { name: 'garbled' } });
+    const told = async (type: string): Promise<readonly unknown[]> => {
+      const { json } = await api.patch(`${maps}/garbled`, type, Buffer.from('{"a":]'));
+      return [json.code, json.message];
+    };
+    const cause = "invalid character ']' looking for beginning of value";
+    expect(await told(merge)).toEqual([400, `error decoding patch: ${cause}`]);
+    expect(await told('application/json-patch+json')).toEqual([400, `error decoding patch: ${cause}`]);
+    expect(await told('application/strategic-merge-patch+json')).toEqual([400, cause]);
+    expect((await told('application/apply-patch+yaml'))[1]).toMatch(
+      /^error decoding YAML: error converting YAML to JSON: yaml: /,
+    );
+    const posted = await api.post(maps, Buffer.from('apiVersion: v1\nkind: ConfigMap\n'));
+    expect(posted.json.message).toBe(
+      "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: " +
+        "invalid character 'a' looking for beginning of value (61706956657273696f6e3a2076310a6b696e643a20436f6e6669674d6170 ...)",
+    );
+    expect((await api.post(maps, Buffer.from(''))).json.message).toMatch(/\(<empty>\)$/);
   });
 
   it('insists on a version that it names', async () => {
