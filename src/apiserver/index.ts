@@ -35,7 +35,12 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const services = new ServiceGuard(cidrs.map(familyOf));
   const server = await createCore(options, new Map([['/services', services]]));
   const ports = options.nodePortRange ?? DEFAULT_NODE_PORTS;
-  await addServiceAddresses(server, services, { store: options.store, cidrs, ports });
+  const hooks = server.startHooks;
+  // Whoever can ask finds these done: plugins know the server, and the views of what is stored are complete.
+  hooks.add(['start-apiserver-admission-initializer', 'generic-apiserver-start-informers'], Promise.resolve());
+  const addresses = addServiceAddresses(server, services, { store: options.store, cidrs, ports });
+  hooks.add(['start-service-ip-repair-controllers', 'start-kubernetes-service-cidr-controller'], addresses);
+  await addresses;
   server.addSubresourceHandler(podBinding(server.registry));
   server.registry.addVirtual(legacyBindings(server.registry));
   server.addSubresourceHandler(podEviction(server.registry));
@@ -54,7 +59,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   ];
   addHealth(server, { live: [storage], ready: readiness }, version);
   addComponentPages(server, version, options.flags ?? {});
-  await addCustomResources(server, server.shutdown);
+  const custom = addCustomResources(server, server.shutdown);
+  hooks.add(['start-apiextensions-informers', 'start-apiextensions-controllers', 'crd-informer-synced'], custom);
+  await custom;
   return server;
 }
 

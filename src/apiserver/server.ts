@@ -22,6 +22,7 @@ import type {
   SubresourceHandler,
   VirtualResource,
 } from './contract.ts';
+import { StartHooks } from './discovery/start-hooks.ts';
 import { managerOfUser } from './field-manager/manager-name.ts';
 import type { FlowControl } from './flow-control/flow-control.ts';
 import { authorize } from './http/authorize.ts';
@@ -83,6 +84,8 @@ export class ApiServer implements RequestHandler {
   readonly access: ApiAccess;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What must be done before the server counts as ready. */
+  readonly startHooks = new StartHooks();
   /** What handlers of streams ask before they connect. */
   readonly connectGate: ConnectGate;
   /** Group versions that other servers serve; undefined while there can be none. */

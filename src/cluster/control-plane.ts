@@ -41,6 +41,7 @@ import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Random } from '../util/random.ts';
 import { turn } from '../util/slice.ts';
+import { ApiServerIdentity } from './api-server-identity.ts';
 import { ApiServerPublication } from './api-server-publication.ts';
 import { auditLogOf } from './audit.ts';
 import { type ClusterConfig, runs } from './config.ts';
@@ -83,6 +84,28 @@ export const controllerManager: UserInfo = {
   name: 'system:kube-controller-manager',
   groups: ['system:masters', 'system:authenticated'],
 };
+
+/** Parts of the start by upstream's names of its post-start hooks. */
+const AGGREGATION_HOOKS: readonly string[] = [
+  'aggregator-reload-proxy-client-cert',
+  'start-kube-aggregator-informers',
+  'apiservice-status-local-available-controller',
+  'apiservice-status-remote-available-controller',
+  'apiservice-registration-controller',
+  'apiservice-discovery-controller',
+  'kube-apiserver-autoregistration',
+  'apiservice-openapi-controller',
+  'apiservice-openapiv3-controller',
+];
+const FLOW_HOOKS: readonly string[] = [
+  'priority-and-fairness-config-consumer',
+  'priority-and-fairness-filter',
+  'priority-and-fairness-config-producer',
+];
+const IDENTITY_HOOKS: readonly string[] = [
+  'start-kube-apiserver-identity-lease-controller',
+  'start-kube-apiserver-identity-lease-garbage-collector',
+];
 
 const kubeScheduler: UserInfo = { name: 'system:kube-scheduler', groups: ['system:authenticated'] };
 
@@ -141,11 +164,16 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   });
   server.addRoute('/.well-known/openid-configuration', () => json(openIdConfiguration(keys, url)));
   server.addRoute('/openid/v1/jwks', async () => json(await jsonWebKeySet(keys), 'application/jwk-set+json'));
+  server.startHooks.add(AGGREGATION_HOOKS, Promise.resolve());
+  const step = (work: Promise<unknown>, ...hooks: readonly string[]): Promise<unknown> => {
+    server.startHooks.add(hooks, work);
+    return work;
+  };
   await Promise.all([
-    ensureBootstrapPolicy(server.access),
-    ensurePriorityClasses(server.access),
-    addFlowControl(server, new FlowControl({ clock, logger: logger.child({ component: 'flow-control' }) })),
-    ensureTokenTracking(server.access),
+    step(ensureBootstrapPolicy(server.access), 'start-system-namespaces-controller', 'rbac/bootstrap-roles'),
+    step(ensurePriorityClasses(server.access), 'scheduling/bootstrap-system-priority-classes'),
+    step(addFlowControl(server, new FlowControl({ clock, logger: logger.child({ component: 'flow-control' }) })), ...FLOW_HOOKS),
+    step(ensureTokenTracking(server.access), 'start-legacy-token-tracking-controller'),
   ]);
   const clientFor = (user: UserInfo): Client => createClient(inProcessTransport(server, user));
   // One place to scrape: what upstream spreads over three processes' /metrics stands together in the API server's.
@@ -161,7 +189,12 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     });
   const contextFor = (user: UserInfo, component: string): ControllerContext => context(user, component, metrics);
   const publication = new ApiServerPublication({ client: clientFor(controllerManager), store, config, pki, clock, logger });
-  const [listener] = await Promise.all([listen(server, config, pki), publication.start()]);
+  const [listener] = await Promise.all([
+    listen(server, config, pki),
+    step(publication.start(), 'bootstrap-controller', 'start-cluster-authentication-info-controller'),
+  ]);
+  const identity = new ApiServerIdentity({ client: clientFor(controllerManager), clock, random, logger });
+  step(Promise.resolve(identity.run(signal)), ...IDENTITY_HOOKS);
   // Loaded when the API answers: it is the first that anybody waits for.
   const [{ controllers }, { scheduler }] = await Promise.all([
     import('../controllers/index.ts'),

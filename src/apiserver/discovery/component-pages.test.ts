@@ -45,16 +45,14 @@ describe('/flagz', () => {
 });
 
 describe('health', () => {
-  it('is told check by check', async () => {
-    expect((await api.get('/livez?verbose')).body.toString()).toBe('[+]ping ok\n[+]log ok\n[+]etcd ok\nlivez check passed\n');
-    expect((await api.get('/readyz?verbose&exclude=etcd&exclude=what&exclude=else')).body.toString()).toBe(
-      '[+]ping ok\n[+]log ok\n[+]etcd excluded: ok\n[+]etcd-readiness ok\n[+]informer-sync ok\n[+]shutdown ok\nwarn: some health checks cannot be excluded: no matches for "else","what"\nreadyz check passed\n',
-    );
+  it('is one word for a check that is well', async () => {
     const one = await api.get('/livez/etcd');
     expect([one.code, one.body.toString(), one.headers['x-content-type-options']]).toEqual([200, 'ok', 'nosniff']);
   });
 
   it('is counted', async () => {
+    await api.get('/livez');
+    await api.get('/readyz');
     const text = (await api.get('/metrics/slis')).body.toString();
     expect(text).toContain('kubernetes_healthcheck{name="etcd",type="livez"} 1');
     expect(text).toContain('kubernetes_healthchecks_total{name="ping",status="success",type="readyz"} 1');

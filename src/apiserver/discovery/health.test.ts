@@ -4,6 +4,19 @@ import { systemClock } from '../../util/clock.ts';
 import { silentLogger } from '../../util/logger.ts';
 import { TestServer } from '../test-server.ts';
 
+/** What the server itself does at its start. */
+const HOOKS = [
+  'start-apiserver-admission-initializer',
+  'generic-apiserver-start-informers',
+  'start-service-ip-repair-controllers',
+  'start-kubernetes-service-cidr-controller',
+  'start-apiextensions-informers',
+  'start-apiextensions-controllers',
+  'crd-informer-synced',
+]
+  .map((name) => `[+]poststarthook/${name} ok\n`)
+  .join('');
+
 let api: TestServer;
 let broken = false;
 
@@ -27,9 +40,11 @@ describe('health', () => {
   });
 
   it('tells each check when asked', async () => {
-    expect((await api.get('/livez?verbose')).body.toString()).toBe('[+]ping ok\n[+]log ok\n[+]etcd ok\nlivez check passed\n');
+    expect((await api.get('/livez?verbose')).body.toString()).toBe(
+      `[+]ping ok\n[+]log ok\n[+]etcd ok\n${HOOKS}livez check passed\n`,
+    );
     expect((await api.get('/readyz?verbose&exclude=etcd')).body.toString()).toBe(
-      '[+]ping ok\n[+]log ok\n[+]etcd excluded: ok\n[+]etcd-readiness ok\n[+]informer-sync ok\n[+]shutdown ok\nreadyz check passed\n',
+      `[+]ping ok\n[+]log ok\n[+]etcd excluded: ok\n[+]etcd-readiness ok\n[+]informer-sync ok\n${HOOKS}[+]shutdown ok\nreadyz check passed\n`,
     );
     expect((await api.get('/livez?verbose&exclude=odd')).body.toString()).toContain(
       'warn: some health checks cannot be excluded: no matches for "odd"\n',
@@ -41,11 +56,28 @@ describe('health', () => {
     const answer = await api.get('/readyz');
     expect([answer.code, answer.body.toString()]).toEqual([
       500,
-      '[+]ping ok\n[+]log ok\n[-]etcd failed: reason withheld\n[-]etcd-readiness failed: reason withheld\n[+]informer-sync ok\n[+]shutdown ok\nreadyz check failed\n',
+      `[+]ping ok\n[+]log ok\n[-]etcd failed: reason withheld\n[-]etcd-readiness failed: reason withheld\n[+]informer-sync ok\n${HOOKS}[+]shutdown ok\nreadyz check failed\n`,
     ]);
     expect((await api.get('/livez/etcd')).body.toString()).toBe('internal server error: the disk is on fire\n');
     expect((await api.get('/livez?exclude=etcd')).code).toBe(200);
     broken = false;
+  });
+
+  it('waits for the parts of the start', async () => {
+    let finish = (): void => {};
+    let fail = (_reason: Error): void => {};
+    api.server.startHooks.add(['slow'], new Promise<void>((resolve) => (finish = resolve)));
+    api.server.startHooks.add(['odd/one'], new Promise<void>((_, reject) => (fail = reject)));
+    const body = async (path: string): Promise<string> => (await api.get(path)).body.toString();
+    expect(await body('/readyz')).toContain('\n[-]poststarthook/slow failed: reason withheld\n');
+    expect(await body('/livez/poststarthook/slow')).toBe('internal server error: not finished\n');
+    finish();
+    fail(new Error('no such luck'));
+    expect(await body('/readyz/poststarthook/slow')).toBe('ok');
+    expect(await body('/healthz/poststarthook/odd/one')).toBe('internal server error: no such luck\n');
+    expect((await api.get('/readyz?exclude=poststarthook/odd/one')).code).toBe(200);
+    expect((await api.get('/readyz/poststarthook/none')).code).toBe(404);
+    expect((await api.get('/')).json.paths).toContain('/livez/poststarthook/odd/one');
   });
 
   it('has a version and a list of paths', async () => {

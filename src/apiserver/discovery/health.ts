@@ -1,6 +1,8 @@
+import { genericNotFound } from '../../api/meta/status.ts';
 import { metric } from '../http/metrics.ts';
 import { jsonAnswer, type RouteAnswer, type RouteRequest, textAnswer } from '../http/routes.ts';
 import type { ApiServer } from '../server.ts';
+import { HOOK_PREFIX } from './start-hooks.ts';
 
 /** One thing that must be well: throws, or rejects, with the reason when it is not. */
 export interface HealthCheck {
@@ -21,9 +23,10 @@ export function addHealth(
     },
   };
   const results = new CheckResults();
-  addChecks(server, results, '/healthz', checks.live);
-  addChecks(server, results, '/livez', checks.live);
-  addChecks(server, results, '/readyz', [...checks.live, ...checks.ready, shutdown]);
+  const hooks = (): readonly HealthCheck[] => server.startHooks.checks;
+  addChecks(server, results, '/healthz', () => [...checks.live, ...hooks()]);
+  addChecks(server, results, '/livez', () => [...checks.live, ...hooks()]);
+  addChecks(server, results, '/readyz', () => [...checks.live, ...checks.ready, ...hooks(), shutdown]);
   server.addRoute('/metrics/slis', () => ({
     code: 200,
     contentType: 'text/plain; version=0.0.4; charset=utf-8',
@@ -35,7 +38,10 @@ export function addHealth(
     contentType: 'text/plain; version=0.0.4; charset=utf-8',
     body: Buffer.from(await server.metrics.text()),
   }));
-  server.addRoute('/', () => jsonAnswer(200, { paths: [...new Set([...server.routes.paths(), ...groupPaths(server)])].sort() }));
+  server.addRoute('/', () => {
+    const hookPaths = hooks().flatMap(({ name }) => ['healthz', 'livez', 'readyz'].map((path) => `/${path}/${name}`));
+    return jsonAnswer(200, { paths: [...new Set([...server.routes.paths(), ...hookPaths, ...groupPaths(server)])].sort() });
+  });
 }
 
 function groupPaths(server: ApiServer): string[] {
@@ -81,17 +87,22 @@ class CheckResults {
   }
 }
 
-function addChecks(server: ApiServer, results: CheckResults, path: string, checks: readonly HealthCheck[]): void {
+function addChecks(server: ApiServer, results: CheckResults, path: string, checks: () => readonly HealthCheck[]): void {
   // What is logged is written before the logger returns: it has no queue that could be stuck.
   const always = ['ping', 'log'].map((name): HealthCheck => ({ name, check: () => {} }));
-  const all = [...always, ...checks];
-  server.addRoute(path, (request) => runAll(path.slice(1), all, request, results));
-  for (const check of all) {
-    server.addRoute(`${path}/${check.name}`, async () => {
-      const failure = await run(check);
-      return failure === undefined ? answer(200, 'ok') : answer(500, `internal server error: ${failure}\n`);
-    });
-  }
+  const all = (): readonly HealthCheck[] => [...always, ...checks()];
+  server.addRoute(path, (request) => runAll(path.slice(1), all(), request, results));
+  const single = async (check: HealthCheck): Promise<RouteAnswer> => {
+    const failure = await run(check);
+    return failure === undefined ? answer(200, 'ok') : answer(500, `internal server error: ${failure}\n`);
+  };
+  for (const check of all()) server.addRoute(`${path}/${check.name}`, () => single(check));
+  // Hooks are named as the start goes on.
+  server.addRoutePrefix(`${path}/${HOOK_PREFIX}`, ({ path: asked }) => {
+    const check = server.startHooks.checks.find(({ name }) => `${path}/${name}` === asked);
+    if (check === undefined) throw genericNotFound();
+    return single(check);
+  });
 }
 
 const answer = (code: number, text: string): RouteAnswer => ({
