@@ -14,8 +14,13 @@ export type DaemonMessage =
 /**
  * Settings of V8 for a server: a young generation that holds what a burst of requests makes, so that it dies young. Growing it step by step from
  * its small default would cost dozens of collections at the start. Twice as large it is no faster, and the pauses are longer.
+ * That the C library is called (`util/native-memory.ts`) need not stand in every log.
  */
-export const serverFlags: readonly string[] = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
+export const serverFlags: readonly string[] = [
+  '--min-semi-space-size=16',
+  '--max-semi-space-size=16',
+  '--disable-warning=ExperimentalWarning',
+];
 
 /**
  * Settings of the C library for a server. Threads share two arenas of memory: each of its own would keep what it once held, and no thread but

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmdirSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -104,6 +104,22 @@ describe('embedded store', () => {
     const late = await update(240);
     expect(late).toBeLessThan(early * 1.5);
     expect(store.revision - store.compactedRevision).toBeLessThan(2000);
+    expect((await store.check()).faults).toEqual([]);
+    await store.close();
+  });
+
+  it.runIf(process.platform === 'linux')('lets go of the pages of its file now and then', async () => {
+    const clock = new VirtualClock();
+    const store = await openEmbeddedStore({ path: directory, clock, logger: silentLogger });
+    const value = Buffer.alloc(10_000, 'x');
+    for (let i = 0; i < 40; i++) {
+      await Promise.all(Array.from({ length: 100 }, (_, j) => store.commit([{ type: 'put', key: `/a/${i * 100 + j}`, value }])));
+    }
+    expect((await store.list('/a/')).entries).toHaveLength(4000);
+    const read = residentBytes(join(directory, 'data.mdb'));
+    await clock.advance(31_000);
+    expect(residentBytes(join(directory, 'data.mdb'))).toBeLessThan(read / 4);
+    expect((await store.list('/a/')).entries).toHaveLength(4000);
     expect((await store.check()).faults).toEqual([]);
     await store.close();
   });
@@ -225,4 +241,15 @@ function tmpfs(size: string): (() => { readonly path: string; unmount(): void })
   } catch {
     return undefined;
   }
+}
+
+/** How much of a mapped file is in this process's memory. */
+function residentBytes(file: string): number {
+  let mine = false;
+  let kilobytes = 0;
+  for (const line of readFileSync('/proc/self/smaps', 'utf8').split('\n')) {
+    if (/^[0-9a-f]+-[0-9a-f]+ /.test(line)) mine = line.endsWith(` ${file}`);
+    else if (mine && line.startsWith('Rss:')) kilobytes += Number(/\d+/.exec(line)?.[0]);
+  }
+  return kilobytes * 1024;
 }

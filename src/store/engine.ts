@@ -78,5 +78,7 @@ export interface Engine {
   nextExpiry(): number | undefined;
   /** Applies durably and atomically; reads that start after it resolved see it. Rejects when nothing was applied. One call at a time. */
   apply(batch: EngineBatch): Promise<void>;
+  /** Lets go of memory that it holds only to be faster. Not to be called again before it resolved. */
+  rest(): Promise<void>;
   close(): Promise<void>;
 }

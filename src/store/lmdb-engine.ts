@@ -1,7 +1,9 @@
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { releaseMapped } from '../util/native-memory.ts';
+import { turn } from '../util/slice.ts';
 import { StoreUnavailableError } from './contract.ts';
 import type { Engine, EngineBatch, EngineMeta, Head, LogRecord, TrailMark } from './engine.ts';
 import { decodeHead, decodeRecord, decodeTrail, encodeHead, encodeRecord } from './log-record.ts';
@@ -16,6 +18,10 @@ const PAGE_SIZE = 8_192;
  * more, twice as large, and keeps the smaller mappings: with its default of 128 KB, each page would count for several in the end.
  */
 const MAP_SIZE = 16 * 1024 ** 3;
+/** A file up to this size, in bytes, may stay in memory as a whole. */
+const SMALL_FILE = 16 * 1024 * 1024;
+/** Bytes of the file that are let go in one turn of the event loop. */
+const RELEASE_STEP = 64 * 1024 * 1024;
 
 const FIRST_META: EngineMeta = { revision: 1, compactedRevision: 1, historyRecords: 0, historyBytes: 0 };
 
@@ -30,6 +36,7 @@ export class LmdbEngine implements Engine {
   readonly #index: Database<Buffer, string>;
   readonly #log: Database<Buffer, number>;
   readonly #expiry: Database<string, [number, number]>;
+  #closed = false;
 
   /** Opens or makes the files in `directory`, which exists and is locked by the caller. */
   constructor(directory: string) {
@@ -137,7 +144,19 @@ export class LmdbEngine implements Engine {
     void this.#meta.put('state', batch.meta);
   }
 
+  /** The pages that were looked at, and those around them, would otherwise stay with the process: the whole file in the course of time. */
+  async rest(): Promise<void> {
+    const file = realpathSync(join(this.#directory, DATA_FILE));
+    const { size } = statSync(file);
+    if (size < SMALL_FILE) return;
+    for (let from = 0; from < size && !this.#closed; from += RELEASE_STEP) {
+      releaseMapped(file, from, RELEASE_STEP);
+      await turn();
+    }
+  }
+
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#root.close();
   }
 }

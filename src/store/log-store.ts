@@ -49,7 +49,7 @@ const MAX_QUEUED_BYTES = 256 * 1024 * 1024;
 const PINNED_HISTORY_FACTOR = 16;
 /** Log records that compaction looks at in one step, at least; with heavy writing it takes twice what was written. */
 const COMPACT_STEP = 512;
-/** How often the age of history is looked at, in milliseconds. */
+/** How often the age of history is looked at, and memory let go, in milliseconds. */
 const AGE_TICK = 30_000;
 /** Keys ended in one step, and the shortest time between two such steps, in milliseconds. */
 const EXPIRY_STEP = 256;
@@ -118,6 +118,7 @@ export class LogStore implements Store {
   #expiryAt = Number.POSITIVE_INFINITY;
   #idleWaiters: (() => void)[] = [];
   #closed = false;
+  #resting = false;
   #failing = false;
 
   constructor(options: LogStoreOptions) {
@@ -468,7 +469,20 @@ export class LogStore implements Store {
       this.#wake();
     }
     if (this.#ages.at(-1)?.revision !== this.#meta.revision) this.#ages.push({ at: now, revision: this.#meta.revision });
+    this.#rest();
     this.#ageTimer = this.#clock.setTimer(AGE_TICK, () => this.#ageTick());
+  }
+
+  /** What was read and written since the last time has left its pages in memory. */
+  #rest(): void {
+    if (this.#resting || this.#closed) return;
+    this.#resting = true;
+    this.#engine
+      .rest()
+      .catch((error: unknown) => this.#logger.debug({ err: error }, 'the store keeps its memory for now'))
+      .finally(() => {
+        this.#resting = false;
+      });
   }
 
   #armExpiry(at: number | undefined): void {

@@ -89,6 +89,10 @@ export class MemoryEngine implements Engine {
     return Promise.resolve();
   }
 
+  rest(): Promise<void> {
+    return Promise.resolve();
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }
