@@ -1,17 +1,18 @@
 import { isList, isMap, type JsonMap, setMember } from './json-value.ts';
-import type { Shape } from './shape.ts';
+import { deducedShape, type Shape, untypedShape } from './shape.ts';
 
 /**
- * A typed object with every field that Go would have, so that it can be compared with what clients wrote. The same object when it has
- * them all.
+ * A typed object with every field that Go would have, so that it can be compared with what clients wrote; within values that are owned
+ * as one too: a client that leaves such a field away there has written another value. The same object when it has them all.
  */
 export function withImpliedFields<T>(shape: Shape, value: T): T {
   return complete(shape, value) as T;
 }
 
 function complete(shape: Shape, value: unknown): unknown {
+  if (shape === untypedShape || shape === deducedShape) return value;
   if (isList(value)) {
-    if (shape.list === undefined || shape.list.atomic) return value;
+    if (shape.list === undefined) return value;
     const { items } = shape.list;
     let out: unknown[] | undefined;
     for (let i = 0; i < value.length; i++) {
@@ -20,7 +21,7 @@ function complete(shape: Shape, value: unknown): unknown {
     }
     return out ?? value;
   }
-  if (!isMap(value) || shape.map === undefined || shape.map.atomic) return value;
+  if (!isMap(value) || shape.map === undefined) return value;
   return completeMap(shape, value);
 }
 

@@ -334,6 +334,25 @@ describe('apply', () => {
     expect(less.spec).not.toHaveProperty('paused');
   });
 
+  it('sees what Go always has within values that are owned as one', async () => {
+    const claim = (more: object): Any => ({
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'c' },
+      spec: {
+        accessModes: ['ReadWriteOnce'],
+        resources: { requests: { storage: '1Gi' } },
+        dataSource: { kind: 'PersistentVolumeClaim', name: 'a', ...more },
+      },
+    });
+    await api.create(claim({}), 'persistentvolumeclaims', 'maker');
+    // The group of a data source is null where none was given: what does not name it is another value.
+    const status = await refusal(api.apply(claim({}), 'persistentvolumeclaims', 'app'));
+    expect(status.message).toBe('Apply failed with 1 conflict: conflict with "maker" using v1: .spec.dataSource');
+    const made = await api.apply(claim({ apiGroup: null }), 'persistentvolumeclaims', 'app');
+    expect(entriesOf(made)['app Apply']).toContain('f:dataSource');
+  });
+
   it('merges ports by number and protocol', async () => {
     await api.apply(
       deployment({}, { ports: [{ containerPort: 80 }, { containerPort: 53, protocol: 'UDP', name: 'dns' }] }),
@@ -523,6 +542,14 @@ describe('kubectl, which applied on the client before', () => {
   it('has no such leave under another name', async () => {
     await api.create(clientSide({ a: '1' }), 'configmaps', 'kubectl-client-side-apply');
     expect((await refusal(api.apply(map({ a: '2' }), 'configmaps', 'me'))).code).toBe(409);
+  });
+
+  it('keeps annotations that hold nothing else, empty', async () => {
+    await api.create(clientSide({ a: '1' }), 'configmaps', 'kubectl-client-side-apply');
+    const applied = await api.apply(clientSide({ a: '2' }), 'configmaps', 'kubectl', { force: true });
+    expect(applied.metadata.annotations[annotation]).toBe(
+      '{"apiVersion":"v1","data":{"a":"2"},"kind":"ConfigMap","metadata":{"annotations":{},"name":"m"}}\n',
+    );
   });
 
   it('leaves the annotation away when it would be too long', async () => {

@@ -122,7 +122,12 @@ class Manager implements ServerFieldManager {
   }
 
   #decoded(resource: Resource, value: unknown): KubernetesObject {
-    return resource.defaults(decodeValue<KubernetesObject>(resource, value).object);
+    const failure = (cause: string): Error => {
+      const what = `failed to convert new object (${nameText(value as KubernetesObject)}) to proper version`;
+      const kind = `${apiVersionOf(resource)}, Kind=${resource.kind}`;
+      return customError(500, '', `${what}: unable to convert unstructured object to ${kind}: ${cause}`);
+    };
+    return resource.defaults(decodeValue<KubernetesObject>(resource, value, { merged: true, failure }).object);
   }
 
   /** The entries after an update of `before` to `after`. */
@@ -204,7 +209,8 @@ class Manager implements ServerFieldManager {
       return this.#updated({ ...change, manager: BEFORE_FIRST_APPLY }, undefined, bare(before), nobody);
     } catch (err) {
       // A list of the live object has items without their keys.
-      throw typedFailure(err, `failed to create typed live object (${nameText(before)})`);
+      const what = `failed to create manager for existing fields: failed to convert new object (${nameText(before)}) to smd typed`;
+      throw typedFailure(withPaths(err, shapeOf(change.resource.schema), bare(before)), what);
     }
   }
 
@@ -312,6 +318,17 @@ function kindText(object: KubernetesObject): string {
 /** The 500 that upstream gives for a configuration that is not of its type. */
 function typedFailure(err: unknown, what: string): unknown {
   return err instanceof TypedValueError ? customError(500, '', `${what}: ${err.message}`) : err;
+}
+
+/** All that is wrong with a value, and where, instead of the first fault that was met on the way. */
+function withPaths(err: unknown, shape: Shape, value: KubernetesObject): unknown {
+  if (!(err instanceof TypedValueError)) return err;
+  try {
+    checkTyped(shape, value, { allowDuplicates: true });
+    return err;
+  } catch (all) {
+    return all;
+  }
 }
 
 function nameText(object: KubernetesObject): string {

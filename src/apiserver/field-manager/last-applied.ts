@@ -53,12 +53,12 @@ export function withLastApplied<T extends KubernetesObject>(object: T, applied: 
   return { ...object, metadata: { ...object.metadata, annotations } };
 }
 
-/** The configuration without the annotation itself, as Go encodes it. */
+/** The configuration without the annotation itself, as Go encodes it. Annotations that hold nothing else stay, empty. */
 function encode(applied: KubernetesObject): string {
   const annotations = applied.metadata?.annotations;
   if (annotations === undefined) return `${goJson(applied)}\n`;
-  const { [LAST_APPLIED]: _old, ...rest } = annotations;
   const { annotations: _annotations, ...metadata } = applied.metadata ?? {};
-  const kept = Object.keys(rest).length === 0 ? metadata : { ...metadata, annotations: rest };
-  return `${goJson({ ...applied, metadata: kept })}\n`;
+  if (annotations === null) return `${goJson({ ...applied, metadata })}\n`;
+  const { [LAST_APPLIED]: _old, ...rest } = annotations;
+  return `${goJson({ ...applied, metadata: { ...metadata, annotations: rest } })}\n`;
 }
