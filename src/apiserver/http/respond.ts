@@ -8,7 +8,7 @@ import type { Logger } from '../../util/logger.ts';
 import { isList, type Outcome, toObject } from '../rest/dispatch.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
 import type { ListResult } from '../rest/read.ts';
-import type { RestResult } from '../rest/scope.ts';
+import type { RestResult, TableForm } from '../rest/scope.ts';
 import { encodeObject } from './encode-object.ts';
 import type { Exchange } from './exchange.ts';
 import { listMetadata, listPieces, madePieces, prettyPieces, protobufPieces, yamlPieces } from './list-pieces.ts';
@@ -31,7 +31,9 @@ function sendOne(exchange: Exchange, result: RestResult, media: MediaType, clock
   const { code, entry, endpoint } = result;
   const { encoding } = media;
   if (endpoint === undefined) {
-    sendObject(exchange, code, result.object ?? {}, encoding);
+    const { object = {}, table } = result;
+    const shown = media.as === 'Table' && table !== undefined ? asTable(exchange, table, object, media, clock) : object;
+    sendObject(exchange, code, shown, encoding);
     return;
   }
   if (media.as !== '') {
@@ -57,17 +59,20 @@ function sendOne(exchange: Exchange, result: RestResult, media: MediaType, clock
 function transformed(exchange: Exchange, endpoint: Endpoint, object: KubernetesObject, media: MediaType, clock: Clock): object {
   const { resource } = endpoint;
   switch (media.as) {
-    case 'Table': {
-      const { resourceVersion } = object.metadata ?? {};
-      const metadata = resourceVersion === undefined ? {} : { resourceVersion };
-      const row = tableRow(resource, object, clock.now(), includeObject(exchange.query), media.version);
-      return { ...tableHead(resource, metadata, media.version), rows: [row] };
-    }
+    case 'Table':
+      return asTable(exchange, resource, object, media, clock);
     case 'PartialObjectMetadata':
       return partialObject(object, media.version);
     default:
       throw notThatKind(media.as, 'is not a list', `${resource.version}.${resource.kind}`);
   }
+}
+
+function asTable(exchange: Exchange, form: TableForm, object: KubernetesObject, media: MediaType, clock: Clock): object {
+  const { resourceVersion } = object.metadata ?? {};
+  const metadata = resourceVersion === undefined ? {} : { resourceVersion };
+  const row = tableRow(form, object, clock.now(), includeObject(exchange.query), media.version);
+  return { ...tableHead(form, metadata, media.version), rows: [row] };
 }
 
 function sendList(exchange: Exchange, result: ListResult, media: MediaType, clock: Clock, pool: PiecePool): void {

@@ -1,6 +1,6 @@
 import type { KubernetesObject } from '../../api/meta/object.ts';
 import { badRequest } from '../../api/meta/status.ts';
-import type { Resource } from '../../api/resource.ts';
+import type { TableForm } from '../rest/scope.ts';
 
 /** What rows carry of their objects: the `includeObject` parameter. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
@@ -23,7 +23,7 @@ export const partialObject = (object: KubernetesObject, version = 'v1'): Kuberne
 });
 
 /** A Table's fields but its rows. `headers` false leaves the columns out, as later events of a watch do. */
-export const tableHead = (resource: Resource, metadata: object, version: string, headers = true): object => ({
+export const tableHead = (resource: TableForm, metadata: object, version: string, headers = true): object => ({
   kind: 'Table',
   apiVersion: `meta.k8s.io/${version}`,
   metadata,
@@ -31,14 +31,14 @@ export const tableHead = (resource: Resource, metadata: object, version: string,
 });
 
 /** The columns of a type as metav1.TableColumnDefinitions. */
-const columnDefinitions = (resource: Resource): readonly object[] =>
+const columnDefinitions = (resource: Pick<TableForm, 'columns'>): readonly object[] =>
   resource.columns.map(({ name, type, format, description, priority }) => ({ name, type, format, description, priority }));
 
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
 /** One row. The bookmark that ends initial events keeps its metadata in any case: it says nothing without. */
 export function tableRow(
-  resource: Resource,
+  resource: TableForm,
   object: KubernetesObject,
   now: number,
   include: IncludeObject,

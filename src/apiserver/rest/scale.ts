@@ -9,6 +9,7 @@ import { deepFreeze } from '../../util/deep-freeze.ts';
 import { entriesOfParent, entriesOfScale, replicasPath } from '../field-manager/scale-entries.ts';
 import { decodeAs } from './decode-body.ts';
 import { applyPatch, checkPatchType } from './patch.ts';
+import { scaleTable } from './scale-table.ts';
 import { methodNotAllowed, type RestResult, type Scope, validateWriteOptions } from './scope.ts';
 import { type Replacement, replace } from './update.ts';
 
@@ -30,7 +31,7 @@ export async function scale(scope: Scope, mapping: ScaleMapping): Promise<RestRe
     const object = endpoint.object(entry);
     const missing = mapping.missingReplicas?.(object);
     if (missing !== undefined) throw internalStatus(`the spec replicas field ${JSON.stringify(missing)} does not exist`);
-    return scaleResult(200, mapping, object);
+    return scaleResult(200, scope, mapping, object);
   }
   validateWriteOptions(request);
   const result = await replace(scope, {
@@ -45,7 +46,7 @@ export async function scale(scope: Scope, mapping: ScaleMapping): Promise<RestRe
     },
   });
   const object = result.entry === undefined ? result.object : endpoint.object(result.entry);
-  return scaleResult(result.code, mapping, object ?? {});
+  return scaleResult(result.code, scope, mapping, object ?? {});
 }
 
 function desired(scope: Scope, mapping: ScaleMapping): Replacement['next'] {
@@ -134,9 +135,10 @@ function toScale(mapping: ScaleMapping, object: KubernetesObject): Scale {
   };
 }
 
-const scaleResult = (code: number, mapping: ScaleMapping, object: KubernetesObject): RestResult => ({
+const scaleResult = (code: number, { endpoint }: Scope, mapping: ScaleMapping, object: KubernetesObject): RestResult => ({
   code,
   endpoint: undefined,
   entry: undefined,
   object: deepFreeze(toScale(mapping, object)) as KubernetesObject,
+  table: scaleTable(endpoint.resource),
 });

@@ -2,7 +2,7 @@ import { type FieldError, notSupported, tooLong } from '../../api/meta/field-err
 import type { GroupVersionKind, KubernetesObject } from '../../api/meta/object.ts';
 import { customError, invalidObject } from '../../api/meta/status.ts';
 import type { ApiRequest, UserInfo } from '../../api/request.ts';
-import type { RequestContext } from '../../api/resource.ts';
+import type { RequestContext, Resource } from '../../api/resource.ts';
 import type { Entry } from '../../store/collection.ts';
 import type { AdmissionOperation } from '../contract.ts';
 import { type AdmissionChain, AdmissionRecord } from './admission-chain.ts';
@@ -17,7 +17,12 @@ export interface RestResult {
   readonly endpoint: Endpoint | undefined;
   readonly entry: Entry<KubernetesObject> | undefined;
   readonly object: KubernetesObject | undefined;
+  /** How an object that is of no endpoint is shown as a Table; without it there is none. */
+  readonly table?: TableForm;
 }
+
+/** What a Table needs to know of a type. */
+export type TableForm = Pick<Resource, 'columns' | 'row'>;
 
 /** One request on a stored type, while it is worked on. */
 export class Scope implements RequestContext {

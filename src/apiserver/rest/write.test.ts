@@ -261,6 +261,13 @@ describe('update', () => {
       spec: { replicas: 3 },
       status: { selector: 'a=b' },
     });
+    const asTable = { headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' } };
+    const table = (await api.get(`${deployments}/scaled/scale`, asTable)).json;
+    expect(table.columnDefinitions.map((c: { name: string }) => c.name)).toEqual(['Name', 'Desired', 'Available', 'Age']);
+    expect(table.rows[0]).toMatchObject({
+      cells: ['scaled', 3, 0, expect.any(String)],
+      object: { kind: 'PartialObjectMetadata' },
+    });
     const put = await api.put(`${deployments}/scaled/scale`, { ...scale, spec: { replicas: 4 } });
     expect([put.code, put.json.spec.replicas]).toEqual([200, 4]);
     expect((await api.patch(`${deployments}/scaled/scale`, merge, { spec: { replicas: 6 } })).json.spec.replicas).toBe(6);
