@@ -1,5 +1,5 @@
 import type { KubernetesObject } from '../../api/meta/object.ts';
-import { validateObjectMeta } from '../../api/meta/object-meta-validation.ts';
+import { validateNameInPath, validateObjectMeta } from '../../api/meta/object-meta-validation.ts';
 import { alreadyExists, badRequest, customError, invalidObject } from '../../api/meta/status.ts';
 import { PreconditionError } from '../../store/contract.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
@@ -14,6 +14,8 @@ const MAX_NAME_LENGTH = 63;
 const SUFFIX_LENGTH = 5;
 /** How often what was reserved for an object may turn out to be another server's, before that is the end. */
 const MAX_RESERVATIONS = 100;
+/** A resourceVersion that names a revision. */
+const VERSION = /^0*[1-9]\d*$/;
 /** How often a generated name that is taken is made anew. */
 const MAX_NAME_ATTEMPTS = 8;
 
@@ -21,25 +23,22 @@ const MAX_NAME_ATTEMPTS = 8;
 export async function create(scope: Scope): Promise<RestResult> {
   validateWriteOptions(scope.request);
   scope.endpoint.families.note(scope.request.body);
-  const body = decodeBody(scope, scope.endpoint.resource);
-  checkNamespace(scope, body);
+  const body = withRequestNamespace(scope, decodeBody(scope, scope.endpoint.resource));
   return createObject(scope, trackFields(scope, withDistinctOwners(body, scope.warnings, false)));
 }
 
-/** The object with the namespace of the request; 400 when it says another. */
+/** The object with the namespace of the request; 400 when it says another. What the cluster has loses any. */
 export function withRequestNamespace<T extends KubernetesObject>(scope: Scope, object: T): T {
-  checkNamespace(scope, object);
-  const namespace = scope.endpoint.resource.namespaced ? scope.request.namespace : '';
-  if (namespace === '' || object.metadata?.namespace === namespace) return object;
-  return { ...object, metadata: { ...object.metadata, namespace } };
-}
-
-function checkNamespace(scope: Scope, object: KubernetesObject): void {
-  const expected = scope.endpoint.resource.namespaced ? scope.request.namespace : '';
+  const { namespaced } = scope.endpoint.resource;
+  const expected = namespaced ? scope.request.namespace : '';
   const found = object.metadata?.namespace ?? '';
-  if (found !== '' && found !== expected) {
+  if (found === expected) return object;
+  if (expected !== '') {
+    if (found === '') return { ...object, metadata: { ...object.metadata, namespace: expected } };
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   }
+  const { namespace: _, ...metadata } = object.metadata ?? {};
+  return { ...object, metadata };
 }
 
 /** The object with its writer in managedFields. */
@@ -83,6 +82,7 @@ export async function createObject(scope: Scope, decoded: KubernetesObject): Pro
         reservation?.rollback();
         return { code: 201, endpoint, entry: undefined, object: prepared };
       }
+      if (request.verb === 'create') refuseVersion(prepared);
       if (endpoint.isRemote) await endpoint.readyToStore(prepared);
       const { ttlSeconds } = endpoint.resource;
       const entry = await endpoint.collection.write({
@@ -109,6 +109,15 @@ export async function createObject(scope: Scope, decoded: KubernetesObject): Pro
   }
 }
 
+/**
+ * Upstream's storage refuses a new object that says of which version it is, and reads no version from what is no number. So what is
+ * wrong in other ways is told first, a dry run minds none, nor does an update or an apply that makes the object.
+ */
+function refuseVersion({ metadata }: KubernetesObject): void {
+  if (!VERSION.test(metadata?.resourceVersion ?? '')) return;
+  throw customError(500, '', 'resourceVersion should not be set on objects to be created');
+}
+
 function nameTaken(scope: Scope, key: string, name: string, generated: boolean): Error {
   const { subject } = scope.endpoint;
   const error = alreadyExists(subject, name);
@@ -126,11 +135,8 @@ function nameTaken(scope: Scope, key: string, name: string, generated: boolean):
 export function shape(scope: Scope, admitted: KubernetesObject): KubernetesObject {
   const { endpoint, request, core } = scope;
   const { resource } = endpoint;
-  const metadata = admitted.metadata ?? {};
-  checkNamespace(scope, admitted);
-  if ((metadata.resourceVersion ?? '') !== '')
-    throw customError(500, '', 'resourceVersion should not be set on objects to be created');
-  const { deletionTimestamp: _d, deletionGracePeriodSeconds: _g, resourceVersion: _r, selfLink: _s, ...kept } = metadata;
+  const metadata = withRequestNamespace(scope, admitted).metadata ?? {};
+  const { deletionTimestamp: _d, deletionGracePeriodSeconds: _g, selfLink: _s, ...kept } = metadata;
   const name = (metadata.name ?? '') !== '' ? metadata.name : generateName(scope, metadata.generateName ?? '');
   const system = {
     ...kept,
@@ -149,6 +155,8 @@ export function shape(scope: Scope, admitted: KubernetesObject): KubernetesObjec
 function check(scope: Scope, object: KubernetesObject): void {
   const { resource } = scope.endpoint;
   const errors = [...validateObjectMeta(object.metadata ?? {}, resource), ...resource.validate(object, scope)];
+  // Only after the type's own rules, as what they say of a name tells more.
+  if (errors.length === 0) errors.push(...validateNameInPath(object.metadata ?? {}));
   if (errors.length > 0) throw invalidObject(resource, object.metadata?.name ?? '', errors);
   if (resource.warnings !== undefined) scope.warnings.push(...resource.warnings(object, undefined));
 }

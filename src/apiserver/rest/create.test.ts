@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TestServer } from '../test-server.ts';
+
+let api: TestServer;
+const maps = '/api/v1/namespaces/x/configmaps';
+const named = (name: string, resourceVersion: string) => ({ metadata: { name, resourceVersion } });
+const told = async (answer: Promise<{ readonly json: { code?: number; message?: string } }>): Promise<readonly unknown[]> => {
+  const { code, message } = (await answer).json;
+  return [code, message];
+};
+
+beforeAll(async () => {
+  api = await TestServer.start();
+});
+afterAll(() => api.close());
+
+describe('a new object that carries a resourceVersion', () => {
+  const refused = [500, 'resourceVersion should not be set on objects to be created'];
+
+  it('is refused when all else about it is right, also where its name is taken', async () => {
+    expect(await told(api.post(maps, named('N', '5')))).toEqual([
+      422,
+      expect.stringContaining('metadata.name: Invalid value: "N"'),
+    ]);
+    expect(await told(api.post(maps, named('n', '5')))).toEqual(refused);
+    await api.post(maps, { metadata: { name: 'taken' } });
+    expect(await told(api.post(maps, named('taken', '5')))).toEqual(refused);
+  });
+
+  it('is taken when the version is none', async () => {
+    const zero = await api.post(maps, named('zero', '0'));
+    const word = await api.post(maps, named('word', 'latest'));
+    expect([zero.code, word.code]).toEqual([201, 201]);
+    expect(Number(word.json.metadata.resourceVersion)).toBeGreaterThan(Number(zero.json.metadata.resourceVersion));
+    expect((await api.get(`${maps}/word`)).json).toEqual(word.json);
+  });
+
+  it('passes a dry run and keeps what it says', async () => {
+    const dry = await api.post(`${maps}?dryRun=All`, named('dry', '5'));
+    expect([dry.code, dry.json.metadata.resourceVersion]).toEqual([201, '5']);
+    expect(await told(api.post(`${maps}?dryRun=All`, named('taken', '5')))).toEqual([409, 'configmaps "taken" already exists']);
+  });
+
+  it('is made by an update or an apply that may create', async () => {
+    const lease = '/apis/coordination.k8s.io/v1/namespaces/x/leases/l';
+    const put = await api.put(lease, named('l', '5'));
+    expect([put.code, put.json.metadata.resourceVersion]).toEqual([201, expect.not.stringMatching(/^5$/)]);
+  });
+});
