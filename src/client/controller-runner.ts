@@ -40,17 +40,20 @@ export function createControllerContext(options: ControllerContextOptions): Cont
   };
 }
 
-/** Starts controllers on one context, then its informers. One that fails to start is logged and does not stop the others. */
-export function runControllers(controllers: readonly Controller[], context: ControllerContext, signal: AbortSignal): void {
-  for (const controller of controllers) {
-    const logger = context.logger.child({ controller: controller.name });
-    try {
-      controller.start({ ...context, logger }, signal);
-      logger.debug({}, 'started');
-    } catch (err) {
-      logger.error({ err }, 'controller did not start');
-    }
+/** Starts a controller, which then waits for its informers. One that fails to start is logged, and does not stop the others. */
+export function startController(controller: Controller, context: ControllerContext, signal: AbortSignal): void {
+  const logger = context.logger.child({ controller: controller.name });
+  try {
+    controller.start({ ...context, logger }, signal);
+    logger.debug({}, 'started');
+  } catch (err) {
+    logger.error({ err }, 'controller did not start');
   }
+}
+
+/** Starts controllers on one context, then its informers. */
+export function runControllers(controllers: readonly Controller[], context: ControllerContext, signal: AbortSignal): void {
+  for (const controller of controllers) startController(controller, context, signal);
   context.informers.start(signal);
 }
 

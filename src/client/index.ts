@@ -5,7 +5,7 @@
 export { createClient } from './client.ts';
 export type * from './contract.ts';
 export type { Controller, ControllerContext } from './controller.ts';
-export { createControllerContext, runControllers, startReconciler } from './controller-runner.ts';
+export { createControllerContext, runControllers, startController, startReconciler } from './controller-runner.ts';
 export { createEventRecorder, objectReference } from './event-recorder.ts';
 export { type HttpTransport, type HttpTransportOptions, httpTransport } from './http.ts';
 export { inProcessTransport } from './in-process.ts';

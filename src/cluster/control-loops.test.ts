@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import type { ConfigMap } from '../api/types/core-v1.ts';
 import { createControllerContext } from '../client/controller-runner.ts';
 import { configMaps } from '../client/resource-refs.ts';
 import { createFixture, type Fixture } from '../client/test-support/fixture.ts';
@@ -22,17 +23,22 @@ async function run(f: Fixture, config: ClusterConfig, log: string[], signal: Abo
     turn: () => Promise.resolve(),
   });
   await loops.run(
-    'controllers',
-    () => [
+    [
       {
-        name: 'teller',
-        start: (context, stopped) => {
-          const tell = (name = ''): void => void log.push(`${config.nodeIp} ${name}`);
-          context.informers.informer(configMaps).addHandler({ onAdd: ({ metadata }) => stopped.aborted || tell(metadata?.name) });
-        },
+        name: 'controllers',
+        loops: () => [
+          {
+            name: 'teller',
+            start: (context, stopped) => {
+              const tell = ({ metadata }: ConfigMap): void => {
+                if (!stopped.aborted) log.push(`${config.nodeIp} ${metadata?.name}`);
+              };
+              context.informers.informer(configMaps).addHandler({ onAdd: tell });
+            },
+          },
+        ],
       },
     ],
-    (context) => context,
     signal,
   );
   return loops;

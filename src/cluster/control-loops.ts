@@ -1,5 +1,5 @@
 import type { Controller } from '../client/controller.ts';
-import { type Client, type ControllerContext, runControllers, runLeaderElection } from '../client/index.ts';
+import { type Client, type ControllerContext, runLeaderElection, startController } from '../client/index.ts';
 import { type ClusterConfig, DISABLED, runs } from './config.ts';
 import type { ComponentStatus } from './control.ts';
 
@@ -22,31 +22,57 @@ export interface ControlLoopsOptions {
   readonly turn: () => Promise<void>;
 }
 
+/** The loops of a component. */
+export interface Loops {
+  readonly name: LoopName;
+  readonly loops: () => readonly Controller[];
+  /** Gives the scheduler its own client, where what else it is given is shared. */
+  readonly adapt?: (context: ControllerContext) => ControllerContext;
+}
+
+interface LoopState {
+  synced: boolean;
+  /** Who runs the loops, when it is not this process. */
+  leader: string | undefined;
+}
+
 /**
  * The controllers and the scheduler of this process. Where the state is this process's own they simply run. Where other API servers share it
  * (etcd), each runs in one process at a time: the one that holds its Lease.
  */
 export class ControlLoops {
   readonly #o: ControlLoopsOptions;
-  readonly #states = new Map<LoopName, { synced: boolean; leader: string | undefined }>();
+  readonly #states = new Map<LoopName, LoopState>();
 
   constructor(options: ControlLoopsOptions) {
     this.#o = options;
   }
 
-  /** Runs a component's loops until the signal aborts. `scheduler` gives its own client to what it shares with the others. */
-  async run(
-    name: LoopName,
-    loops: () => readonly Controller[],
-    adapt: (context: ControllerContext) => ControllerContext,
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** Runs the loops of components until the signal aborts. Resolves when those that are not elected have started. */
+  async run(components: readonly Loops[], signal: AbortSignal): Promise<void> {
     const { config, shared } = this.#o;
-    if (!runs(config, name)) return;
-    const state = { synced: false, leader: undefined as string | undefined };
-    this.#states.set(name, state);
-    if (config.etcd === undefined) return this.#start(state, loops(), adapt(shared), signal);
+    const alone: LoopState[] = [];
+    for (const component of components) {
+      if (!runs(config, component.name)) continue;
+      const state: LoopState = { synced: false, leader: undefined };
+      this.#states.set(component.name, state);
+      if (config.etcd === undefined) {
+        alone.push(state);
+        await this.#start(component, shared, signal);
+      } else this.#elect(component, state, signal);
+    }
+    if (alone.length > 0) this.#feed(shared, alone, signal);
+  }
+
+  #elect(component: Loops, state: LoopState, signal: AbortSignal): void {
+    const { config, shared } = this.#o;
+    const { name } = component;
     const identity = identityOf(config);
+    const lead = async (leading: AbortSignal): Promise<void> => {
+      const context = this.#o.ownContext(name, leading);
+      await this.#start(component, context, leading);
+      this.#feed(context, [state], leading);
+    };
     void runLeaderElection(
       {
         client: this.#o.clientFor(name),
@@ -56,9 +82,7 @@ export class ControlLoops {
         namespace: LEASE_NAMESPACE,
         name: LEASES[name],
         identity,
-        onStartedLeading: (leading) => {
-          void this.#start(state, loops(), adapt(this.#o.ownContext(name, leading)), leading);
-        },
+        onStartedLeading: (leading) => void lead(leading),
         onStoppedLeading: () => {
           state.synced = false;
         },
@@ -70,21 +94,22 @@ export class ControlLoops {
     );
   }
 
-  async #start(
-    state: { synced: boolean },
-    controllers: readonly Controller[],
-    context: ControllerContext,
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (const controller of controllers) {
+  async #start({ loops, adapt }: Loops, context: ControllerContext, signal: AbortSignal): Promise<void> {
+    const adapted = adapt?.(context) ?? context;
+    for (const controller of loops()) {
       if (signal.aborted) return;
-      runControllers([controller], context, signal);
+      startController(controller, adapted, signal);
       // Together they take a while to start; whoever asks meanwhile is answered.
       await this.#o.turn();
     }
-    context.informers.synced(signal).then(
+  }
+
+  /** Starts the informers, when everybody has told what they want to hear: whoever comes later is told everything there is at once. */
+  #feed({ informers }: ControllerContext, states: readonly LoopState[], signal: AbortSignal): void {
+    informers.start(signal);
+    informers.synced(signal).then(
       () => {
-        state.synced = true;
+        for (const state of states) state.synced = true;
       },
       // Aborted: nobody asks any more.
       () => {},

@@ -222,18 +222,22 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     },
     turn,
   });
-  await loops.run(
-    'controllers',
-    () => controllers(all),
-    (shared) => shared,
-    signal,
-  );
   // It acts as itself, and looks at the same caches as the controllers where it is in one process with them.
   const asScheduler = contextFor(kubeScheduler, 'scheduler');
   await loops.run(
-    'scheduler',
-    () => [scheduler()],
-    (shared) => ({ ...shared, client: asScheduler.client, logger: asScheduler.logger, recorder: asScheduler.recorder }),
+    [
+      { name: 'controllers', loops: () => controllers(all) },
+      {
+        name: 'scheduler',
+        loops: () => [scheduler()],
+        adapt: (shared) => ({
+          ...shared,
+          client: asScheduler.client,
+          logger: asScheduler.logger,
+          recorder: asScheduler.recorder,
+        }),
+      },
+    ],
     signal,
   );
   addComponentStatuses(server, [
