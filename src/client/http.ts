@@ -9,6 +9,7 @@ import type { Status } from '../api/types/meta-v1.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
 import { jsonLines } from '../util/json-lines.ts';
 import { turn } from '../util/slice.ts';
+import { trusting } from '../util/trust.ts';
 import type { Transport } from './contract.ts';
 
 /** Tries of a request that the server puts off with Retry-After (client-go's maxRetries). */
@@ -271,7 +272,7 @@ class ReusedConnectionError extends Error {
 function tlsOptions(options: HttpTransportOptions): https.AgentOptions {
   const { ca, cert, key, insecureSkipTlsVerify, tlsServerName } = options;
   return {
-    ...(ca === undefined ? {} : { ca }),
+    ...(ca === undefined ? {} : trusting(ca)),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
     ...(insecureSkipTlsVerify === true ? { rejectUnauthorized: false } : {}),

@@ -11,6 +11,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import type { Clock, Timer } from '../../util/clock.ts';
+import { trusting } from '../../util/trust.ts';
 import type { ClientCertificate } from '../contract.ts';
 import { HANDSHAKE_TIMEOUT_MS, limitConnections } from './connection-limits.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -167,11 +168,12 @@ function credentials({ cert, key, clientCa, frontProxyCa }: TlsOptions): {
   cert: string | Buffer;
   key: string | Buffer;
   ca?: (string | Buffer)[];
+  allowPartialTrustChain?: true;
   secureOptions: number;
 } {
   const ca = [clientCa, frontProxyCa].filter((one) => one !== undefined);
   // Each renegotiation costs the server more than the client.
-  return { cert, key, secureOptions: constants.SSL_OP_NO_RENEGOTIATION, ...(ca.length === 0 ? {} : { ca }) };
+  return { cert, key, secureOptions: constants.SSL_OP_NO_RENEGOTIATION, ...(ca.length === 0 ? {} : trusting(ca)) };
 }
 
 const fingerprintOf = (authority: string | Buffer | undefined): string | undefined =>

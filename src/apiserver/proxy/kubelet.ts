@@ -6,6 +6,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { badRequest, customError, internalStatus, StatusError, serviceUnavailable } from '../../api/meta/status.ts';
 import type { PodAttachOptions, PodExecOptions } from '../../api/types/core-v1.ts';
 import type { Clock } from '../../util/clock.ts';
+import { trusting } from '../../util/trust.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { methodNotAllowed } from '../rest/scope.ts';
 import type { ApiServer } from '../server.ts';
@@ -87,9 +88,9 @@ class KubeletProxy {
     this.#mayProxy = mayProxy;
     this.#locations = new Locations(server.access, server.access.random, mayProxy);
     this.#preferred = options.preferredAddressTypes;
-    this.#kubeletTls = { ca, cert, key };
+    this.#kubeletTls = { ...trusting(ca), cert, key };
     const common = { keepAlive: true, maxFreeSockets: MAX_FREE_SOCKETS, cert, key };
-    this.#kubelets = new HttpsAgent({ ...common, ca });
+    this.#kubelets = new HttpsAgent({ ...common, ...trusting(ca) });
     this.#unverified = new HttpsAgent({ ...common, rejectUnauthorized: false });
   }
 

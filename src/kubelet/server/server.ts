@@ -10,6 +10,7 @@ import type { Pod } from '../../api/types/core-v1.ts';
 import type { ContainerRuntime } from '../../runtime/contract.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/logger.ts';
+import { trusting } from '../../util/trust.ts';
 import { readLog } from '../logs/read-log.ts';
 import { activeSandbox, isRunning, type ObservedContainer, type ObservedPod } from '../observed/observed.ts';
 import { errorText } from '../observed/runtime-errors.ts';
@@ -94,7 +95,7 @@ export class KubeletServer {
       // Those without a certificate may still have a token.
       rejectUnauthorized: false,
       maxHeaderSize: MAX_HEADER_BYTES,
-      ...(options.clientCa === undefined ? {} : { ca: options.clientCa }),
+      ...(options.clientCa === undefined ? {} : trusting(options.clientCa)),
     });
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);

@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
+import { posix } from 'node:path';
 import type { ServiceReference, WebhookClientConfig } from '../../../api/types/admissionregistration-v1.ts';
 import type { Clock } from '../../../util/clock.ts';
+import { trusting } from '../../../util/trust.ts';
 import { dialError } from '../../proxy/dial-error.ts';
 
 /** What an answer may be, in bytes. */
@@ -30,7 +32,7 @@ export class WebhookClient {
   /** POSTs JSON and answers the parsed JSON. Rejects with an Error as Go's HTTP client words it. */
   async post(config: WebhookClientConfig, body: object, timeoutSeconds: number): Promise<unknown> {
     const { service } = config;
-    const text = `${service === undefined ? (config.url ?? '') : serviceUrl(service)}?timeout=${timeoutSeconds}s`;
+    const text = `${service === undefined ? webhookUrl(config.url ?? '') : serviceUrl(service)}?timeout=${timeoutSeconds}s`;
     try {
       const address =
         service === undefined ? undefined : this.#resolve(service.namespace, service.name, service.port ?? DEFAULT_PORT);
@@ -99,7 +101,7 @@ export class WebhookClient {
       agent = new Agent({
         keepAlive: true,
         maxSockets: MAX_SOCKETS,
-        ...(caBundle === '' ? {} : { ca: Buffer.from(caBundle, 'base64') }),
+        ...(caBundle === '' ? {} : trusting(Buffer.from(caBundle, 'base64'))),
       });
       this.#agents.set(key, agent);
     }
@@ -108,7 +110,27 @@ export class WebhookClient {
 }
 
 const serviceUrl = ({ name, namespace, path = '', port = DEFAULT_PORT }: ServiceReference): string =>
-  `https://${name}.${namespace}.svc:${port}${path === '' || path.startsWith('/') ? '' : '/'}${path}`;
+  `https://${name}.${namespace}.svc:${port}${goPath(path)}`;
+
+function webhookUrl(url: string): string {
+  const [, origin = url, path = ''] = /^([a-z]+:\/\/[^/?#]*)([^?#]*)/i.exec(url) ?? [];
+  return origin + goPath(unescaped(path));
+}
+
+/** A path as upstream's client asks for it: from the root, without empty and dot segments or a slash at the end, escaped as Go does. */
+const goPath = (path: string): string =>
+  encodeURI(posix.resolve('/', path).toWellFormed()).replace(
+    /[?#!'()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+
+function unescaped(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
 
 function parse(text: string): unknown {
   try {

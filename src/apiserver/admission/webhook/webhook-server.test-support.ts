@@ -19,6 +19,8 @@ export type Reply = object | { readonly httpStatus: number; readonly text: strin
 /** A webhook of the tests: real TLS on loopback, and a record of what it was asked. */
 export interface TestWebhook {
   readonly caBundle: string;
+  /** A bundle with nothing but the webhook's own certificate. */
+  readonly ownBundle: string;
   readonly port: number;
   readonly url: string;
   readonly received: { readonly path: string; readonly review: ReceivedReview }[];
@@ -58,6 +60,7 @@ export async function startWebhook(): Promise<TestWebhook> {
   const { port } = server.address() as AddressInfo;
   const webhook: TestWebhook = {
     caBundle: Buffer.from(authority.cert).toString('base64'),
+    ownBundle: Buffer.from(cert).toString('base64'),
     port,
     url: `https://127.0.0.1:${port}`,
     received,

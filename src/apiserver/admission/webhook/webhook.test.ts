@@ -184,6 +184,21 @@ describe('a webhook that does not work', () => {
     await validating(hook('check', { clientConfig: { url: `${server.url}/check` } }));
     expect(await failure()).toContain('tls: failed to verify certificate: x509: certificate signed by unknown authority');
   });
+  it('may be trusted by its own certificate in place of a CA', async () => {
+    await validating(hook('check', { clientConfig: { url: `${server.url}/check`, caBundle: server.ownBundle } }));
+    await api.create('pods', testPod('p'));
+    expect(paths()).toEqual(['check']);
+  });
+  it.each([
+    ['//check', '/check'],
+    ['/a/./../check/', '/check'],
+    ['', '/'],
+    ['/%61%3F b', '/a%3F%20b'],
+  ])('is asked at the clean form of its path: %s', async (path, asked) => {
+    await validating(hook('check', { clientConfig: { url: server.url + path, caBundle: server.caBundle } }));
+    await api.create('pods', testPod('p'));
+    expect(server.received[0]!.path).toBe(`${asked}?timeout=10s`);
+  });
   it('may answer nonsense', async () => {
     await validating(hook('check'));
     const replies: readonly (readonly [object, string])[] = [
