@@ -7,6 +7,7 @@ import type { Event, ObjectReference } from '../api/types/core-v1.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
 import type { Random } from '../util/random.ts';
+import { Slice } from '../util/slice.ts';
 import type { Client, EventRecorder } from './contract.ts';
 import { EventCorrelator, eventName } from './event-correlator.ts';
 import { events } from './resource-refs.ts';
@@ -117,9 +118,12 @@ class QueuedRecorder implements EventRecorder {
 
   async #drain(): Promise<void> {
     this.#draining = true;
+    // What is refused at once, as all of a namespace that goes away, never waits for anything.
+    const slice = new Slice();
     for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
       const correlated = this.#correlator.correlate(event);
       if (correlated.action !== 'skip') await this.#record(correlated.action, correlated.key, correlated.event);
+      if (slice.over) await slice.next();
     }
     this.#draining = false;
   }
