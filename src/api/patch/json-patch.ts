@@ -1,5 +1,6 @@
 import { badRequest, requestEntityTooLarge, unprocessablePatch } from '../meta/status.ts';
 import { copyObject, getKey, isObject, type Json, setKey } from './json-value.ts';
+import { cannotUnmarshal } from './merge-patch.ts';
 
 /** Operations a patch may have; upstream's limit. */
 export const MAX_JSON_PATCH_OPERATIONS = 10_000;
@@ -7,40 +8,41 @@ export const MAX_JSON_PATCH_OPERATIONS = 10_000;
 const MAX_COPY_BYTES = 3 * 1024 * 1024;
 
 type Operation =
-  | { readonly op: 'add' | 'replace' | 'test'; readonly path: readonly string[]; readonly value: Json }
-  | { readonly op: 'remove'; readonly path: readonly string[] }
-  | { readonly op: 'move' | 'copy'; readonly path: readonly string[]; readonly from: readonly string[] };
+  | { readonly op: 'add' | 'replace' | 'test'; readonly path: Path; readonly value: Json }
+  | { readonly op: 'remove'; readonly path: Path }
+  | { readonly op: 'move' | 'copy'; readonly path: Path; readonly from: Path };
+
+/** The parts of a pointer. Undefined for the whole document, which most operations cannot be done with. */
+type Path = readonly string[] | undefined;
 
 /**
- * Applies a JSON patch (RFC 6902) with the extension that negative array indices count from the end, as upstream's library has it.
- * `document` is not changed. Throws BadRequest for a malformed patch, Invalid (422) for one that does not apply.
+ * Applies a JSON patch as upstream's library does: RFC 6902 with negative array indices, which count from the end, but without the whole
+ * document as a place (other than to `replace` and `test` it), and with `replace` of members that are not there. `document` is not changed.
+ * Throws BadRequest for a malformed patch, Invalid (422) for one that does not apply.
  */
 export function applyJsonPatch(document: Json, patch: unknown): Json {
   const operations = parseOperations(patch);
   let copied = 0;
   return operations.reduce((doc, operation) => {
+    const { path } = operation;
     switch (operation.op) {
       case 'add':
-        return add(doc, operation.path, operation.value);
+        return add(doc, path, operation.value);
       case 'replace':
-        lookup(doc, operation.path);
-        return change(doc, operation.path, (parent, key) => put(parent, key, operation.value));
+        return replace(doc, path, operation.value);
       case 'remove':
-        return remove(doc, operation.path);
-      case 'move': {
-        if (isPrefix(operation.from, operation.path)) throw unprocessablePatch();
-        return add(remove(doc, operation.from), operation.path, lookup(doc, operation.from));
-      }
+        return remove(doc, path);
+      case 'move':
+        return add(remove(doc, operation.from), path, lookup(doc, operation.from));
       case 'copy': {
         const value = lookup(doc, operation.from);
         copied += JSON.stringify(value).length;
         if (copied > MAX_COPY_BYTES) throw unprocessablePatch();
-        return add(doc, operation.path, value);
+        return add(doc, path, value);
       }
       case 'test': {
-        const found = tryLookup(doc, operation.path);
-        // A missing member equals null, as upstream's library has it.
-        if (!equal(found ?? null, operation.value)) throw unprocessablePatch();
+        // A missing member equals null.
+        if (!equal(path === undefined ? doc : lookup(doc, path), operation.value)) throw unprocessablePatch();
         return doc;
       }
       default:
@@ -49,20 +51,34 @@ export function applyJsonPatch(document: Json, patch: unknown): Json {
   }, document);
 }
 
+const malformed = (value: unknown, type: string): Error => badRequest(`error decoding patch: ${cannotUnmarshal(value)} ${type}`);
+
 function parseOperations(patch: unknown): readonly Operation[] {
-  if (!Array.isArray(patch))
-    throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch');
+  if (patch === null) return [];
+  if (!Array.isArray(patch)) throw malformed(patch, '[]handlers.jsonPatchOp');
   if (patch.length > MAX_JSON_PATCH_OPERATIONS) {
     throw requestEntityTooLarge(
       `The allowed maximum operations in a JSON patch is ${MAX_JSON_PATCH_OPERATIONS}, got ${patch.length}`,
     );
   }
+  for (const raw of patch) checkOperation(raw);
   return patch.map(parseOperation);
 }
 
+/** Whether an operation can be decoded: its texts are texts. */
+function checkOperation(raw: unknown): void {
+  if (raw === null) return;
+  if (!isObject(raw)) throw malformed(raw, 'handlers.jsonPatchOp');
+  for (const name of ['op', 'path', 'from']) {
+    const text = raw[name] ?? '';
+    if (typeof text === 'string') continue;
+    const words = cannotUnmarshal(text).replace('value of type', `struct field jsonPatchOp.${name} of type string`);
+    throw badRequest(`error decoding patch: ${words}`);
+  }
+}
+
 function parseOperation(raw: unknown): Operation {
-  if (!isObject(raw as Json)) throw badRequest('error decoding patch: every operation must be an object');
-  const { op, path, from, value } = raw as { op?: unknown; path?: unknown; from?: unknown; value?: Json };
+  const { op, path, from, value } = (raw ?? {}) as { op?: unknown; path?: unknown; from?: unknown; value?: Json };
   switch (op) {
     case 'add':
     case 'replace':
@@ -78,22 +94,19 @@ function parseOperation(raw: unknown): Operation {
   }
 }
 
-function parsePointer(pointer: unknown): readonly string[] {
-  if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/'))) throw unprocessablePatch();
-  if (pointer === '') return [];
-  return pointer
-    .slice(1)
-    .split('/')
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+/** What stands before the first slash does not count. */
+function parsePointer(pointer: unknown): Path {
+  if (typeof pointer !== 'string') throw unprocessablePatch();
+  const [, ...parts] = pointer.split('/');
+  if (pointer === '') return undefined;
+  if (parts.length === 0) throw unprocessablePatch();
+  return parts.map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-const isPrefix = (shorter: readonly string[], longer: readonly string[]): boolean =>
-  shorter.length < longer.length && shorter.every((part, i) => part === longer[i]);
-
-/** The array index a pointer part names; `length` is allowed where something may be added behind the last. */
+/** The array index a pointer part names, as Go reads numbers; `length` is allowed where something may be added behind the last. */
 function arrayIndex(part: string, length: number, adding: boolean): number {
   if (part === '-' && adding) return length;
-  if (!/^-?(0|[1-9]\d*)$/.test(part)) throw unprocessablePatch();
+  if (!/^[+-]?\d+$/.test(part)) throw unprocessablePatch();
   const raw = Number(part);
   const bound = adding ? length + 1 : length;
   const index = raw < 0 ? raw + bound : raw;
@@ -101,28 +114,26 @@ function arrayIndex(part: string, length: number, adding: boolean): number {
   return index;
 }
 
-function tryLookup(document: Json, path: readonly string[]): Json | undefined {
-  let at: Json | undefined = document;
-  for (const part of path) {
-    if (Array.isArray(at)) at = at[arrayIndex(part, at.length, false)];
-    else if (at !== undefined && isObject(at)) at = getKey(at, part);
-    else return undefined;
-  }
+/** A member of an object or list; null for one that an object does not have. */
+function memberOf(parent: Json, part: string): Json {
+  if (Array.isArray(parent)) return parent[arrayIndex(part, parent.length, false)] as Json;
+  if (!isObject(parent)) throw unprocessablePatch();
+  return getKey(parent, part) ?? null;
+}
+
+function lookup(document: Json, path: Path): Json {
+  if (path === undefined) throw unprocessablePatch();
+  let at = document;
+  for (const part of path) at = memberOf(at, part);
   return at;
 }
 
-function lookup(document: Json, path: readonly string[]): Json {
-  const found = tryLookup(document, path);
-  if (found === undefined) throw unprocessablePatch();
-  return found;
-}
-
 /** Copies the way to `path` and lets `edit` make the new parent. */
-function change(document: Json, path: readonly string[], edit: (parent: Json, key: string) => Json): Json {
-  const [key, ...rest] = path;
-  if (key === undefined) return edit(document, '');
+function change(document: Json, path: Path, edit: (parent: Json, key: string) => Json): Json {
+  if (path === undefined) throw unprocessablePatch();
+  const [key, ...rest] = path as readonly [string, ...string[]];
   if (rest.length === 0) return edit(document, key);
-  return put(document, key, change(lookup(document, [key]), rest, edit));
+  return put(document, key, change(memberOf(document, key), rest, edit));
 }
 
 /** A copy of `parent` with what is at `key` replaced. */
@@ -134,20 +145,23 @@ function put(parent: Json, key: string, value: Json): Json {
   return copy;
 }
 
-function add(document: Json, path: readonly string[], value: Json): Json {
-  if (path.length === 0) return value;
+function replace(document: Json, path: Path, value: Json): Json {
+  if (path !== undefined) return change(document, path, (parent, key) => put(parent, key, value));
+  // Upstream leaves a document alone that would be no object or list.
+  return isObject(value) || Array.isArray(value) ? value : document;
+}
+
+function add(document: Json, path: Path, value: Json): Json {
   return change(document, path, (parent, key) => {
     if (Array.isArray(parent)) return parent.toSpliced(arrayIndex(key, parent.length, true), 0, value);
     return put(parent, key, value);
   });
 }
 
-function remove(document: Json, path: readonly string[]): Json {
-  lookup(document, path);
-  if (path.length === 0) return null;
+function remove(document: Json, path: Path): Json {
   return change(document, path, (parent, key) => {
     if (Array.isArray(parent)) return parent.toSpliced(arrayIndex(key, parent.length, false), 1);
-    if (!isObject(parent)) throw unprocessablePatch();
+    if (!isObject(parent) || !Object.hasOwn(parent, key)) throw unprocessablePatch();
     const copy = copyObject(parent);
     delete copy[key];
     return copy;
