@@ -53,13 +53,13 @@ async function serve(directory: string): Promise<void> {
   const { startControlPlaneApi } = await import('./apiserver-parts.ts');
   const { systemClock } = await import('../src/util/clock.ts');
   const { silentLogger } = await import('../src/util/logger.ts');
-  const { trimAtRest } = await import('../src/util/native-memory.ts');
+  const { giveBackAtRest } = await import('../src/util/memory-at-rest.ts');
   const loaded = performance.now();
   const pki = await ensurePki(join(directory, 'pki'), { serverNames: ['localhost', '127.0.0.1'], clock: systemClock });
   const store = await openEmbeddedStore({ path: join(directory, 'store'), clock: systemClock, logger: silentLogger });
   const ready = performance.now();
   const { port, created } = await startControlPlaneApi(store, pki);
-  trimAtRest(systemClock, new AbortController().signal);
+  giveBackAtRest(systemClock, new AbortController().signal);
   const { cert, key } = pki.admin;
   const times = { load: loaded - begun, create: created - ready, total: performance.now() - begun };
   const profiler = process.env['CPU_PROF'] === undefined ? undefined : new Session();

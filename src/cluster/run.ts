@@ -5,7 +5,7 @@ import { serializeKubeconfig } from '../client/kubeconfig.ts';
 import { nodes } from '../client/resource-refs.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
 import { createLogger, type LogLevel } from '../util/logger.ts';
-import { trimAtRest } from '../util/native-memory.ts';
+import { giveBackAtRest } from '../util/memory-at-rest.ts';
 import { systemRandom } from '../util/random.ts';
 import { type ClusterConfig, DISABLED, kubernetesServiceIp, runs, saveConfig } from './config.ts';
 import { type ComponentStatus, serveControl } from './control.ts';
@@ -45,7 +45,7 @@ export async function runCluster(
   const running = AbortSignal.any([signal, stop.signal]);
   const real = config.simulatedNodes === 0 && runs(config, 'node');
   logger.info({ version: VERSION, config }, 'k8ts starts');
-  trimAtRest(clock, running);
+  giveBackAtRest(clock, running);
   // A promise that nobody awaited is a fault in one place; it must not end the whole cluster.
   process.on('unhandledRejection', (err) => running.aborted || logger.error({ err }, 'a promise was rejected and nobody cared'));
   // A control plane of simulated nodes does not load what a real one needs: gRPC, CNI, DNS.

@@ -3,18 +3,8 @@
  * gives it back unasked. On Linux, with a Node that can call the C library (`node:ffi`); elsewhere nothing is done.
  */
 import { readFileSync } from 'node:fs';
-import type { Clock } from './clock.ts';
 
 const MADV_DONTNEED = 4;
-/** How often a process is looked at, in milliseconds. */
-const TICK_MS = 10_000;
-/** A process that has worked for a larger share of the last tick is not at rest. */
-const REST_SHARE = 0.1;
-/** What is worth giving back has been worked for: this long, in milliseconds. */
-const WORK_MS = 500;
-/** Ticks at rest in which memory is given back after work: V8 collects what the work has left a little later. */
-const ROUNDS = 3;
-
 type Library = ReturnType<typeof open>;
 
 function open(ffi: typeof import('node:ffi')) {
@@ -55,26 +45,4 @@ export function releaseMapped(file: string, from: number, length: number): void 
     const room = BigInt(`0x${end}`) - address;
     if (room > 0n) library.madvise(address, room < length ? room : BigInt(length), MADV_DONTNEED);
   }
-}
-
-/** Gives the process's memory back when it comes to rest after work, until the signal aborts. */
-export function trimAtRest(clock: Clock, signal: AbortSignal): void {
-  let last = performance.eventLoopUtilization();
-  let worked = 0;
-  let rounds = 0;
-  const tick = (): void => {
-    const now = performance.eventLoopUtilization();
-    const { active, utilization } = performance.eventLoopUtilization(now, last);
-    last = now;
-    worked += active;
-    if (worked >= WORK_MS) rounds = ROUNDS;
-    if (rounds > 0 && utilization < REST_SHARE) {
-      trimHeap();
-      worked = 0;
-      rounds--;
-    }
-    timer = clock.setTimer(TICK_MS, tick);
-  };
-  let timer = clock.setTimer(TICK_MS, tick);
-  signal.addEventListener('abort', () => timer.cancel(), { once: true });
 }
