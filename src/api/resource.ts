@@ -115,6 +115,8 @@ export interface Resource<T extends KubernetesObject = KubernetesObject> {
   validateUpdate(object: T, old: T, context: RequestContext): readonly FieldError[];
   /** Messages about a bad name; `prefix` is true for a generateName. Empty when good. */
   validateName(name: string, prefix: boolean): readonly string[];
+  /** Finalizers without a domain can only be Kubernetes' own. */
+  readonly qualifiedFinalizers?: boolean;
   readonly columns: readonly TableColumn[];
   /** The cells of one row, in the order of `columns`. `now` in milliseconds. */
   row(object: T, now: number): readonly unknown[];

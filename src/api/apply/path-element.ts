@@ -1,3 +1,4 @@
+import { goQuote } from '../meta/go-text.ts';
 import { goJson, goString, sortedEntries } from './go-json.ts';
 import { compareStrings, isList, isMap, type JsonList, type JsonMap } from './json-value.ts';
 
@@ -96,9 +97,6 @@ function showValue(value: unknown): string {
       .join('');
   return String(value);
 }
-
-/** Go's %q, for what lists may have as keys. */
-const goQuote = (text: string): string => JSON.stringify(text).replace(/[\u007f-\u009f]/g, (c) => (c === '\x7f' ? '\\x7f' : c));
 
 const orders: Readonly<Record<string, number>> = { f: 0, k: 1, v: 2, i: 3 };
 

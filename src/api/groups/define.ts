@@ -46,6 +46,15 @@ export interface ResourceDefinition<T extends KubernetesObject> {
   readonly ttlSeconds?: number;
 }
 
+/** The groups whose types take any well formed finalizer: they are validated as custom resources are. */
+const freeFinalizers: ReadonlySet<string> = new Set([
+  'admissionregistration.k8s.io',
+  'apiextensions.k8s.io',
+  'apiregistration.k8s.io',
+  'coordination.k8s.io',
+  'policy',
+]);
+
 type WithSpecStatus = KubernetesObject & { readonly spec?: unknown; readonly status?: unknown };
 
 /** Makes a function that makes the resources of one group version: `const define = groupVersion('apps', 'v1')`. */
@@ -88,6 +97,7 @@ export function groupVersion(
       validate: d.validate,
       validateUpdate: d.validateUpdate ?? ((object, _old, context) => d.validate(object, context)),
       validateName: d.validateName,
+      qualifiedFinalizers: !freeFinalizers.has(group),
       columns: d.columns ?? standardColumns(),
       row: d.row ?? ((object, now) => [object.metadata?.name ?? '', age(object.metadata?.creationTimestamp, now)]),
       fieldSelectors: d.fieldSelectors ?? {},

@@ -5,6 +5,39 @@ const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name
 
 const cases: readonly (readonly [type: string, draft: Draft, warnings: readonly string[]])[] = [
   [
+    'v1/pods',
+    {
+      spec: {
+        containers: [
+          { name: 'c', ports: [{ name: 'p', containerPort: 1 }] },
+          { name: 'd', ports: [{ name: 'p', containerPort: 2 }] },
+        ],
+        dnsConfig: { nameservers: ['01.1.1.1'] },
+        hostAliases: [{ ip: 'FD00::1' }],
+        terminationGracePeriodSeconds: -1,
+        volumes: [
+          { name: 'a', storageos: {} },
+          { name: 'b', secret: { secretName: 's', items: [{ path: 'x/y' }, { path: 'x/' }, { path: 'xy' }] } },
+          {
+            name: 'c',
+            projected: {
+              sources: [{}, { serviceAccountToken: { path: 't' } }, { configMap: { name: 'm', items: [{ path: 't' }] } }],
+            },
+          },
+        ],
+      },
+    },
+    [
+      'spec.volumes[0].storageOS: deprecated in v1.22, non-functional in v1.25+',
+      'volume "b" (Secret "s"): overlapping paths: "x" with "x/y"',
+      'volume "c" (Projected) has no sources provided',
+      'volume "c" (Projected): overlapping paths: "t" (ConfigMap "m") with "t" (ServiceAccountToken)',
+      'spec.containers[1].ports[0]: duplicate port name "p" with spec.containers[0].ports[0], services and probes that select ports by name will use spec.containers[0].ports[0]',
+      'spec.dnsConfig.nameservers[0]: non-standard IP address "01.1.1.1" is invalid: use "1.1.1.1"',
+      'spec.hostAliases[0].ip: IPv6 address "FD00::1" should be in RFC 5952 canonical format ("fd00::1")',
+    ],
+  ],
+  [
     'v1/services',
     {
       metadata: { annotations: { 'service.kubernetes.io/topology-aware-hints': 'auto' } },

@@ -170,7 +170,7 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
         'overhead.limits[cpu]: Invalid value: "-1": must be greater than or equal to 0',
         "scheduling.nodeSelector: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
         'scheduling.tolerations.tolerations[0].operator: Invalid value: "X": operator must be Exists when `key` is empty, which means "match all values and all keys"',
-        'scheduling.tolerations.tolerations[0].operator: Unsupported value: "X": supported values: "Equal", "Exists", "Lt", "Gt"',
+        'scheduling.tolerations.tolerations[0].operator: Unsupported value: "X": supported values: "Equal", "Exists"',
         'scheduling.tolerations[2]: Duplicate value: {"Key":"a","Operator":"Exists","Value":"","Effect":"","TolerationSeconds":null}',
       ],
     ],

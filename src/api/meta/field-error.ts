@@ -1,3 +1,6 @@
+import { goString } from '../apply/go-json.ts';
+import { goQuote } from './go-text.ts';
+
 /** What is wrong with a field, in upstream's vocabulary (apimachinery `field.ErrorType`). */
 export type FieldErrorType =
   | 'FieldValueNotFound'
@@ -87,7 +90,7 @@ export const notSupported = (path: At, value: unknown, supported: readonly strin
   type: 'FieldValueNotSupported',
   path: String(path),
   value,
-  detail: supported.length === 0 ? '' : `supported values: ${supported.map((s) => JSON.stringify(s)).join(', ')}`,
+  detail: supported.length === 0 ? '' : `supported values: ${supported.map(goQuote).join(', ')}`,
 });
 
 const prefixes: Readonly<Record<FieldErrorType, string>> = {
@@ -119,7 +122,7 @@ export function fieldErrorBody(error: FieldError): string {
     case 'FieldValueNotSupported':
     case 'FieldValueTypeInvalid': {
       const omitted = error.value === omitValue || (error.type === 'FieldValueTooMany' && error.value === undefined);
-      const value = omitted ? '' : `: ${goValue(error.value)}`;
+      const value = omitted ? '' : `: ${error.type === 'FieldValueNotSupported' ? goEnum(error.value) : goValue(error.value)}`;
       return error.detail === '' ? `${prefix}${value}` : `${prefix}${value}: ${error.detail}`;
     }
   }
@@ -130,13 +133,23 @@ export function formatFieldError(error: FieldError): string {
   return `${error.path}: ${fieldErrorBody(error)}`;
 }
 
+/** Several as one message, as upstream's aggregate has it: repeated ones are left out, and brackets stand around what is more than one. */
+export function formatFieldErrors(errors: readonly FieldError[]): string {
+  const messages = [...new Set(errors.map(formatFieldError))];
+  return messages.length === 1 ? messages[0]! : `[${messages.join(', ')}]`;
+}
+
 /** Stands for a value that the message leaves out (apimachinery `field.OmitValueType`). */
 export const omitValue = Symbol('omitted');
 
 /** A value as upstream's messages show it: strings quoted, everything else as JSON. */
 function goValue(value: unknown): string {
   if (value === undefined || value === null) return 'null';
-  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'string') return goQuote(value);
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
-  return JSON.stringify(value);
+  // As Go's encoder writes them, structs in the order of their fields: not as goJson, which sorts what it takes for maps.
+  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
+
+/** Values of types with a closed set of values are no strings to upstream: they are encoded, not quoted. */
+const goEnum = (value: unknown): string => (typeof value === 'string' ? goString(value) : goValue(value));

@@ -7,3 +7,30 @@ export function goText(value: unknown): string {
   const members = Object.keys(map).sort();
   return `map[${members.map((name) => `${name}:${goText(map[name])}`).join(' ')}]`;
 }
+
+const shortEscapes: Readonly<Record<string, string>> = {
+  '\u0007': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+  '"': '\\"',
+  '\\': '\\\\',
+};
+
+/** Go's %q of a string: what cannot be printed is escaped, and nothing else. */
+export function goQuote(text: string): string {
+  if (/^[ !#-[\]-~]*$/.test(text)) return `"${text}"`;
+  const escaped = text.replace(/["\\]|[\p{C}\p{Z}]/gu, (c) => {
+    if (c === ' ') return c;
+    const short = shortEscapes[c];
+    if (short !== undefined) return short;
+    const code = c.codePointAt(0)!;
+    const hex = code.toString(16);
+    if (code < 0x80) return `\\x${hex.padStart(2, '0')}`;
+    return code > 0xffff ? `\\U${hex.padStart(8, '0')}` : `\\u${hex.padStart(4, '0')}`;
+  });
+  return `"${escaped}"`;
+}

@@ -68,6 +68,11 @@ export const isDNS1123Label: NameCheck = (value) => {
 const subdomainMessage =
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
 
+/** As `isDNS1123Subdomain`, in the words of declarative validation (`k8s-long-name`). */
+export const isLongName: NameCheck = (name) =>
+  isDNS1123Subdomain(name).map((message) =>
+    message === maxLengthError(DNS1123_SUBDOMAIN_MAX_LENGTH) ? maxBytesError(DNS1123_SUBDOMAIN_MAX_LENGTH) : message,
+  );
 export const isDNS1123Subdomain = pattern(subdomain, DNS1123_SUBDOMAIN_MAX_LENGTH, subdomainMessage, 'example.com');
 
 export const isDNS1123SubdomainWithUnderscore = pattern(
@@ -244,6 +249,8 @@ const objectName =
     check(prefix ? maskTrailingDash(name) : name);
 
 export const nameIsDNSSubdomain = objectName(isDNS1123Subdomain);
+/** What declarative validation calls a long name; of a generateName it says nothing, as the generated name is judged. */
+export const nameIsLongName: ObjectNameCheck = (name, prefix) => (prefix ? good : isLongName(name));
 export const nameIsDNSLabel = objectName(isDNS1123Label);
 export const nameIsDNS1035Label = objectName(isDNS1035Label);
 export const nameIsPathSegment: ObjectNameCheck = (name, prefix) =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import type { ObjectMeta } from '../types/meta-v1.ts';
-import { formatFieldError } from './field-error.ts';
+import { formatFieldError, invalid, notSupported } from './field-error.ts';
 import { validateLabelSelector } from './label-selector-validation.ts';
 import {
   isConfigMapKey,
@@ -11,7 +11,7 @@ import {
   isValidPortName,
   nameIsDNSSubdomain,
 } from './names.ts';
-import { validateObjectMeta, validateObjectMetaUpdate } from './object-meta-validation.ts';
+import { validateNameInPath, validateObjectMeta, validateObjectMetaUpdate } from './object-meta-validation.ts';
 
 const rules = { namespaced: true, validateName: nameIsDNSSubdomain };
 const faults = (meta: ObjectMeta): string[] => validateObjectMeta(deepFreeze(meta), rules).map(formatFieldError);
@@ -78,6 +78,40 @@ describe('validateObjectMeta', () => {
       'metadata.generation: Invalid value: 1: must not be decremented',
       'metadata.name: Invalid value: "b": field is immutable',
       'metadata.uid: Invalid value: "2": field is immutable',
+    ]);
+  });
+});
+
+describe('finalizers', () => {
+  it("of most types are of a domain or Kubernetes' own", () => {
+    const meta = deepFreeze({ name: 'a', namespace: 'b', finalizers: ['orphan', 'a.b/c', 'mine'] });
+    expect(validateObjectMeta(meta, rules)).toEqual([]);
+    expect(validateObjectMeta(meta, { ...rules, qualifiedFinalizers: true }).map(formatFieldError)).toEqual([
+      'metadata.finalizers[2]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
+    ]);
+  });
+});
+
+describe('validateNameInPath', () => {
+  it('asks that a name can stand in a URL', () => {
+    expect(validateNameInPath(deepFreeze({ name: '..', generateName: 'a%/' })).map(formatFieldError)).toEqual([
+      'metadata.generateName: Invalid value: "a%/": may not contain \'/\'',
+      'metadata.generateName: Invalid value: "a%/": may not contain \'%\'',
+      'metadata.name: Invalid value: "..": may not be \'..\'',
+    ]);
+    expect(validateNameInPath({ name: 'A:b', generateName: '..' })).toEqual([]);
+  });
+});
+
+describe('bad values', () => {
+  it('are written as Go does', () => {
+    const texts = [invalid('a', 'é<\u007f\u200b\n', ''), invalid('a', { b: ['<&>'] }, ''), notSupported('a', '<', ['b'])].map(
+      formatFieldError,
+    );
+    expect(texts).toEqual([
+      'a: Invalid value: "é<\\x7f\\u200b\\n"',
+      'a: Invalid value: {"b":["\\u003c\\u0026\\u003e"]}',
+      'a: Unsupported value: "\\u003c": supported values: "b"',
     ]);
   });
 });

@@ -1,7 +1,7 @@
 import type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from '../types/meta-v1.ts';
 import { type FieldError, FieldPath, forbidden, invalid, required, tooLong } from './field-error.ts';
 import { validateLabels } from './label-selector-validation.ts';
-import { isQualifiedName, nameIsDNSLabel, type ObjectNameCheck } from './names.ts';
+import { isQualifiedName, nameIsDNSLabel, nameIsPathSegment, type ObjectNameCheck } from './names.ts';
 import { parseApiVersion } from './object.ts';
 
 export const TOTAL_ANNOTATION_SIZE_LIMIT = 256 * 1024;
@@ -9,15 +9,33 @@ export const FIELD_MANAGER_MAX_LENGTH = 128;
 const MAX_SUBRESOURCE_NAME_LENGTH = 256;
 export const FINALIZER_ORPHAN = 'orphan';
 export const FINALIZER_FOREGROUND = 'foregroundDeletion';
+const standardFinalizers: ReadonlySet<string> = new Set(['kubernetes', FINALIZER_ORPHAN, FINALIZER_FOREGROUND]);
 export const IMMUTABLE = 'field is immutable';
+
+const noErrors: readonly FieldError[] = Object.freeze([]);
 
 type At = FieldPath | string;
 const asPath = (path: At): FieldPath => (typeof path === 'string' ? new FieldPath(path) : path);
 
-/** How the metadata of a type is judged. */
+/** How the metadata of a type is judged; a `Resource` tells it. */
 export interface ObjectMetaRules {
   readonly namespaced: boolean;
   readonly validateName: ObjectNameCheck;
+  /** Finalizers without a domain can only be Kubernetes' own. */
+  readonly qualifiedFinalizers?: boolean;
+}
+
+/** What is asked of the name of an object of any type, whatever its own rules: that it can stand in a URL. */
+export function validateNameInPath(meta: ObjectMeta, path: At = 'metadata'): readonly FieldError[] {
+  const at = asPath(path);
+  const errors: FieldError[] = [];
+  const check = (field: 'generateName' | 'name', prefix: boolean): void => {
+    const name = meta[field] ?? '';
+    if (name !== '') for (const message of nameIsPathSegment(name, prefix)) errors.push(invalid(at.child(field), name, message));
+  };
+  check('generateName', true);
+  check('name', false);
+  return errors;
 }
 
 /** apimachinery ValidateObjectMeta: the metadata of a new object, its name generated already. */
@@ -43,6 +61,7 @@ export function validateObjectMeta(meta: ObjectMeta, rules: ObjectMetaRules, pat
   collectCommon(meta, at, errors);
   if (meta.finalizers !== undefined) errors.push(...validateFinalizers(meta.finalizers, at.child('finalizers')));
   if (meta.managedFields !== undefined) errors.push(...validateManagedFields(meta.managedFields, at.child('managedFields')));
+  if (rules.qualifiedFinalizers === true) collectUnqualifiedFinalizers(meta.finalizers, at, errors);
   return errors;
 }
 
@@ -122,6 +141,19 @@ export function validateOwnerReferences(references: readonly OwnerReference[] | 
   return errors;
 }
 
+/** A finalizer without a domain that is not Kubernetes' own: nobody would ever take it away. */
+export function validateStandardFinalizer(name: string, path: At): readonly FieldError[] {
+  if (name.includes('/') || standardFinalizers.has(name)) return noErrors;
+  return [invalid(path, name, 'name is neither a standard finalizer name nor is it fully qualified')];
+}
+
+function collectUnqualifiedFinalizers(finalizers: readonly string[] | undefined, at: FieldPath, errors: FieldError[]): void {
+  if (finalizers === undefined) return;
+  for (let i = 0; i < finalizers.length; i++) {
+    errors.push(...validateStandardFinalizer(finalizers[i]!, at.child('finalizers').index(i)));
+  }
+}
+
 export const validateFinalizerName = (name: string, path: At): readonly FieldError[] =>
   isQualifiedName(name).map((message) => invalid(path, name, message));
 
@@ -146,7 +178,6 @@ export function validateNoNewFinalizers(
   return [forbidden(path, `no new finalizers can be added if the object is being deleted, found new finalizers ${list}`)];
 }
 
-const noErrors: readonly FieldError[] = Object.freeze([]);
 /** Most names, which need no closer look; see `FIELD_MANAGER_MAX_LENGTH`. */
 const plainManager = /^[\x20-\x7e]{0,128}$/;
 

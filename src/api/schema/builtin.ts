@@ -152,6 +152,15 @@ export function inlineMessages(name: string): readonly { readonly type: string; 
 /** Every struct that a type embeds, whether protobuf nests it or, as TypeMeta, leaves it out. */
 export const inlineTypes = (name: string): readonly string[] => (types[name]?.inline ?? []).map((i) => i.type);
 
+/** The embedded structs through which Go reaches a field of a type, outermost first; none for a field of its own. Their OpenAPI names. */
+export function embeddedStructs(type: string, field: string): readonly string[] {
+  const fact = types[type];
+  if (fact?.alias !== undefined) return embeddedStructs(fact.alias, field);
+  if (fact === undefined || fact.fields?.[field] !== undefined) return [];
+  const embedded = inlineTypes(type).find((name) => builtinSchema(name).fields.has(field));
+  return embedded === undefined ? [] : [embedded, ...embeddedStructs(embedded, field)];
+}
+
 class BuiltinField implements Field {
   readonly name: string;
   readonly omitEmpty: boolean;

@@ -1,3 +1,6 @@
+import { embeddedStructs } from './builtin.ts';
+import { structName } from './go-type.ts';
+
 /** A value does not fit its schema. The message is the one Go's decoder gives; whoever answers wraps it in a Status. */
 export class DecodeError extends Error {}
 
@@ -6,7 +9,7 @@ const MAX_UNKNOWN_FIELDS = 100;
 
 /**
  * Where a decoder stands, and what it found on the way. Level `d` of the path is the field, key or index through which level
- * `d + 1` is reached; `owners[d]` is the struct that has the field, or '' when level `d` is a map.
+ * `d + 1` is reached; `owners[d]` is the OpenAPI name of the struct that has the field, or '' when level `d` is a map.
  */
 export class DecodeState {
   /** The value was put together from maps, as a strategic merge is, and not read from a text: upstream tells what is wrong with it in other words. */
@@ -35,13 +38,14 @@ export class DecodeState {
     for (let d = 0; d < depth; d++) {
       const step = this.path[d]!;
       if (typeof step === 'number' || this.owners[d] === '') continue;
-      fields.push(step);
       owner = this.owners[d]!;
+      for (const embedded of embeddedStructs(owner, step)) fields.push(structName(embedded));
+      fields.push(step);
     }
     throw new DecodeError(
       fields.length === 0
         ? `json: cannot unmarshal ${what} into Go value of type ${goType}`
-        : `json: cannot unmarshal ${what} into Go struct field ${owner}.${fields.join('.')} of type ${goType}`,
+        : `json: cannot unmarshal ${what} into Go struct field ${structName(owner)}.${fields.join('.')} of type ${goType}`,
     );
   }
 

@@ -35,6 +35,12 @@ describe('decode', () => {
     expect(decode(pod, again).object).toBe(again);
   });
 
+  it('names the structs that Go embeds', () => {
+    expect(message(pod, 'Pod', { spec: { volumes: [{ emptyDir: 1 }] } })).toMatch(
+      /into Go struct field Volume\.spec\.volumes\.VolumeSource\.emptyDir of type v1\.EmptyDirVolumeSource$/,
+    );
+  });
+
   it('brings quantities, times and ports to canonical form', () => {
     const { object } = decodePod({
       metadata: { name: 'a', creationTimestamp: '2026-01-02T03:04:05.678+02:00' },

@@ -6,7 +6,7 @@ import { type Decoder, scalarDecoder } from './decode-scalar.ts';
 import { DecodeError, DecodeState } from './decode-state.ts';
 import { applyDefaults } from './defaults.ts';
 import { typeEmbedded } from './embedded-resources.ts';
-import { goTypeName, structName } from './go-type.ts';
+import { goTypeName } from './go-type.ts';
 import { prune } from './prune.ts';
 import type { AnySchema, Field, ListSchema, MapSchema, ObjectSchema, Schema } from './schema.ts';
 
@@ -293,7 +293,7 @@ class StructDecoder {
 
   constructor(schema: ObjectSchema) {
     this.#schema = schema;
-    this.#owner = structName(schema.name) || 'struct';
+    this.#owner = schema.name ?? 'struct';
   }
 
   decoder(): Decoder {

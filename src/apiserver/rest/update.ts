@@ -1,4 +1,5 @@
 import { invalid } from '../../api/meta/field-error.ts';
+import { nameIsPathSegment } from '../../api/meta/names.ts';
 import type { GroupVersionKind, KubernetesObject } from '../../api/meta/object.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/object-meta-validation.ts';
 import { badRequest, conflict, invalidObject, notFound, staleConflict } from '../../api/meta/status.ts';
@@ -261,7 +262,12 @@ function shape(
 function check(scope: Scope, subresource: Subresource | undefined, prepared: KubernetesObject, live: KubernetesObject): void {
   const { resource } = scope.endpoint;
   const errors = [
-    ...validateObjectMeta(prepared.metadata ?? {}, resource),
+    // The name cannot change; what its type asks of new names is no matter here.
+    ...validateObjectMeta(prepared.metadata ?? {}, {
+      namespaced: resource.namespaced,
+      validateName: nameIsPathSegment,
+      qualifiedFinalizers: resource.qualifiedFinalizers === true,
+    }),
     ...validateObjectMetaUpdate(prepared.metadata ?? {}, live.metadata ?? {}),
     ...(subresource?.validateUpdate !== undefined
       ? subresource.validateUpdate(prepared, live, scope)

@@ -1,22 +1,16 @@
 import { type FieldError, FieldPath, invalid } from '../../meta/field-error.ts';
 import { nameIsDNSLabel } from '../../meta/names.ts';
-import { validateFinalizerName } from '../../meta/object-meta-validation.ts';
+import { validateFinalizerName, validateStandardFinalizer } from '../../meta/object-meta-validation.ts';
 import type { Namespace } from '../../types/core-v1.ts';
 import { age, allVerbs, column, groupVersion, standardColumns } from '../define.ts';
 
 const define = groupVersion('', 'v1');
 const finalizerPath = new FieldPath('spec.finalizers');
 
-const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
-
-function validateFinalizers(namespace: Namespace): readonly FieldError[] {
-  return (namespace.spec?.finalizers ?? []).flatMap((name, i) => {
-    const path = finalizerPath.index(i);
-    const known = name.includes('/') || standardFinalizers.has(name);
-    const detail = 'name is neither a standard finalizer name nor is it fully qualified';
-    return [...validateFinalizerName(name, path), ...(known ? [] : [invalid(path, name, detail)])];
-  });
-}
+const finalizerFaults = (name: string, path: FieldPath): readonly FieldError[] => [
+  ...validateFinalizerName(name, path),
+  ...validateStandardFinalizer(name, path),
+];
 
 /** Namespaces hold a `kubernetes` finalizer in their spec: the namespace controller takes it off, through `finalize`, when all is gone. */
 export const namespace = define<Namespace>({
@@ -37,7 +31,8 @@ export const namespace = define<Namespace>({
           return old.status === undefined ? rest : { ...rest, status: old.status };
         },
       },
-      validateUpdate: validateFinalizers,
+      validateUpdate: (object) =>
+        (object.spec?.finalizers ?? []).flatMap((name, i) => finalizerFaults(name, finalizerPath.index(i))),
     },
   ],
   defaults: (object) => {
@@ -66,7 +61,8 @@ export const namespace = define<Namespace>({
       ...(old.status === undefined ? {} : { status: old.status }),
     }),
   },
-  validate: validateFinalizers,
+  // Upstream names the list here, and the item in `finalize`.
+  validate: (object) => (object.spec?.finalizers ?? []).flatMap((name) => finalizerFaults(name, finalizerPath)),
   validateUpdate: () => [],
   validateStatusUpdate: (object) => {
     const phase = object.status?.phase ?? '';

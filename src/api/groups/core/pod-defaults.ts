@@ -62,6 +62,8 @@ function defaultSpecOfPod(given: PodSpec): PodSpec {
   spec = mapListField(spec, 'initContainers', requestsFromLimits);
   if (spec.resources !== undefined) spec = defaultPodLevelResources(spec);
   spec = withMissing(spec, { enableServiceLinks: true });
+  // Of pods only: templates keep it, and are warned of.
+  if ((spec.terminationGracePeriodSeconds ?? 0) < 0) spec = withFields(spec, { terminationGracePeriodSeconds: 1 });
   if (spec.hostNetwork === true) {
     spec = mapListField(spec, 'containers', hostPorts);
     spec = mapListField(spec, 'initContainers', hostPorts);

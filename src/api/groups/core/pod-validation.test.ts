@@ -261,7 +261,7 @@ describe('a new pod', () => {
       }),
       [
         'spec.tolerations[0].operator: Invalid value: "X": operator must be Exists when `key` is empty, which means "match all values and all keys"',
-        'spec.tolerations[0].operator: Unsupported value: "X": supported values: "Equal", "Exists", "Lt", "Gt"',
+        'spec.tolerations[0].operator: Unsupported value: "X": supported values: "Equal", "Exists"',
         'spec.tolerations[1].operator: Invalid value: "x": value must be empty when `operator` is \'Exists\'',
         'spec.tolerations[2].effect: Unsupported value: "Foo": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',
         'spec.tolerations[3].effect: Invalid value: "NoSchedule": effect must be \'NoExecute\' when `tolerationSeconds` is set',
@@ -357,7 +357,7 @@ describe('a new pod', () => {
         containers: [container({ resources: { claims: [{ name: 'zz' }, { name: 'a' }, { name: 'a' }] } })],
       }),
       [
-        'spec.resourceClaims[0]: Invalid value: {"name":"a"}: must specify one of: `resourceClaimName`, `resourceClaimTemplateName`',
+        'spec.resourceClaims[0]: Invalid value: {"Name":"a","ResourceClaimName":null,"ResourceClaimTemplateName":null}: must specify one of: `resourceClaimName`, `resourceClaimTemplateName`',
         'spec.resourceClaims[1].name: Duplicate value: "a"',
         'spec.containers[0].resources.claims[0]: Not found: "zz": must be one of the names in pod.spec.resourceClaims: a',
         'spec.containers[0].resources.claims[2]: Duplicate value: "a"',

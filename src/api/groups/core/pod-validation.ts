@@ -1,8 +1,9 @@
-import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '../../meta/field-error.ts';
+import { duplicate, type FieldError, forbidden, invalid, notSupported, required, tooLong } from '../../meta/field-error.ts';
 import { isDNS1123Label, isDNS1123Subdomain, isDNS1123SubdomainWithUnderscore, nameIsDNSSubdomain } from '../../meta/names.ts';
 import { validateAnnotations } from '../../meta/object-meta-validation.ts';
 import type { HostAlias, Pod, PodDNSConfig, PodResourceClaim, PodSpec, PodTemplateSpec, Volume } from '../../types/core-v1.ts';
 import type { ObjectMeta } from '../../types/meta-v1.ts';
+import { internalForm } from '../internal-form.ts';
 import { validateLegacyIP } from '../ip.ts';
 import { validateAppArmorMatches, validatePodAnnotations, validateSeccompMatches } from './pod-validation/annotations.ts';
 import {
@@ -12,6 +13,7 @@ import {
   validateImageSpace,
   validateInitContainers,
 } from './pod-validation/containers.ts';
+import { validateFileKeyVolumes } from './pod-validation/environment.ts';
 import { validateLabels } from './pod-validation/labels.ts';
 import { type Errors, type PodValidationOptions, report } from './pod-validation/options.ts';
 import { validateOverhead, validatePodResources } from './pod-validation/resources.ts';
@@ -181,6 +183,8 @@ export function ratchet(
     allowIndivisibleHugePages: old.some((e) => e.detail.includes('is not positive integer multiple of')),
     allowNamespacedSysctlsForHostNetAndHostIPC: old.some((e) => /^may not be specified when 'host(Network|IPC)'/.test(e.detail)),
     allowNonLocalProjectedTokenPath: broke(/volumes\[\d+\]\.projected\.path$/),
+    allowMountOptionSELinuxChangePolicy: oldSpec.securityContext?.seLinuxChangePolicy !== undefined,
+    allowTolerationComparison: oldSpec.tolerations?.some(({ operator }) => operator === 'Lt' || operator === 'Gt') === true,
   });
 }
 
@@ -219,6 +223,7 @@ function collectSpec(
   }
   validateHostProcess(spec, at, errors);
   validateHostUsers(spec, at, errors);
+  validateHostnameOverride(spec, at, errors);
   named(spec.serviceAccountName, `${at}.serviceAccountName`, errors);
   named(spec.nodeName, `${at}.nodeName`, errors);
   const deadline = spec.activeDeadlineSeconds;
@@ -227,8 +232,7 @@ function collectSpec(
   }
   if (spec.hostname) report(errors, `${at}.hostname`, spec.hostname, isDNS1123Label(spec.hostname));
   if (spec.subdomain) report(errors, `${at}.subdomain`, spec.subdomain, isDNS1123Label(spec.subdomain));
-  validateHostnameOverride(spec, at, errors);
-  if (spec.tolerations !== undefined) validateTolerations(spec.tolerations, `${at}.tolerations`, errors);
+  if (spec.tolerations !== undefined) validateTolerations(spec.tolerations, `${at}.tolerations`, errors, options);
   if (spec.hostAliases !== undefined) validateHostAliases(spec.hostAliases, `${at}.hostAliases`, errors);
   named(spec.priorityClassName, `${at}.priorityClassName`, errors);
   if (spec.runtimeClassName !== undefined) {
@@ -239,6 +243,7 @@ function collectSpec(
   }
   if (spec.overhead !== undefined) validateOverhead(spec.overhead, `${at}.overhead`, options, errors);
   validateOs(spec, at, errors);
+  validateFileKeyVolumes(spec, volumes, at, errors);
 }
 
 function named(name: string | undefined, at: string, errors: Errors): void {
@@ -279,11 +284,12 @@ function validateResourceClaims(claims: readonly PodResourceClaim[], at: string,
     else if (seen.has(name)) errors.push(duplicate(`${here}.name`, name));
     else report(errors, `${here}.name`, name, isDNS1123Label(name));
     seen.add(name);
+    const shown = internalForm('io.k8s.api.core.v1.PodResourceClaim', claim);
     if (resourceClaimName !== undefined && resourceClaimTemplateName !== undefined) {
-      errors.push(invalid(here, claim, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified'));
+      errors.push(invalid(here, shown, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified'));
     }
     if (resourceClaimName === undefined && resourceClaimTemplateName === undefined) {
-      errors.push(invalid(here, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'));
+      errors.push(invalid(here, shown, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'));
     }
     if (resourceClaimName !== undefined) {
       report(errors, `${here}.resourceClaimName`, resourceClaimName, nameIsDNSSubdomain(resourceClaimName, false));
@@ -348,16 +354,10 @@ function validateHostnameOverride(spec: PodSpec, at: string, errors: Errors): vo
   const override = spec.hostnameOverride;
   if (override === undefined) return;
   const here = `${at}.hostnameOverride`;
+  if (spec.setHostnameAsFQDN === true) errors.push(forbidden(here, 'may not be specified when setHostnameAsFQDN is true'));
+  if (spec.hostNetwork === true) errors.push(forbidden(here, 'may not be specified when hostNetwork is true'));
+  if (Buffer.byteLength(override) > maxHostnameOverride) errors.push(tooLong(here, maxHostnameOverride));
   report(errors, here, override, isDNS1123Subdomain(override));
-  if (override.length > maxHostnameOverride) {
-    errors.push({ type: 'FieldValueTooLong', path: here, detail: `may not be more than ${maxHostnameOverride} bytes` });
-  }
-  if (spec.setHostnameAsFQDN === true) {
-    errors.push(forbidden(here, '`setHostnameAsFQDN` and `hostnameOverride` cannot be set at the same time'));
-  }
-  if (spec.hostNetwork === true) {
-    errors.push(forbidden(here, '`hostNetwork` and `hostnameOverride` cannot be set at the same time'));
-  }
 }
 
 function validateHostAliases(aliases: readonly HostAlias[], at: string, errors: Errors): void {

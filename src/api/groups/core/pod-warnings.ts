@@ -1,3 +1,4 @@
+import { goQuote } from '../../meta/go-text.ts';
 import { isDNS1123Label } from '../../meta/names.ts';
 import { Quantity } from '../../meta/quantity.ts';
 import { onceFor } from '../../repeated-parts.ts';
@@ -12,9 +13,12 @@ import type {
   Volume,
 } from '../../types/core-v1.ts';
 import type { ObjectMeta } from '../../types/meta-v1.ts';
+import { deepEqual } from '../define.ts';
+import { ipWarnings } from '../ip.ts';
 import { claimSpecWarnings } from '../object-warnings.ts';
 import { deprecatedNodeLabel, nodeSelectorTermWarnings } from './deprecated-node-labels.ts';
-import { appArmorPrefix, seccompContainerPrefix, seccompPodAnnotation } from './pod-validation/annotations.ts';
+import { overlappingPathWarnings } from './overlapping-paths.ts';
+import { appArmorPrefix, appArmorProfileOf, seccompContainerPrefix, seccompPodAnnotation } from './pod-validation/annotations.ts';
 import { containersWithPaths } from './pod-validation/containers-with-paths.ts';
 
 /** Warnings about pods that are valid, but hardly what was meant (pkg/api/pod/warnings.go). */
@@ -55,12 +59,13 @@ const deprecatedAnnotations: readonly (readonly [key: string, message: string])[
   ['security.alpha.kubernetes.io/unsafe-sysctls', 'non-functional in v1.11+; use the "sysctls" field instead'],
 ];
 
-const deprecatedVolumes: readonly (readonly [source: keyof Volume, message: string])[] = [
+/** As the paths have them: upstream's field of storageos is not called as in the API. */
+const deprecatedVolumes: readonly (readonly [source: keyof Volume, message: string, name?: string])[] = [
   ['photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'],
   ['gitRepo', 'deprecated in v1.11, and disabled by default in v1.33+'],
   ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],
   ['flocker', 'deprecated in v1.22, non-functional in v1.25+'],
-  ['storageos', 'deprecated in v1.22, non-functional in v1.25+'],
+  ['storageos', 'deprecated in v1.22, non-functional in v1.25+', 'storageOS'],
   ['quobyte', 'deprecated in v1.22, non-functional in v1.25+'],
   ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
   ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
@@ -98,9 +103,12 @@ function collect(spec: PodSpec, meta: ObjectMeta, at: string, warnings: string[]
       warnings.push(`${at}metadata.annotations[${seccompKey}]: ${seccomp}`);
     }
     const appArmorKey = appArmorPrefix + container.name;
-    const hasProfile =
-      spec.securityContext?.appArmorProfile !== undefined || container.securityContext?.appArmorProfile !== undefined;
-    if (!hasProfile && annotations[appArmorKey] !== undefined) {
+    // Pods are warned when their annotations become fields.
+    const isTemplate = at !== '';
+    const ofPod = spec.securityContext?.appArmorProfile;
+    const annotation = annotations[appArmorKey];
+    const unsaid = isTemplate && container.securityContext?.appArmorProfile === undefined && annotation !== undefined;
+    if (unsaid && (ofPod === undefined || !deepEqual(ofPod, appArmorProfileOf(annotation)))) {
       warnings.push(`${at}metadata.annotations[${appArmorKey}]: deprecated since v1.30; use the "appArmorProfile" field instead`);
     }
     fractions(container.resources?.limits, `${here}.resources.limits`, warnings);
@@ -108,6 +116,8 @@ function collect(spec: PodSpec, meta: ObjectMeta, at: string, warnings: string[]
     hiddenVariables(container, here, warnings);
   }
   ports(spec, specAt, warnings);
+  portNames(spec, specAt, warnings);
+  // A pod's has become 1 before.
   if ((spec.terminationGracePeriodSeconds ?? 0) < 0) {
     warnings.push(`${specAt}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`);
   }
@@ -128,6 +138,12 @@ function collect(spec: PodSpec, meta: ObjectMeta, at: string, warnings: string[]
       );
     });
   }
+  spec.dnsConfig?.nameservers?.forEach((server, i) => {
+    warnings.push(...ipWarnings(`${specAt}.dnsConfig.nameservers[${i}]`, server));
+  });
+  spec.hostAliases?.forEach(({ ip }, i) => {
+    warnings.push(...ipWarnings(`${specAt}.hostAliases[${i}].ip`, ip));
+  });
 }
 
 function deprecatedNodeLabels(spec: PodSpec, at: string, warnings: string[]): void {
@@ -156,40 +172,16 @@ function deprecatedNodeLabels(spec: PodSpec, at: string, warnings: string[]): vo
 }
 
 function volumes(spec: PodSpec, at: string, warnings: string[]): void {
-  const tokens = new Set<string>();
   spec.volumes?.forEach((volume, i) => {
-    for (const [source, message] of deprecatedVolumes) {
-      if (volume[source] !== undefined) warnings.push(`${at}.volumes[${i}].${source}: ${message}`);
+    for (const [source, message, name = source] of deprecatedVolumes) {
+      if (volume[source] !== undefined) warnings.push(`${at}.volumes[${i}].${name}: ${message}`);
     }
     const claim = volume.ephemeral?.volumeClaimTemplate?.spec;
     if (claim !== undefined) {
       warnings.push(...claimSpecWarnings(claim, `${at}.volumes[${i}].ephemeral.volumeClaimTemplate.spec`));
     }
-    for (const { serviceAccountToken } of volume.projected?.sources ?? []) {
-      if (serviceAccountToken !== undefined) tokens.add(serviceAccountToken.path);
-    }
   });
-  if (tokens.size === 0) return;
-  spec.volumes?.forEach((volume, i) => {
-    const here = `${at}.volumes[${i}].projected.sources`;
-    const taken = (path: string | undefined, where: string): void => {
-      if (path !== undefined && tokens.has(path)) {
-        warnings.push(`${here}.${where}: has duplicated path with ServiceAccountToken ${JSON.stringify(path)}`);
-      }
-    };
-    for (const source of volume.projected?.sources ?? []) {
-      source.configMap?.items?.forEach((item, j) => {
-        taken(item.path, `configMap[${j}]`);
-      });
-      source.secret?.items?.forEach((item, j) => {
-        taken(item.path, `secrets[${j}]`);
-      });
-      source.downwardAPI?.items?.forEach((item, j) => {
-        taken(item.path, `downwardAPI[${j}]`);
-      });
-      taken(source.clusterTrustBundle?.path, 'ClusterTrustBundle');
-    }
-  });
+  warnings.push(...overlappingPathWarnings(spec.volumes));
 }
 
 function duplicates(values: readonly string[] | undefined, warn: (index: number, value: string) => void): void {
@@ -252,6 +244,23 @@ function ports(spec: PodSpec, specAt: string, warnings: string[]): void {
       }
       others.push({ at: here, port });
       all.set(key, others);
+    });
+  }
+}
+
+function portNames(spec: PodSpec, specAt: string, warnings: string[]): void {
+  const first = new Map<string, string>();
+  for (const [container, at] of containersWithPaths(spec, specAt)) {
+    container.ports?.forEach(({ name }, i) => {
+      if (!name) return;
+      const here = `${at}.ports[${i}]`;
+      const other = first.get(name);
+      if (other === undefined) first.set(name, here);
+      else {
+        warnings.push(
+          `${here}: duplicate port name ${goQuote(name)} with ${other}, services and probes that select ports by name will use ${other}`,
+        );
+      }
     });
   }
 }

@@ -4,7 +4,6 @@ import { onceFor } from '../../repeated-parts.ts';
 import type { RequestContext, Subresource } from '../../resource.ts';
 import type {
   Affinity,
-  AppArmorProfile,
   Container,
   Pod,
   PodAffinityTerm,
@@ -23,9 +22,7 @@ import { qosClassOf } from './pod-qos.ts';
 import { keepOnlyResize, validatePodResize } from './pod-resize.ts';
 import { prepareStatus, validatePodStatusUpdate } from './pod-status.ts';
 import { validateEphemeralContainersUpdate, validatePodUpdate } from './pod-update.ts';
-import { appArmorPrefix } from './pod-validation/annotations.ts';
-import type { Errors } from './pod-validation/options.ts';
-import { validateAppArmor } from './pod-validation/security.ts';
+import { appArmorPrefix, appArmorProfileOf } from './pod-validation/annotations.ts';
 import { validatePodCreate } from './pod-validation.ts';
 import { podWarnings } from './pod-warnings.ts';
 
@@ -150,7 +147,7 @@ function appArmorFields(spec: PodSpec, pod: Pod, context: RequestContext): PodSp
     const key = appArmorPrefix + container.name;
     const annotation = annotations[key];
     if (annotation === undefined || container.securityContext?.appArmorProfile !== undefined) return container;
-    const profile = appArmorProfile(annotation);
+    const profile = appArmorProfileOf(annotation);
     const differs =
       profile !== undefined && (profile.type !== ofPod?.type || profile.localhostProfile !== ofPod?.localhostProfile);
     if (profile === undefined || differs) {
@@ -162,16 +159,6 @@ function appArmorFields(spec: PodSpec, pod: Pod, context: RequestContext): PodSp
     initContainers: spec.initContainers && mapShared(spec.initContainers, change),
     containers: mapShared(spec.containers, change),
   });
-}
-
-function appArmorProfile(annotation: string): AppArmorProfile | undefined {
-  if (annotation === 'unconfined') return { type: 'Unconfined' };
-  if (annotation === 'runtime/default') return { type: 'RuntimeDefault' };
-  if (!annotation.startsWith('localhost/')) return undefined;
-  const profile: AppArmorProfile = { type: 'Localhost', localhostProfile: annotation.slice('localhost/'.length) };
-  const errors: Errors = [];
-  validateAppArmor(profile, '', errors);
-  return errors.length === 0 ? profile : undefined;
 }
 
 /** The new spec under the old status; a generation more when the spec changed. */

@@ -1,6 +1,6 @@
 import { type FieldError, required } from '../../meta/field-error.ts';
 import { selectorFromSet } from '../../meta/label-selector.ts';
-import { nameIsDNSSubdomain } from '../../meta/names.ts';
+import { nameIsLongName } from '../../meta/names.ts';
 import type { ReplicationController, ReplicationControllerSpec } from '../../types/core-v1.ts';
 import { age, ageColumn, column, groupVersion, nameColumn } from '../define.ts';
 import { formatLabels, nonNegative } from '../field-checks.ts';
@@ -72,7 +72,7 @@ export const replicationController = define<ReplicationController>({
     ...validateCounts(status, ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration']),
     ...validateReplicaCounts(status, ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas']),
   ],
-  validateName: nameIsDNSSubdomain,
+  validateName: nameIsLongName,
   columns: [
     nameColumn,
     column(

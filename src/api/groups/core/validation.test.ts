@@ -448,7 +448,7 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
       'fin',
       { spec: { finalizers: ['foo'] } },
       undefined,
-      ['spec.finalizers[0]: Invalid value: "foo": name is neither a standard finalizer name nor is it fully qualified'],
+      ['spec.finalizers: Invalid value: "foo": name is neither a standard finalizer name nor is it fully qualified'],
     ],
   ],
   'v1/resourcequotas': [

@@ -16,15 +16,20 @@ const defaultTokenExpirationSeconds = 3600;
 
 const emptyDir = Object.freeze({});
 
-/** The defaults of a volume and of its source. A volume without a source is an emptyDir. */
+/** The defaults of a volume and of its source, or sources where there are wrongly several. A volume without a source is an emptyDir. */
 export function defaultVolume(volume: Volume): Volume {
-  let source: string | undefined;
+  let result = volume;
+  let sources = 0;
   for (const key in volume) {
-    if (key !== 'name' && volume[key as keyof Volume] !== undefined && volume[key as keyof Volume] !== null) source = key;
+    if (key === 'name' || volume[key as keyof Volume] === undefined || volume[key as keyof Volume] === null) continue;
+    sources++;
+    result = defaultVolumeSource(result, key);
   }
+  return sources === 0 ? { ...volume, emptyDir } : result;
+}
+
+function defaultVolumeSource(volume: Volume, source: string): Volume {
   switch (source) {
-    case undefined:
-      return { ...volume, emptyDir };
     case 'secret':
       return mapField(volume, 'secret', fileMode);
     case 'configMap':

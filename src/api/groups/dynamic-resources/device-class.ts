@@ -1,5 +1,5 @@
 import { type FieldError, invalid } from '../../meta/field-error.ts';
-import { nameIsDNSSubdomain } from '../../meta/names.ts';
+import { nameIsLongName } from '../../meta/names.ts';
 import type { DeviceClass } from '../../types/resource-v1.ts';
 import type { Errors } from '../core/pod-validation/options.ts';
 import { isExtendedResource } from '../core/resource-names.ts';
@@ -29,5 +29,5 @@ export const deviceClass = define<DeviceClass>({
   generation: true,
   validate: (object) => validate(object),
   validateUpdate: (object, old) => validate(object, old),
-  validateName: nameIsDNSSubdomain,
+  validateName: nameIsLongName,
 });

@@ -1,8 +1,9 @@
 import { forbidden, invalid } from '../../../meta/field-error.ts';
-import type { Pod, PodSpec, SeccompProfile } from '../../../types/core-v1.ts';
+import type { AppArmorProfile, Pod, PodSpec, SeccompProfile } from '../../../types/core-v1.ts';
 import { containersWithPaths } from './containers-with-paths.ts';
 import type { Errors, PodValidationOptions } from './options.ts';
 import { validateDescendingPath } from './paths.ts';
+import { validateAppArmor } from './security.ts';
 
 /** Annotations that mean something on a pod, most of them from before there was a field. */
 
@@ -135,4 +136,15 @@ export function validateAppArmorMatches(annotations: Annotations, spec: PodSpec,
       errors.push(forbidden(`${path}.localhostProfile`, 'apparmor profile in annotation and field must match'));
     }
   }
+}
+
+/** The profile that an annotation names; undefined for what is none. */
+export function appArmorProfileOf(annotation: string): AppArmorProfile | undefined {
+  if (annotation === 'unconfined') return { type: 'Unconfined' };
+  if (annotation === 'runtime/default') return { type: 'RuntimeDefault' };
+  if (!annotation.startsWith('localhost/')) return undefined;
+  const profile: AppArmorProfile = { type: 'Localhost', localhostProfile: annotation.slice('localhost/'.length) };
+  const errors: Errors = [];
+  validateAppArmor(profile, '', errors);
+  return errors.length === 0 ? profile : undefined;
 }

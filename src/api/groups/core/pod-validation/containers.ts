@@ -30,7 +30,7 @@ export interface PodScope {
 
 const protocols = ['SCTP', 'TCP', 'UDP'];
 const pullPolicies = ['Always', 'IfNotPresent', 'Never'];
-const messagePolicies = ['FallbackToLogsOnError', 'File'];
+const messagePolicies = ['File', 'FallbackToLogsOnError'];
 const restartPolicies = ['Always', 'Never', 'OnFailure'];
 const ruleActions = ['Restart', 'RestartAllContainers'];
 const ruleOperators = ['In', 'NotIn'];
@@ -170,7 +170,7 @@ function validateCommon(container: Container, scope: PodScope, at: string, error
     errors.push(notSupported(`${at}.terminationMessagePolicy`, terminationMessagePolicy, messagePolicies));
   }
   if (container.ports !== undefined) validatePorts(container.ports, `${at}.ports`, errors);
-  if (container.env !== undefined) validateEnv(container.env, volumes, `${at}.env`, errors);
+  if (container.env !== undefined) validateEnv(container.env, `${at}.env`, errors);
   if (container.envFrom !== undefined) validateEnvFrom(container.envFrom, `${at}.envFrom`, errors);
   validateMounts(container, volumes, at, errors);
   if (!imagePullPolicy) errors.push(required(`${at}.imagePullPolicy`));

@@ -1,34 +1,24 @@
 import { invalid, notFoundField, required } from '../../../meta/field-error.ts';
 import { isConfigMapKey, isRelaxedEnvVarName, nameIsDNSSubdomain } from '../../../meta/names.ts';
-import type { EnvFromSource, EnvVar, EnvVarSource, FileKeySelector, Volume } from '../../../types/core-v1.ts';
+import type { EnvFromSource, EnvVar, EnvVarSource, FileKeySelector, PodSpec, Volume } from '../../../types/core-v1.ts';
+import { containersWithPaths } from './containers-with-paths.ts';
 import { envFieldPaths, validateFieldRef, validateResourceFieldRef } from './downward.ts';
 import { type Errors, report } from './options.ts';
 import { validateNonReservedPath } from './paths.ts';
 
-/** Environment variables and where their values come from. `volumes` are the pod's, by name. */
-export function validateEnv(
-  variables: readonly EnvVar[],
-  volumes: ReadonlyMap<string, Volume>,
-  at: string,
-  errors: Errors,
-): void {
+/** Environment variables and where their values come from. */
+export function validateEnv(variables: readonly EnvVar[], at: string, errors: Errors): void {
   for (let i = 0; i < variables.length; i++) {
     const variable = variables[i] as EnvVar;
     if (!variable.name) errors.push(required(`${at}[${i}].name`));
     else report(errors, `${at}[${i}].name`, variable.name, isRelaxedEnvVarName(variable.name));
     if (variable.valueFrom !== undefined) {
-      validateSource(variable, variable.valueFrom, volumes, `${at}[${i}].valueFrom`, errors);
+      validateSource(variable, variable.valueFrom, `${at}[${i}].valueFrom`, errors);
     }
   }
 }
 
-function validateSource(
-  variable: EnvVar,
-  from: EnvVarSource,
-  volumes: ReadonlyMap<string, Volume>,
-  at: string,
-  errors: Errors,
-): void {
+function validateSource(variable: EnvVar, from: EnvVarSource, at: string, errors: Errors): void {
   let sources = 0;
   if (from.fieldRef !== undefined) {
     sources++;
@@ -48,7 +38,7 @@ function validateSource(
   }
   if (from.fileKeyRef !== undefined) {
     sources++;
-    validateFileKeyRef(from.fileKeyRef, volumes, `${at}.fileKeyRef`, errors);
+    validateFileKeyRef(from.fileKeyRef, `${at}.fileKeyRef`, errors);
   }
   if (sources === 0) {
     errors.push(
@@ -72,21 +62,26 @@ function validateKey(key: string, at: string, errors: Errors): void {
 }
 
 /** A variable from a file in an emptyDir that another container has written (KEP-3721). */
-function validateFileKeyRef(ref: FileKeySelector, volumes: ReadonlyMap<string, Volume>, at: string, errors: Errors): void {
+function validateFileKeyRef(ref: FileKeySelector, at: string, errors: Errors): void {
   if (!ref.key) errors.push(required(`${at}.key`));
   else report(errors, `${at}.key`, ref.key, isRelaxedEnvVarName(ref.key));
-  if (!ref.volumeName) {
-    errors.push(required(`${at}.volumeName`));
-  } else {
-    const volume = volumes.get(ref.volumeName);
-    if (volume === undefined) {
-      errors.push(notFoundField(`${at}.volumeName`, ref.volumeName));
-    } else if (volume.emptyDir === undefined) {
-      errors.push(invalid(`${at}.volumeName`, ref.volumeName, 'referenced volume must be of type emptyDir'));
-    }
-  }
+  if (!ref.volumeName) errors.push(required(`${at}.volumeName`));
   if (!ref.path) errors.push(required(`${at}.path`));
   else validateNonReservedPath(ref.path, `${at}.path`, errors);
+}
+
+/** Files with variables lie in volumes of the pod that its containers can write to. */
+export function validateFileKeyVolumes(spec: PodSpec, volumes: ReadonlyMap<string, Volume>, at: string, errors: Errors): void {
+  for (const [container, here] of containersWithPaths(spec, at)) {
+    container.env?.forEach(({ valueFrom }, i) => {
+      const name = valueFrom?.fileKeyRef?.volumeName;
+      if (name === undefined) return;
+      const volume = volumes.get(name);
+      const path = `${here}.env[${i}].valueFrom.fileKeyRef.volumeName`;
+      if (volume === undefined) errors.push(notFoundField(path, name));
+      else if (volume.emptyDir === undefined) errors.push(invalid(path, name, 'referenced volume must be of type emptyDir'));
+    });
+  }
 }
 
 /** Whole config maps and secrets as variables. */

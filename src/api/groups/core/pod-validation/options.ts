@@ -14,6 +14,8 @@ export interface PodValidationOptions {
   readonly allowIndivisibleHugePages?: boolean;
   readonly allowNamespacedSysctlsForHostNetAndHostIPC?: boolean;
   readonly allowNonLocalProjectedTokenPath?: boolean;
+  readonly allowMountOptionSELinuxChangePolicy?: boolean;
+  readonly allowTolerationComparison?: boolean;
 }
 
 /** Where validation puts what it finds: one list for a whole object, in the order of upstream. */

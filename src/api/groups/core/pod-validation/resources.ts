@@ -159,7 +159,7 @@ export function validatePodResources(
   errors: Errors,
 ): void {
   if (resources.claims !== undefined) {
-    errors.push(forbidden(`${at}.claims`, 'claims cannot be set for Resources at pod-level'));
+    errors.push(forbidden(`${at}.claims`, 'claims may not be set for Resources at pod-level'));
   }
   validateRequirements(resources, claimNames, at, validatePodResourceName, options, errors);
   const aggregated = aggregateRequests(spec);

@@ -171,7 +171,7 @@ function reportRepeatedKeys(
   if (selector === undefined) return;
   const seen = new Set(Object.keys(selector.matchLabels ?? {}));
   for (const { key } of selector.matchExpressions ?? []) {
-    const index = keys.indexOf(key);
+    const index = keys.lastIndexOf(key);
     if (index >= 0 && seen.has(key)) {
       errors.push(invalid(at(index), key, 'exists in both matchLabelKeys and labelSelector'));
     }
@@ -182,7 +182,12 @@ function reportRepeatedKeys(
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 const integer = /^(?:0|-?[1-9][0-9]*)$/;
 
-export function validateTolerations(tolerations: readonly Toleration[], at: string, errors: Errors): void {
+export function validateTolerations(
+  tolerations: readonly Toleration[],
+  at: string,
+  errors: Errors,
+  options: PodValidationOptions = {},
+): void {
   for (let i = 0; i < tolerations.length; i++) {
     const { key, operator = '', value = '', effect = '', tolerationSeconds } = tolerations[i] as Toleration;
     const here = `${at}[${i}]`;
@@ -213,13 +218,15 @@ export function validateTolerations(tolerations: readonly Toleration[], at: stri
         break;
       case 'Gt':
       case 'Lt':
-        // Numbers are compared: it must be one (KEP-5471).
-        if (!integer.test(value)) {
+        // Numbers are compared: it must be one (KEP-5471, alpha and off).
+        if (options.allowTolerationComparison !== true) {
+          errors.push(notSupported(`${here}.operator`, operator, ['Equal', 'Exists', 'Lt', 'Gt']));
+        } else if (!integer.test(value)) {
           errors.push(invalid(`${here}.value`, value, 'must be a valid decimal integer in canonical form'));
         }
         break;
       default:
-        errors.push(notSupported(`${here}.operator`, operator, ['Equal', 'Exists', 'Lt', 'Gt']));
+        errors.push(notSupported(`${here}.operator`, operator, ['Equal', 'Exists']));
     }
     if (effect !== '' && !taintEffects.includes(effect)) {
       errors.push(notSupported(`${here}.effect`, effect, taintEffects));
@@ -274,7 +281,7 @@ export function validateTopologySpread(
       errors.push(forbidden(`${here}.matchLabelKeys`, 'must not be specified when labelSelector is not set'));
     }
     for (let j = 0; j < keys.length; j++) validateLabelName(keys[j], `${here}.matchLabelKeys[${j}]`, errors);
-    reportRepeatedKeys(keys, constraint.labelSelector, (j) => `${here}.matchLabelKeys[${j}]`, errors);
+    reportRepeatedKeys(keys, constraint.labelSelector, (j) => `${here}[${j}]`, errors);
     if (options.allowInvalidTopologySpreadConstraintLabelSelector !== true) {
       validateSelector(constraint.labelSelector, `${here}.labelSelector`, false, errors);
     }

@@ -1,5 +1,6 @@
 import { duplicate, forbidden, invalid, notSupported, required, tooLong } from '../../../meta/field-error.ts';
 import type { AppArmorProfile, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext } from '../../../types/core-v1.ts';
+import { internalForm } from '../../internal-form.ts';
 import { containersWithPaths } from './containers-with-paths.ts';
 import { type Errors, type PodValidationOptions, report } from './options.ts';
 import { validateDescendingPath } from './paths.ts';
@@ -38,17 +39,25 @@ export function validateSecurityContext(
   validateSeccomp(context.seccompProfile, `${at}.seccompProfile`, errors);
   if (context.allowPrivilegeEscalation === false) {
     if (context.privileged === true) {
-      errors.push(invalid(at, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'));
+      errors.push(invalid(at, shown(context), 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'));
     }
     for (const capability of context.capabilities?.add ?? []) {
       if (capability === 'CAP_SYS_ADMIN') {
-        errors.push(invalid(at, context, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN'));
+        errors.push(
+          invalid(at, shown(context), 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN'),
+        );
       }
     }
   }
   validateWindowsOptions(context.windowsOptions, `${at}.windowsOptions`, errors);
   validateAppArmor(context.appArmorProfile, `${at}.appArmorProfile`, errors);
 }
+
+const shown = (context: SecurityContext): unknown =>
+  internalForm('io.k8s.api.core.v1.SecurityContext', context, [
+    ...['capabilities', 'privileged', 'seLinuxOptions', 'windowsOptions', 'runAsUser', 'runAsGroup', 'runAsNonRoot'],
+    ...['readOnlyRootFilesystem', 'allowPrivilegeEscalation', 'procMount', 'seccompProfile', 'appArmorProfile'],
+  ]);
 
 /** A pod's. `at` is the spec's path. */
 export function validatePodSecurityContext(spec: PodSpec, at: string, options: PodValidationOptions, errors: Errors): void {
@@ -79,8 +88,12 @@ export function validatePodSecurityContext(spec: PodSpec, at: string, options: P
   if (supplementalGroupsPolicy !== undefined && !['Merge', 'Strict'].includes(supplementalGroupsPolicy)) {
     errors.push(notSupported(`${here}.supplementalGroupsPolicy`, supplementalGroupsPolicy, ['Merge', 'Strict']));
   }
-  if (seLinuxChangePolicy !== undefined && !['MountOption', 'Recursive'].includes(seLinuxChangePolicy)) {
-    errors.push(notSupported(`${here}.seLinuxChangePolicy`, seLinuxChangePolicy, ['MountOption', 'Recursive']));
+  if (seLinuxChangePolicy !== undefined) {
+    // MountOption comes with SELinuxMount, which is off: only what has had a policy before may have it.
+    const policies = options.allowMountOptionSELinuxChangePolicy === true ? ['MountOption', 'Recursive'] : ['Recursive'];
+    if (!policies.includes(seLinuxChangePolicy)) {
+      errors.push(notSupported(`${here}.seLinuxChangePolicy`, seLinuxChangePolicy, policies));
+    }
   }
 }
 
@@ -152,7 +165,13 @@ function validateSeccomp(profile: SeccompProfile | undefined, at: string, errors
       validateDescendingPath(profile.localhostProfile, `${at}.localhostProfile`, errors);
     }
   } else if (profile.localhostProfile !== undefined) {
-    errors.push(invalid(`${at}.localhostProfile`, profile, 'can only be set when seccomp type is Localhost'));
+    errors.push(
+      invalid(
+        `${at}.localhostProfile`,
+        internalForm('io.k8s.api.core.v1.SeccompProfile', profile),
+        'can only be set when seccomp type is Localhost',
+      ),
+    );
   }
 }
 
@@ -185,7 +204,7 @@ export function validateAppArmor(profile: AppArmorProfile | undefined, at: strin
 /** A pod with users of its own may not join the host's other namespaces, nor be given block devices (KEP-127). */
 export function validateHostUsers(spec: PodSpec, at: string, errors: Errors): void {
   if (spec.hostUsers !== false) return;
-  const detail = 'when `pod.Spec.HostUsers` is false';
+  const detail = 'when `hostUsers` is false';
   if (spec.hostNetwork === true) errors.push(forbidden(`${at}.hostNetwork`, detail));
   // The capitals are upstream's.
   if (spec.hostPID === true) errors.push(forbidden(`${at}.HostPID`, detail));

@@ -12,11 +12,15 @@ export function validateClaimTemplate(template: PersistentVolumeClaimTemplate, a
   errors.push(...claimSpecFaults(template.spec ?? {}, new FieldPath(`${at}.spec`)));
 }
 
+/** What upstream calls fields of metadata in paths, where that is not their name. */
+const pathNames: Readonly<Record<string, string>> = { uid: 'uID' };
+
 /** The metadata of what a template makes: only labels and annotations are taken over. */
 export function validateTemplateMetadata(metadata: ObjectMeta, at: string, errors: Errors): void {
   errors.push(...validateAnnotations(metadata.annotations, `${at}.annotations`));
   validateLabels(metadata.labels, `${at}.labels`, errors);
   for (const field of Object.keys(metadata)) {
-    if (field !== 'annotations' && field !== 'labels') errors.push(forbidden(`${at}.${field}`, 'cannot be set'));
+    if (field !== 'annotations' && field !== 'labels')
+      errors.push(forbidden(`${at}.${pathNames[field] ?? field}`, 'cannot be set'));
   }
 }

@@ -143,7 +143,7 @@ function validateOneSource(
       validateDriverName(driver, `${at}.csi.driver`, errors);
       if (nodePublishSecretRef === undefined) return;
       // The blank is upstream's.
-      if (!nodePublishSecretRef.name) errors.push(required(`${at}.csi.nodePublishSecretRef .name`));
+      if (!nodePublishSecretRef.name) errors.push(required(`${at}.csi.nodePublishSecretRef.name`));
       else report(errors, `${at}.csi.name`, nodePublishSecretRef.name, nameIsDNSSubdomain(nodePublishSecretRef.name, false));
       return;
     }

@@ -72,7 +72,7 @@ export function validateOs(spec: PodSpec, at: string, errors: Errors): void {
   const os = spec.os;
   if (os === undefined) return;
   if (!os.name) {
-    errors.push(required(`${at}.os.name`, 'cannot be empty'));
+    errors.push(required(`${at}.os.name`));
   } else if (os.name === 'linux') {
     validateLinux(spec, at, errors);
   } else if (os.name === 'windows') {
