@@ -1,4 +1,6 @@
 import type { KubernetesObject } from '../../api/meta/object.ts';
+import { badRequest } from '../../api/meta/status.ts';
+import { formatTime } from '../../api/meta/time.ts';
 import type { SelfSubjectReview, TokenReview, TokenReviewStatus } from '../../api/types/authentication-v1.ts';
 import type { ServiceAccountAuthenticator } from '../authn/service-account-token.ts';
 import type { Authenticator, VirtualResource } from '../contract.ts';
@@ -22,16 +24,13 @@ export function authenticationReviews(
   return [
     review('TokenReview', async (scope) => {
       const body = scope.request.body as TokenReview;
-      // The token is a credential: it is not repeated in the answer.
-      const { token: _token, ...spec } = body.spec;
-      return {
-        code: 201,
-        object: { ...body, spec, status: await tokenStatus(tokens, others, body.spec) } as KubernetesObject,
-        warnings: [],
-      };
+      if (!body.spec.token) throw badRequest('token is required for TokenReview in authentication');
+      const status = await tokenStatus(tokens, others, body.spec);
+      return { code: 201, object: { ...body, status } as KubernetesObject, warnings: [] };
     }),
     review('SelfSubjectReview', (scope) => {
-      const body = scope.request.body as SelfSubjectReview;
+      const { kind, apiVersion } = scope.request.body as SelfSubjectReview;
+      const metadata = { creationTimestamp: formatTime(scope.now) };
       const { name, uid, groups, extra } = scope.user;
       const userInfo = {
         username: name,
@@ -39,7 +38,7 @@ export function authenticationReviews(
         groups,
         ...(extra === undefined ? {} : { extra }),
       };
-      return { code: 201, object: { ...body, status: { userInfo } } as KubernetesObject, warnings: [] };
+      return { code: 201, object: { kind, apiVersion, metadata, status: { userInfo } } as KubernetesObject, warnings: [] };
     }),
   ];
 }

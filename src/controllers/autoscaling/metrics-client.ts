@@ -1,6 +1,7 @@
 import { formatLabelSelector } from '../../api/meta/label-selector.ts';
 import type { KubernetesObject, LabelSelector } from '../../api/meta/object.ts';
 import { milliValue } from '../../api/meta/quantity.ts';
+import { genericNotFound, isNotFound } from '../../api/meta/status.ts';
 import { parseTime } from '../../api/meta/time.ts';
 import type { Client, ResourceRef } from '../../client/contract.ts';
 import { messageOf } from '../workload/pod-control.ts';
@@ -69,21 +70,34 @@ const EXTERNAL = '/apis/external.metrics.k8s.io/v1beta1';
 /** Of metrics that do not say over what time they were taken. */
 const DEFAULT_WINDOW_MS = 60_000;
 
+type MetricsApi = 'resource' | 'custom' | 'external';
+
+/** Whether nobody serves the group, as the API server says it of paths that it does not know. */
+const isUnserved = (err: unknown): boolean => isNotFound(err) && err.message === genericNotFound().message;
+
+/** What upstream's clients say then: that of custom metrics asks discovery first. */
+function unserved(api: MetricsApi, asked: string): string {
+  if (api === 'custom') return 'no custom metrics API (custom.metrics.k8s.io) registered';
+  const group = api === 'resource' ? podMetrics.group : 'external.metrics.k8s.io';
+  return `${genericNotFound().message} (get ${asked}.${group})`;
+}
+
 /** The metrics APIs of the cluster, through the API server. */
 export function clusterMetrics(client: Client): MetricsClient {
-  const fetching = async <T>(api: string, get: Promise<T>): Promise<T> => {
+  const fetching = async <T>(api: MetricsApi, asked: string, get: Promise<T>): Promise<T> => {
     try {
       return await get;
     } catch (err) {
-      throw new Error(`unable to fetch metrics from ${api} metrics API: ${messageOf(err)}`, { cause: err });
+      const cause = isUnserved(err) ? unserved(api, asked) : messageOf(err);
+      throw new Error(`unable to fetch metrics from ${api} metrics API: ${cause}`, { cause: err });
     }
   };
-  const values = async (api: string, path: string, signal: AbortSignal): Promise<MetricValueList['items']> =>
-    ((await fetching(api, client.raw(path, signal))) as MetricValueList).items;
+  const values = async (api: MetricsApi, metric: string, path: string, signal: AbortSignal): Promise<MetricValueList['items']> =>
+    ((await fetching(api, metric, client.raw(path, signal))) as MetricValueList).items;
   return {
     async resource(name, namespace, podSelector, container, signal) {
       const listing = client.resource(podMetrics).list(namespace, { labelSelector: podSelector, signal });
-      const { items } = await fetching('resource', listing);
+      const { items } = await fetching('resource', podMetrics.plural, listing);
       const metrics = new Map<string, PodMetric>();
       for (const { metadata, timestamp, window, containers = [] } of items) {
         const usages = containers
@@ -101,6 +115,7 @@ export function clusterMetrics(client: Client): MetricsClient {
       const query = new URLSearchParams({ labelSelector: podSelector, ...metricSelector('metricLabelSelector', selector) });
       const items = await values(
         'custom',
+        metric,
         `${CUSTOM}/namespaces/${namespace}/pods/*/${encodeURIComponent(metric)}?${query}`,
         signal,
       );
@@ -121,6 +136,7 @@ export function clusterMetrics(client: Client): MetricsClient {
       const place = plural.startsWith('namespaces') ? '' : `/${plural}/${encodeURIComponent(name)}`;
       const items = await values(
         'custom',
+        metric,
         `${CUSTOM}/namespaces/${namespace}${place}/${encodeURIComponent(metric)}?${query}`,
         signal,
       );
@@ -132,6 +148,7 @@ export function clusterMetrics(client: Client): MetricsClient {
       const query = new URLSearchParams(metricSelector('labelSelector', selector));
       const items = await values(
         'external',
+        metric,
         `${EXTERNAL}/namespaces/${namespace}/${encodeURIComponent(metric)}?${query}`,
         signal,
       );
