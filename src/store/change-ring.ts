@@ -6,6 +6,11 @@ const FIRST_SIZE = 64;
 /** Together the remembered values are at most about this many bytes: large objects must not make the ring a leak. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
+/** So many of the newest changes are kept for the whole time; of more than these, those that are fresh: younger than this, in milliseconds. */
+const ALWAYS_KEPT = 1_024;
+/** Upstream's watch cache keeps as many as come in this time. */
+const FRESH_MS = 75_000;
+
 /**
  * The newest changes of a collection in revision order, bounded in number, bytes and age. `start` is the revision from which on nothing is
  * missing: every later change is in here.
@@ -43,8 +48,9 @@ export class ChangeRing<T> {
   /** `bytes` is what the value takes in the store. The newest change is always kept. */
   push(change: Change<T>, now: number, bytes: number): void {
     while (this.#count > 0 && (this.#times[this.#first]! < now - this.#maxAge || this.#bytes + bytes > MAX_BYTES)) this.#shift();
+    this.#forget(now);
     if (this.#count === this.#changes.length) {
-      if (this.#count < this.#maxSize) this.#grow();
+      if (this.#count < this.#maxSize) this.#resize(Math.min(this.#changes.length * 2, this.#maxSize));
       else this.#shift();
     }
     const slot = (this.#first + this.#count) % this.#changes.length;
@@ -53,6 +59,19 @@ export class ChangeRing<T> {
     this.#sizes[slot] = bytes;
     this.#bytes += bytes;
     this.#count++;
+  }
+
+  /** Forgets the many that are no longer fresh, and gives back their room. True: call it again some time later, there will be more. */
+  rest(now: number): boolean {
+    this.#forget(now);
+    if (this.#count * 4 < this.#changes.length && this.#changes.length > FIRST_SIZE) {
+      this.#resize(Math.min(Math.max(FIRST_SIZE, this.#count * 2), this.#maxSize));
+    }
+    return this.#count > ALWAYS_KEPT;
+  }
+
+  #forget(now: number): void {
+    while (this.#count > ALWAYS_KEPT && this.#times[this.#first]! < now - FRESH_MS) this.#shift();
   }
 
   /** The change at `position`, 0 being the oldest. */
@@ -80,8 +99,7 @@ export class ChangeRing<T> {
     this.#count--;
   }
 
-  #grow(): void {
-    const size = Math.min(this.#changes.length * 2, this.#maxSize);
+  #resize(size: number): void {
     const changes = new Array<Change<T> | undefined>(size).fill(undefined);
     const times = new Float64Array(size);
     const sizes = new Float64Array(size);

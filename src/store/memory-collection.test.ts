@@ -243,6 +243,21 @@ describe.each([
     expect(() => watch(revision - 1, [])).toThrow(CompactedError);
   });
 
+  it('forgets the many of a burst sooner, though nothing comes after it, and keeps the newest of them', async () => {
+    const { revision } = await put('a', 'first');
+    await Promise.all(Array.from({ length: 1500 }, (_, i) => put('b', `${i}`)));
+    await clock.advance(60_000);
+    const lines: string[] = [];
+    watch(revision, lines);
+    expect(lines).toHaveLength(1500);
+    await clock.advance(45_000);
+    expect(() => watch(revision, [])).toThrow(CompactedError);
+    const newest: string[] = [];
+    watch(collection.revision - 1024, newest);
+    expect(newest).toEqual(lines.slice(-1024));
+    expect(names(collection.snapshotAt(collection.revision - 1))).toEqual(['/p/a=first', '/p/b=1498']);
+  });
+
   it('remembers less when values are large', async () => {
     const large = 'x'.repeat(8 * 1024 * 1024);
     const first = await put('a', large);

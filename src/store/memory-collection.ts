@@ -20,6 +20,8 @@ const RING_MAX_AGE = 300_000;
 /** How long a kept snapshot is found, in milliseconds: upstream's continue tokens end with compaction, after about five minutes. */
 const KEEP_MS = 300_000;
 const MAX_KEPT = 128;
+/** How often what is remembered is looked through, while there is much of it, in milliseconds. */
+const REST_MS = 15_000;
 /** Shortest time between two progress calls, in milliseconds. */
 const PROGRESS_INTERVAL = 1_000;
 /** Changes after which the bytes of a deleted object are let go. */
@@ -91,6 +93,7 @@ class MemoryCollection<T> implements Collection<T> {
   #left = false;
   #waiters: Waiter[] = [];
   #progressTimer: Timer | undefined;
+  #restTimer: Timer | undefined;
 
   constructor(options: CollectionOptions<T>) {
     this.#store = options.store;
@@ -203,6 +206,7 @@ class MemoryCollection<T> implements Collection<T> {
     } else if (revision <= this.#expired || this.#kept.some((kept) => kept.snapshot.revision === revision)) return;
     if (this.#kept.length === MAX_KEPT) this.#kept.shift();
     this.#kept.push({ snapshot, until: this.#clock.monotonic() + KEEP_MS });
+    this.#restTimer ??= this.#clock.setTimer(REST_MS, () => this.#rest());
   }
 
   #dropOldKept(): void {
@@ -334,6 +338,14 @@ class MemoryCollection<T> implements Collection<T> {
       this.#releaseDeleted();
     }
     if (this.#waiters.length > 0) this.#wakeWaiters();
+    this.#restTimer ??= this.#clock.setTimer(REST_MS, () => this.#rest());
+  }
+
+  /** What is remembered for some time ends also where nothing comes after it. */
+  #rest(): void {
+    this.#dropOldKept();
+    const isMore = this.#ring.rest(this.#clock.monotonic());
+    this.#restTimer = isMore || this.#kept.length > 0 ? this.#clock.setTimer(REST_MS, () => this.#rest()) : undefined;
   }
 
   /** What has been deleted is asked for by those who watch, and by who deleted it: soon, and no more. */
@@ -442,6 +454,7 @@ class MemoryCollection<T> implements Collection<T> {
     this.#feed.abort();
     this.#session.abort();
     this.#progressTimer?.cancel();
+    this.#restTimer?.cancel();
     for (const subscription of this.#watchers.splice(0)) subscription.active = false;
     for (const waiter of this.#waiters.splice(0)) waiter.reject(new StoreUnavailableError('the collection is closed'));
   }
