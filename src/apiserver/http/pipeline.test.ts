@@ -249,6 +249,25 @@ describe('answers', () => {
     expect((await api.request('HEAD', '/api/v1/nothings')).code).toBe(404);
   });
 
+  it('find objects only where these are', async () => {
+    await api.post('/api/v1/namespaces', { metadata: { name: 'found' } });
+    expect((await api.get('/api/v1/namespaces/found')).code).toBe(200);
+    expect((await api.get('/api/v1/configmaps')).code).toBe(200);
+    const codes = [];
+    for (const [method, path] of [
+      ['GET', '/api/v1/namespaces/x/nodes'],
+      ['GET', '/api/v1/namespaces/x/nodes?watch=true'],
+      ['DELETE', '/apis/rbac.authorization.k8s.io/v1/namespaces/x/clusterroles/view'],
+      ['GET', '/api/v1/configmaps/a'],
+      ['PUT', '/api/v1/pods/a/status'],
+      ['POST', '/api/v1/configmaps'],
+      ['DELETE', '/api/v1/configmaps'],
+    ] as const) {
+      codes.push((await api.request(method, path, { body: method === 'GET' ? undefined : {} })).code);
+    }
+    expect(codes).toEqual([404, 404, 404, 404, 404, 405, 405]);
+  });
+
   it('are a page where nobody is, a Status in a group version that there is', async () => {
     for (const path of ['/nothing', '/apis/apps/v1beta1/deployments', '/api/v2/pods', '/apis/nothing.io/v1/things']) {
       const { code, body, headers } = await api.get(path);

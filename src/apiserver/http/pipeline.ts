@@ -40,6 +40,7 @@ import {
   readPatch,
   withDeleteOptions,
 } from './request-body.ts';
+import type { RequestInfo } from './request-info.ts';
 import { requestTimeout } from './request-timeout.ts';
 import { CLIENT_GONE, respond, respondError } from './respond.ts';
 import type { Routes } from './routes.ts';
@@ -365,12 +366,14 @@ export class Pipeline {
       return;
     }
     const { registry } = this.#parts;
-    const isKnown = registry.find(info.apiGroup, info.apiVersion, info.resource) !== undefined;
+    const known = registry.find(info.apiGroup, info.apiVersion, info.resource);
+    const isKnown = known !== undefined;
     if (!isKnown && !registry.hasGroupVersion(info.apiGroup, info.apiVersion)) {
       this.#nowhere(exchange);
       return;
     }
     if (info.rest !== '') throw genericNotFound();
+    if (isKnown) checkScope(known, info);
     if (info.verb === '' || exchange.method === 'HEAD') throw isKnown ? methodNotAllowed() : genericNotFound();
     if (exchange.upgrade !== undefined && !(info.verb === 'watch' && isWebSocket(exchange))) throw genericNotFound();
     const request = toApiRequest(exchange);
@@ -567,6 +570,18 @@ function selectorsOf(query: URLSearchParams): { readonly fieldSelector?: string;
     ...(fieldSelector === null ? {} : { fieldSelector }),
     ...(labelSelector === null ? {} : { labelSelector }),
   };
+}
+
+/**
+ * Objects are found where they are: those of the cluster in no namespace, the others in theirs. Across namespaces they are listed and
+ * watched; upstream has a path for that, so that other methods on it are not allowed, but for custom resources none.
+ */
+function checkScope({ id, resource, protobuf }: Endpoint, info: RequestInfo): void {
+  if (!resource.namespaced) {
+    if (info.namespace !== '' && id !== '/namespaces') throw genericNotFound();
+  } else if (info.namespace === '' && info.verb !== 'list' && info.verb !== 'watch') {
+    throw info.name === '' && protobuf !== undefined ? methodNotAllowed() : genericNotFound();
+  }
 }
 
 function toApiRequest(exchange: Exchange): ApiRequest {

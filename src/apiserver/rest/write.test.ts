@@ -36,6 +36,15 @@ describe('create', () => {
     expect((await api.get(`${maps}/a`)).json).toEqual(answer.json);
   });
 
+  it('takes the namespace from what the cluster has', async () => {
+    const made = await api.post('/api/v1/nodes', { metadata: { name: 'placed', namespace: 'y' } });
+    expect([made.code, made.json.metadata.namespace]).toEqual([201, undefined]);
+    const path = '/api/v1/nodes/placed';
+    const kept = { ...made.json, metadata: { ...made.json.metadata, namespace: 'y', labels: { a: 'b' } } };
+    expect((await api.put(path, kept)).json.metadata).toMatchObject({ name: 'placed', labels: { a: 'b' } });
+    expect((await api.get(path)).json.metadata).not.toHaveProperty('namespace');
+  });
+
   it('refuses what is there, and says so of what is going', async () => {
     await api.post(maps, { metadata: { name: 'twice' } });
     expect((await api.post(maps, { metadata: { name: 'twice' } })).json).toMatchObject({
