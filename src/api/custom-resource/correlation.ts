@@ -52,9 +52,22 @@ export class Correlation {
     return this.#child(i, new Correlation(value[i], before, items as JSONSchemaProps));
   }
 
-  /** Nothing has changed in here. */
+  /** Nothing has changed in here: the order of a list of type `map` does not count, and what the schema does not name counts as changed. */
   get unchanged(): boolean {
-    return (this.#equal ??= this.value !== null && this.old !== null ? deepEqual(this.value, this.old) : this.value === this.old);
+    return (this.#equal ??= this.#isUnchanged());
+  }
+
+  #isUnchanged(): boolean {
+    const { value, old } = this;
+    if (Array.isArray(value) && Array.isArray(old)) {
+      if (this.#schema['x-kubernetes-list-type'] !== 'map') return deepEqual(value, old);
+      return value.length === old.length && value.every((_, i) => this.index(i)?.unchanged === true);
+    }
+    if (isObject(value) && isObject(old)) {
+      const names = Object.keys(value);
+      return names.length === Object.keys(old).length && names.every((name) => this.key(name)?.unchanged === true);
+    }
+    return deepEqual(value, old);
   }
 
   #child(at: string | number, child: Correlation): Correlation {

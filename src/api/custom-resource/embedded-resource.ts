@@ -10,11 +10,11 @@ import { OBJECT_META } from './structural-schema.ts';
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-/** What is wrong with the type and metadata of the whole resources inside of a custom one (x-kubernetes-embedded-resource). */
-export function embeddedResourceFaults(schema: JSONSchemaProps, object: unknown): readonly FieldError[] {
+/** What is wrong with the type and metadata of the whole resources inside of a custom one (x-kubernetes-embedded-resource) at `path`. */
+export function embeddedResourceFaults(schema: JSONSchemaProps, object: unknown, path = ''): readonly FieldError[] {
   if (!hasEmbedded(schema)) return [];
   const errors: FieldError[] = [];
-  visit(schema, object, new FieldPath(), errors);
+  visit(schema, object, new FieldPath(path), errors);
   return errors;
 }
 

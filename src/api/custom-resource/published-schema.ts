@@ -3,7 +3,7 @@ import type { JSONSchemaProps, SelectableField } from '../types/apiextensions-v1
 
 type Json = Readonly<Record<string, unknown>>;
 
-const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
+const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 
 const descriptions = {
   apiVersion:
@@ -11,6 +11,12 @@ const descriptions = {
   kind: 'Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds',
   metadata:
     "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata",
+  listMetadata:
+    'Standard list metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds',
+  embeddedApiVersion:
+    'apiVersion defines the versioned schema of this representation of an object. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources',
+  embeddedKind:
+    'kind is a string value representing the type of this object. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds',
 } as const;
 
 /**
@@ -21,29 +27,61 @@ export function publishedSchema(
   props: JSONSchemaProps,
   selectable: readonly SelectableField[] = [],
 ): (version: OpenApiVersion) => Json {
-  const fields = selectable.length === 0 ? {} : { 'x-kubernetes-selectable-fields': selectable.map(fieldPath) };
+  const fields = selectableFields(selectable.map(({ jsonPath }) => jsonPath.replace(/^\./, '')));
   return (version) => {
-    if (version === 'v2' && props['x-kubernetes-preserve-unknown-fields'] === true) return { type: 'object' };
+    if (version === 'v2' && props['x-kubernetes-preserve-unknown-fields'] === true) return { type: 'object', ...fields };
     const node = version === 'v2' ? forV2(props) : forV3(props);
-    return { ...withObjectFields(node, version, true), ...(version === 'v3' ? fields : {}) };
+    const properties = { ...typeFields(descriptions.apiVersion, descriptions.kind), metadata: objectMeta(version) };
+    return { ...node, properties: { ...(node['properties'] as Json | undefined), ...properties }, ...fields };
   };
 }
 
-const fieldPath = ({ jsonPath }: SelectableField): Json => ({ fieldPath: jsonPath.replace(/^\./, '') });
+/** What OpenAPI says of a list of custom resources; `item` is the definition of one, `selectable` the paths of fields that select. */
+export function publishedList(
+  resource: { readonly kind: string; readonly listKind: string; readonly plural: string },
+  item: string,
+  selectable: readonly string[],
+  version: OpenApiVersion,
+): Json {
+  const guide = 'https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md';
+  const items = { $ref: definitionRef(item, version) };
+  return {
+    description: `${resource.listKind} is a list of ${resource.kind}`,
+    type: 'object',
+    required: ['items'],
+    properties: {
+      ...typeFields(descriptions.apiVersion, descriptions.kind),
+      items: { description: `List of ${resource.plural}. More info: ${guide}`, type: 'array', items },
+      metadata: described(descriptions.listMetadata, `${META}.ListMeta`, version),
+    },
+    ...selectableFields(selectable),
+  };
+}
 
-function withObjectFields(node: Json, version: OpenApiVersion, replaceMetadata: boolean): Json {
-  const $ref = definitionRef(OBJECT_META, version);
-  const { metadata: description } = descriptions;
-  const metadata = version === 'v2' ? { description, $ref } : { description, allOf: [{ $ref }] };
-  const properties = node['properties'] as Json | undefined;
+const selectableFields = (paths: readonly string[]): Json =>
+  paths.length === 0 ? {} : { 'x-kubernetes-selectable-fields': paths.map((fieldPath) => ({ fieldPath })) };
+
+const typeFields = (apiVersion: string, kind: string): Json => ({
+  apiVersion: { description: apiVersion, type: 'string' },
+  kind: { description: kind, type: 'string' },
+});
+
+/** A reference with words of its own; in v3 nothing may stand beside a reference itself. */
+function described(description: string, name: string, version: OpenApiVersion): Json {
+  const $ref = definitionRef(name, version);
+  return version === 'v2' ? { description, $ref } : { description, allOf: [{ $ref }] };
+}
+
+const objectMeta = (version: OpenApiVersion): Json => described(descriptions.metadata, `${META}.ObjectMeta`, version);
+
+/** A whole resource within another: it has to say what it is. */
+function embedded(node: Json, version: OpenApiVersion): Json {
+  const types = typeFields(descriptions.embeddedApiVersion, descriptions.embeddedKind);
+  const required = (node['required'] as readonly string[] | undefined) ?? [];
   return {
     ...node,
-    properties: {
-      ...properties,
-      apiVersion: { description: descriptions.apiVersion, type: 'string' },
-      kind: { description: descriptions.kind, type: 'string' },
-      ...(replaceMetadata || properties?.['metadata'] === undefined ? { metadata } : {}),
-    },
+    properties: { ...(node['properties'] as Json | undefined), ...types, metadata: objectMeta(version) },
+    required: [...required, ...['kind', 'apiVersion'].filter((name) => !required.includes(name))],
   };
 }
 
@@ -70,9 +108,7 @@ function unfolded(props: JSONSchemaProps): Json {
 
 function forV3(props: JSONSchemaProps): Json {
   const node = unfolded(props);
-  return props['x-kubernetes-embedded-resource'] === true && props.properties !== undefined
-    ? withObjectFields(node, 'v3', true)
-    : node;
+  return props['x-kubernetes-embedded-resource'] === true ? embedded(node, 'v3') : node;
 }
 
 function forV2(props: JSONSchemaProps): Json {
@@ -98,7 +134,6 @@ function forV2(props: JSONSchemaProps): Json {
   const required = props.required?.filter((name) => props.properties?.[name]?.nullable !== true);
   if (required !== undefined && required.length > 0) out['required'] = required;
   else delete out['required'];
-  return props['x-kubernetes-embedded-resource'] === true && out['properties'] !== undefined
-    ? withObjectFields(out, 'v2', true)
-    : out;
+  // kubectl would refuse what is open here if it knew of any fields.
+  return props['x-kubernetes-embedded-resource'] === true && !open ? embedded(out, 'v2') : out;
 }

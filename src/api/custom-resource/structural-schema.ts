@@ -1,4 +1,8 @@
+import { StatusError } from '../meta/status.ts';
 import { builtinSchema } from '../schema/builtin.ts';
+import { decode } from '../schema/decode.ts';
+import { DecodeError } from '../schema/decode-state.ts';
+import { typeEmbedded } from '../schema/embedded-resources.ts';
 import type { AnySchema, Field, ListSchema, ListType, MapSchema, ObjectSchema, ScalarSchema, Schema } from '../schema/schema.ts';
 import type { CustomResourceDefinitionVersion, JSONSchemaProps } from '../types/apiextensions-v1.ts';
 import { publishedSchema } from './published-schema.ts';
@@ -29,6 +33,29 @@ const common = (props: JSONSchemaProps) => ({
 });
 
 function compile(props: JSONSchemaProps): Schema {
+  const schema = compileType(props);
+  return props.default === undefined ? schema : { ...schema, default: typedDefault(schema, props.default) };
+}
+
+/** A default as it is used: what the metadata of resources in it do not know is dropped. */
+function typedDefault(schema: Schema, value: unknown): unknown {
+  const holder: ObjectSchema = { kind: 'object', fields: new Map([['value', field('value', schema, false)]]) };
+  return orAsItIs(value, () => typeEmbedded(holder, { value }, typedMetadata)['value']);
+}
+
+const typedMetadata = (metadata: unknown): unknown => decode(builtinSchema(OBJECT_META), metadata).object;
+
+/** A definition whose defaults have the wrong type is refused nowadays, but may have been stored before. */
+function orAsItIs(value: unknown, type: () => unknown): unknown {
+  try {
+    return type();
+  } catch (err) {
+    if (err instanceof DecodeError || err instanceof StatusError) return value;
+    throw err;
+  }
+}
+
+function compileType(props: JSONSchemaProps): Schema {
   switch (props.type) {
     case 'object':
       return isMap(props) ? compileMap(props) : compileObject(props);
@@ -58,7 +85,7 @@ function compileObject(props: JSONSchemaProps): ObjectSchema {
     fields.set(name, field(name, compile(child), required.has(name)));
   }
   const embedded = props['x-kubernetes-embedded-resource'] === true;
-  if (embedded) fields.set('metadata', field('metadata', builtinSchema(OBJECT_META), false));
+  if (embedded) fields.set('metadata', field('metadata', embeddedMetadata(props.properties?.['metadata']), false));
   return {
     ...common(props),
     kind: 'object',
@@ -68,6 +95,22 @@ function compileObject(props: JSONSchemaProps): ObjectSchema {
     ...(props['x-kubernetes-map-type'] === 'atomic' ? { atomic: true } : {}),
     ...(props.required === undefined ? {} : { required: props.required }),
   };
+}
+
+/** The metadata of a resource within another: what they are everywhere, with the defaults that the definition has for them. */
+function embeddedMetadata(props: JSONSchemaProps | undefined): Schema {
+  const builtin = builtinSchema(OBJECT_META) as ObjectSchema;
+  const own = Object.entries(props?.properties ?? {}).filter(
+    ([name, child]) => child.default !== undefined && builtin.fields.has(name),
+  );
+  if (props?.default === undefined && own.length === 0) return builtin;
+  const fields = new Map(builtin.fields);
+  for (const [name, child] of own) {
+    const known = fields.get(name)!;
+    fields.set(name, { ...known, schema: { ...known.schema, default: child.default } });
+  }
+  if (props?.default === undefined) return { ...builtin, fields };
+  return { ...builtin, fields, default: orAsItIs(props.default, () => typedMetadata(props.default)) };
 }
 
 function compileMap(props: JSONSchemaProps): MapSchema {

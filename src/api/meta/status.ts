@@ -1,5 +1,5 @@
 import type { Status, StatusCause, StatusDetails } from '../types/meta-v1.ts';
-import { type FieldError, fieldErrorBody, formatFieldError } from './field-error.ts';
+import { type FieldError, fieldErrorBody, formatFieldErrors } from './field-error.ts';
 
 /** The reasons a Status can carry (metav1.StatusReason), with the HTTP code each goes with. */
 export const statusCodes = {
@@ -152,9 +152,7 @@ export function invalidObject(
   errors: readonly FieldError[],
 ): StatusError {
   const causes: StatusCause[] = errors.map((e) => ({ reason: e.type, message: fieldErrorBody(e), field: e.path }));
-  // Upstream's aggregate leaves out repeated messages and brackets what is more than one.
-  const messages = [...new Set(errors.map(formatFieldError))];
-  const text = messages.length === 1 ? messages[0]! : `[${messages.join(', ')}]`;
+  const text = formatFieldErrors(errors);
   const what = subject.group === '' ? subject.kind : `${subject.kind}.${subject.group}`;
   return failure('Invalid', `${what} ${JSON.stringify(name)} is invalid: ${text}`, {
     ...(name === '' ? {} : { name }),

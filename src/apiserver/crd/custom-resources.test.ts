@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { builtinResources } from '../../api/groups/index.ts';
 import type { KubernetesObject, WatchEvent } from '../../api/meta/object.ts';
-import type { CustomResourceDefinition } from '../../api/types/apiextensions-v1.ts';
+import type {
+  CustomResourceDefinition,
+  CustomResourceDefinitionVersion,
+  JSONSchemaProps,
+} from '../../api/types/apiextensions-v1.ts';
 import { VirtualClock } from '../../util/clock.ts';
 import { silentLogger } from '../../util/logger.ts';
 import { SeededRandom } from '../../util/random.ts';
@@ -35,6 +39,12 @@ async function until<T>(probe: () => T): Promise<NonNullable<T>> {
   throw new Error('it did not come to that');
 }
 
+async function untilAsync(probe: () => Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + PATIENCE_MS; !(await probe()); ) {
+    if (Date.now() > end) throw new Error('it did not come to that');
+  }
+}
+
 async function define(...args: Parameters<typeof definition>): Promise<void> {
   const made = definition(...args);
   await api.create(crds, made);
@@ -66,7 +76,7 @@ describe('a custom resource definition', () => {
     expect(made.metadata?.generation).toBe(1);
     expect(made.status).toBeUndefined();
     const document = (await api.server.raw('/apis/example.com/v1', loopbackUser)) as { resources: { name: string }[] };
-    expect(document.resources.map((r) => r.name)).toEqual(['widgets', 'widgets/scale', 'widgets/status']);
+    expect(document.resources.map((r) => r.name)).toEqual(['widgets', 'widgets/status', 'widgets/scale']);
   });
 
   it('does not get names that others have, until they are let go', async () => {
@@ -234,6 +244,119 @@ describe('a custom resource', () => {
     expect(kept.spec?.['size']).toBe(5);
     const bad = await refusal(api.update('widgets', { ...kept, spec: { ...kept.spec, size: 6 } }));
     expect(bad.message).toContain('spec.size: Invalid value: 6: spec.size in body should be less than or equal to 3');
+  });
+
+  it('has the defaults of resources inside of it, without what metadata do not know', async () => {
+    const resource: JSONSchemaProps = { type: 'object', 'x-kubernetes-embedded-resource': true };
+    const type = { apiVersion: { type: 'string', default: 'v1' }, kind: { type: 'string', default: 'Foo' } };
+    const whole = { apiVersion: 'v1', kind: 'Foo', metadata: { name: 'bar', unknown: 1 } };
+    const name = {
+      type: 'object',
+      properties: { name: { type: 'string', default: 'bar' }, unknown: { type: 'string', default: 'x' } },
+    };
+    const object = { type: 'object', default: { name: 'bar', unknown: 1 } };
+    const spanning = { type: 'object', default: { inner: whole }, properties: { inner: { ...resource, properties: type } } };
+    const templates = {
+      field: { ...resource, properties: { ...type, metadata: name } },
+      metadata: { ...resource, properties: { ...type, metadata: object } },
+      resource: { ...resource, properties: type, default: whole },
+      spanning,
+    };
+    await define({}, version('v1', templates));
+    const made = await api.create<Custom>('widgets', widget('a', { field: { metadata: {} }, metadata: {} }));
+    const expected = { apiVersion: 'v1', kind: 'Foo', metadata: { name: 'bar' } };
+    const { field, metadata, resource: given, spanning: around } = made.spec ?? {};
+    expect({ field, metadata, given, around }).toEqual({
+      field: expected,
+      metadata: expected,
+      given: expected,
+      around: { inner: expected },
+    });
+  });
+
+  it('has not changed when a list is in another order that goes by keys', async () => {
+    const item: JSONSchemaProps = {
+      type: 'object',
+      required: ['name'],
+      properties: { name: { type: 'string' }, size: { type: 'integer' } },
+    };
+    const parts = (more: JSONSchemaProps): Record<string, JSONSchemaProps> => ({
+      parts: { type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'], items: item, ...more },
+      rows: { type: 'array', items: item, ...more },
+    });
+    await define({}, version('v1', parts({})));
+    const [a, b] = [
+      { name: 'a', size: 1 },
+      { name: 'b', size: 2 },
+    ];
+    const made = await api.create<Custom>('widgets', widget('w', { parts: [a, b], rows: [a, b] }));
+    const { metadata: _m, ...rest } = definition({}, version('v1', parts({ maxItems: 1 })));
+    await api.update(crds, { ...crd(), ...rest, metadata: crd()?.metadata, status: crd()?.status });
+    const refusedFields = async (spec: object): Promise<string> =>
+      api.update('widgets', { ...made, spec: { ...made.spec, ...spec } }, { dryRun: ['All'] }).then(
+        () => '',
+        (err: Error) => err.message,
+      );
+    await untilAsync(async () =>
+      (await refusedFields({ rows: [b, a] })).includes('spec.rows: Too many: 2: must have at most 1 item'),
+    );
+    expect(await refusedFields({ parts: [b, a] })).toBe('');
+    expect(await refusedFields({ parts: [b, { ...a, size: 3 }] })).toContain('spec.parts: Too many: 2: must have at most 1 item');
+  });
+
+  it('is held by no ratchet where its schema does not name all that it has', async () => {
+    const root = (openAPIV3Schema: JSONSchemaProps): CustomResourceDefinitionVersion => ({
+      ...{ name: 'v1', served: true, storage: true },
+      schema: { openAPIV3Schema },
+    });
+    await define({}, root({ type: 'object', properties: { spec: { type: 'object' } } }));
+    const made = await api.create<Custom>('widgets', widget('w', {}));
+    const strict = root({
+      type: 'object',
+      required: ['size'],
+      properties: { spec: { type: 'object' }, size: { type: 'integer' } },
+    });
+    const { metadata: _m, ...rest } = definition({}, strict);
+    await api.update(crds, { ...crd(), ...rest, metadata: crd()?.metadata, status: crd()?.status });
+    await untilAsync(() =>
+      api.update('widgets', made, { dryRun: ['All'] }).then(
+        () => false,
+        (err: Error) => err.message.includes('size: Required value'),
+      ),
+    );
+  });
+
+  it('is told of by OpenAPI with the fields that select, and lists with what they are', async () => {
+    const template: JSONSchemaProps = {
+      type: 'object',
+      'x-kubernetes-embedded-resource': true,
+      properties: { size: { type: 'integer' } },
+    };
+    await define({}, version('v1', { template }));
+    const schemas = async (path: string, at: (document: never) => unknown) =>
+      at((await api.server.raw(path, loopbackUser)) as never) as Record<string, { properties: Record<string, object> }>;
+    const v2 = await schemas('/openapi/v2', (document: { definitions: object }) => document.definitions);
+    const v3 = await schemas('/openapi/v3/apis/example.com/v1', (d: { components: { schemas: object } }) => d.components.schemas);
+    for (const document of [v2, v3]) {
+      const selectable = { 'x-kubernetes-selectable-fields': [{ fieldPath: 'spec.name' }] };
+      expect(document['com.example.v1.Widget']).toMatchObject(selectable);
+      expect(document['com.example.v1.WidgetList']).toMatchObject({
+        ...selectable,
+        properties: {
+          items: { description: expect.stringMatching(/^List of widgets\. More info: https:/) },
+          metadata: { description: expect.stringMatching(/^Standard list metadata\./) },
+          kind: { description: expect.stringMatching(/^Kind is a string value/), type: 'string' },
+        },
+      });
+      expect(document['com.example.v1.Widget']?.properties['spec']).toMatchObject({
+        properties: {
+          template: {
+            required: ['kind', 'apiVersion'],
+            properties: { size: { type: 'integer' }, kind: { description: expect.stringMatching(/^kind is a string value/) } },
+          },
+        },
+      });
+    }
   });
 
   it('is selected by its fields and shown by its columns', async () => {

@@ -4,6 +4,7 @@ import type { Resource, Subresource } from '../../api/resource.ts';
 import type { RemoteVersion } from '../aggregation/contract.ts';
 import { builtinPriority } from '../aggregation/priorities.ts';
 import type { VirtualResource } from '../contract.ts';
+import { isCustom } from '../rest/endpoint.ts';
 import type { Registry } from '../rest/registry.ts';
 import type { Shown, ShownSubresource } from './shown.ts';
 
@@ -209,7 +210,8 @@ function fromResource(resource: Resource): Shown {
     verbs: resource.verbs,
     shortNames: resource.shortNames,
     categories: resource.categories,
-    subresources: known.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    // Those of custom resources come as upstream lists them: status, then scale.
+    subresources: !isCustom(resource) ? known.sort((a, b) => (a.name < b.name ? -1 : 1)) : known,
     storageHash: createHash('sha256')
       .update(`${resource.storage.group}/${resource.storage.version}/${kind}`)
       .digest()

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { publishedList } from '../../api/custom-resource/published-schema.ts';
 import { apiVersionOf, type GroupVersionKind } from '../../api/meta/object.ts';
 import { genericNotFound, notAcceptable } from '../../api/meta/status.ts';
 import type { Resource } from '../../api/resource.ts';
@@ -272,19 +273,9 @@ function mergeRoots(roots: readonly OpenApiRoot[]): OpenApiRoot[] {
 }
 
 function customList(resource: Resource, item: string, version: OpenApiVersion): Json {
-  const { group, version: v, listKind } = resource;
-  return {
-    description: `${listKind} is a list of ${resource.kind}`,
-    type: 'object',
-    required: ['items'],
-    properties: {
-      apiVersion: { type: 'string' },
-      items: { type: 'array', items: { $ref: definitionRef(item, version) } },
-      kind: { type: 'string' },
-      metadata: { $ref: definitionRef(`${META}.ListMeta`, version) },
-    },
-    'x-kubernetes-group-version-kind': [{ group, kind: listKind, version: v }],
-  };
+  const { group, version: v, listKind, fieldSelectors } = resource;
+  const kinds = { 'x-kubernetes-group-version-kind': [{ group, kind: listKind, version: v }] };
+  return { ...publishedList(resource, item, Object.keys(fieldSelectors ?? {}), version), ...kinds };
 }
 
 const patchSchema: Json = {

@@ -338,6 +338,41 @@ describe('a schema', () => {
       ],
     ],
     [
+      'has defaults within embedded resources that make valid ones',
+      specOf({
+        type: 'object',
+        properties: {
+          // What metadata do not know is dropped when the default is used.
+          a: {
+            type: 'object',
+            'x-kubernetes-embedded-resource': true,
+            properties: {
+              metadata: { type: 'object', default: { name: 'n', unknown: 1 } },
+              kind: { type: 'string', default: 'b c' },
+            },
+          },
+          b: {
+            type: 'object',
+            'x-kubernetes-embedded-resource': true,
+            properties: {
+              metadata: { type: 'object', properties: { labels: { type: 'object', default: { a: 'b c' } } } },
+            },
+          },
+          c: {
+            type: 'object',
+            'x-kubernetes-embedded-resource': true,
+            'x-kubernetes-preserve-unknown-fields': true,
+            default: { apiVersion: 'v1', spec: 1 },
+          },
+        },
+      }),
+      [
+        `${within}.properties[a].properties[kind].default: Invalid value: "b c": must result in valid metadata: kind: Invalid value: "b c": may have mixed case, but should otherwise match: a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')`,
+        `${within}.properties[b].properties[metadata].properties[labels].default: Invalid value: {"a":"b c"}: must result in valid metadata: metadata.labels: Invalid value: "b c": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`,
+        `${within}.properties[c].default.kind: Required value`,
+      ],
+    ],
+    [
       'has no defaults where objects say who they are',
       rootOf({ type: 'object', properties: { kind: { type: 'string', default: 'Widget' } } }),
       [`${at}.properties[kind].default: Forbidden: must not be set in top-level kind`],
