@@ -255,6 +255,17 @@ describe('apply', () => {
     ]);
   });
 
+  it('that come at once for a name that is new make one object of all', async () => {
+    const managers = ['app', 'app', 'other'];
+    await Promise.all(managers.map((manager, i) => api.apply(map({ [`${manager}${i}`]: '' }), 'configmaps', manager)));
+    const live = await api.get('v1', 'configmaps', 'm');
+    const entries = entriesOf(live);
+    expect(Object.keys(entries).sort()).toEqual(['app Apply', 'other Apply']);
+    // Of two by one manager the later counts.
+    expect(Object.keys(live.data)).toHaveLength(2);
+    expect(live.data).toHaveProperty('other2');
+  });
+
   it('writes nothing when nothing changes', async () => {
     const made = await api.apply(deployment({ replicas: 2 }), 'deployments', 'app');
     await api.clock.advance(9_000);

@@ -56,8 +56,9 @@ export function trackFields(scope: Scope, object: KubernetesObject): KubernetesO
 }
 
 /**
- * Creates a decoded object: admission, strategy, validation, one commit. Also the way an update or an apply to a name that does not exist goes.
- * A generated name that is taken is tried anew with another.
+ * Creates a decoded object: admission, strategy, validation, one commit. A generated name that is taken is tried anew with another.
+ * Also the way an update or an apply to a name that does not exist goes; for these a name that another has taken meanwhile is a
+ * PreconditionError, not a 409: they go on from what is there.
  */
 export async function createObject(scope: Scope, decoded: KubernetesObject): Promise<RestResult> {
   const { endpoint, request } = scope;
@@ -104,7 +105,7 @@ export async function createObject(scope: Scope, decoded: KubernetesObject): Pro
         continue;
       }
       if (generated && attempt < MAX_NAME_ATTEMPTS) continue;
-      throw nameTaken(scope, key, objectName, generated);
+      throw request.verb === 'create' ? nameTaken(scope, key, objectName, generated) : err;
     }
   }
 }

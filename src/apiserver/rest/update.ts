@@ -69,7 +69,14 @@ export async function replace(scope: Scope, replacement: Replacement): Promise<R
       if (!replacement.createWhenMissing) throw notFound(endpoint.subject, scope.request.name);
       const wanted = await replacement.next(undefined);
       await authorizeCreate(scope);
-      return createObject(scope, replacement.operation === 'apply' ? wanted : trackFields(scope, wanted, undefined));
+      try {
+        return await createObject(scope, replacement.operation === 'apply' ? wanted : trackFields(scope, wanted, undefined));
+      } catch (err) {
+        if (!(err instanceof PreconditionError)) throw err;
+        // Another has made it meanwhile: it is changed now, not made.
+        if (attempt < MAX_CONFLICT_RETRIES) continue;
+        throw staleConflict(endpoint.subject, scope.request.name);
+      }
     }
     if (endpoint.isRemote) await endpoint.ready([entry.object]);
     const live = endpoint.object(entry);

@@ -245,6 +245,16 @@ describe('update', () => {
     expect(answer.code).toBe(201);
   });
 
+  it('changes what another has made meanwhile', async () => {
+    const endpoints = (who: string) => ({ metadata: { name: 'raced', labels: { who } } });
+    const path = '/api/v1/namespaces/x/endpoints/raced';
+    const [one, two] = await Promise.all([api.put(path, endpoints('one')), api.put(path, endpoints('two'))]);
+    expect([one.code, two.code].sort()).toEqual([200, 201]);
+    expect(one.json.metadata.uid).toBe(two.json.metadata.uid);
+    const last = one.code === 200 ? one : two;
+    expect((await api.get(path)).json).toEqual(last.json);
+  });
+
   it('keeps status and spec apart, and counts generations', async () => {
     const created = (await api.post(deployments, { ...deployment('d'), status: { replicas: 9 } })).json;
     expect(created.metadata.generation).toBe(1);
@@ -382,6 +392,10 @@ describe('patch', () => {
     );
     expect(answers.map((a) => a.code)).toEqual([200, 200, 200, 200, 200]);
     expect(Object.keys((await api.get(`${maps}/race`)).json.data)).toHaveLength(5);
+    const more = await Promise.all(
+      Array.from({ length: 25 }, (_, i) => api.patch(`${maps}/race`, merge, { data: { [`l${i}`]: 'v' } })),
+    );
+    expect(more.map((a) => a.code)).toEqual(more.map(() => 200));
   });
 });
 
