@@ -2,7 +2,7 @@ import { type FieldError, FieldPath, invalid, required } from '../meta/field-err
 import { isDNS1035Label, isDNS1123Subdomain, isPathSegmentName } from '../meta/names.ts';
 import type { Resource } from '../resource.ts';
 import type { APIService } from '../types/apiregistration-v1.ts';
-import { age, column, groupVersion, standardColumns } from './define.ts';
+import { age, column, groupVersion, keptByStatus, standardColumns } from './define.ts';
 import { check } from './field-checks.ts';
 import { portFaults } from './port.ts';
 
@@ -72,6 +72,7 @@ const apiService = define<APIService>({
   type: 'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService',
   storagePrefix: '/registry/apiregistration.k8s.io/apiservices',
   status: true,
+  statusKeeps: keptByStatus,
   generation: false,
   emptyStatus: {},
   defaults: (object) => {

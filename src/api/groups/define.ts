@@ -2,6 +2,7 @@ import type { KubernetesObject } from '../meta/object.ts';
 import type { Verb } from '../request.ts';
 import type { Resource, Strategy, Subresource, TableColumn } from '../resource.ts';
 import { builtinSchema } from '../schema/builtin.ts';
+import type { ObjectMeta } from '../types/meta-v1.ts';
 
 /** The verbs of an ordinary stored type. */
 export const allVerbs: readonly Verb[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
@@ -32,6 +33,8 @@ export interface ResourceDefinition<T extends KubernetesObject> {
   readonly validateUpdate?: Resource<T>['validateUpdate'];
   /** What an update through `status` changes beside taking the new status over; gets the object that is to be stored. */
   readonly prepareStatusUpdate?: Strategy<T>['prepareForUpdate'];
+  /** Metadata that an update through `status` cannot change; see `keptByStatus`. */
+  readonly statusKeeps?: readonly StatusMetadata[];
   /** The status of a new object, where upstream always writes one; none when left out. */
   readonly emptyStatus?: Readonly<Record<string, unknown>>;
   /** Validation of an update through `status`; none when left out. */
@@ -45,6 +48,11 @@ export interface ResourceDefinition<T extends KubernetesObject> {
   readonly rowOrder?: Resource<T>['rowOrder'];
   readonly ttlSeconds?: number;
 }
+
+type StatusMetadata = 'annotations' | 'finalizers' | 'labels' | 'ownerReferences';
+
+/** All metadata that upstream's ResetObjectMetaForStatus leaves as they were. */
+export const keptByStatus: readonly StatusMetadata[] = ['annotations', 'finalizers', 'labels', 'ownerReferences'];
 
 /** The groups whose types take any well formed finalizer: they are validated as custom resources are. */
 const freeFinalizers: ReadonlySet<string> = new Set([
@@ -134,22 +142,23 @@ function withStatusIsolation<T extends KubernetesObject>(d: ResourceDefinition<T
 }
 
 function statusUpdate<T extends KubernetesObject>(d: ResourceDefinition<T>): Strategy<T>['prepareForUpdate'] {
-  const prepare = d.prepareStatusUpdate;
-  if (prepare === undefined) return keepAllButStatus;
-  return (object, old, context) => prepare(keepAllButStatus(object, old), old, context);
+  const { prepareStatusUpdate, statusKeeps = [] } = d;
+  const keep = (object: T, old: T): T => keepAllButStatus(object, old, statusKeeps);
+  if (prepareStatusUpdate === undefined) return keep;
+  return (object, old, context) => prepareStatusUpdate(keep(object, old), old, context);
 }
 
 /** An update through `status`: the old object with the new status; of the metadata only what status writers may touch. */
-function keepAllButStatus<T extends KubernetesObject>(object: T, old: T): T {
+function keepAllButStatus<T extends KubernetesObject>(object: T, old: T, kept: readonly StatusMetadata[]): T {
   const { status: _old, ...rest } = old as WithSpecStatus;
   const status = (object as WithSpecStatus).status;
-  const metadata = { ...object.metadata, generation: old.metadata?.generation, labels: object.metadata?.labels };
-  const { generation, labels, ...others } = metadata;
-  return {
-    ...rest,
-    metadata: { ...others, ...(labels === undefined ? {} : { labels }), ...(generation === undefined ? {} : { generation }) },
-    ...(status === undefined ? {} : { status }),
-  } as unknown as T;
+  const metadata: { -readonly [K in keyof ObjectMeta]: ObjectMeta[K] } = { ...object.metadata };
+  for (const name of ['generation', ...kept] as const) {
+    const before = old.metadata?.[name];
+    if (before === undefined) delete metadata[name];
+    else Object.assign(metadata, { [name]: before });
+  }
+  return { ...rest, metadata, ...(status === undefined ? {} : { status }) } as unknown as T;
 }
 
 export function withGeneration<T extends KubernetesObject>(object: T, generation: number): T {

@@ -32,6 +32,8 @@ const exceptions: Readonly<Record<string, FieldFilter>> = {
   'apiregistration.k8s.io/apiservices/status': specAndMetadata,
   'flowcontrol.apiserver.k8s.io/flowschemas/status': specAndMetadata,
   'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations/status': specAndMetadata,
+  'networking.k8s.io/servicecidrs/status': specAndMetadata,
+  'resource.k8s.io/resourceclaims/status': specAndMetadata,
   'storage.k8s.io/volumeattachments/status': specAndMetadata,
 };
 

@@ -14,7 +14,7 @@ import type {
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
 } from '../../types/admissionregistration-v1.ts';
-import { age, column, deepEqual, groupVersion, standardColumns } from '../define.ts';
+import { age, column, deepEqual, groupVersion, keptByStatus, standardColumns } from '../define.ts';
 import { check, checkRequired, oneOf } from '../field-checks.ts';
 import { expressionFaults, matchConditionFaults, NamedVariables } from './expressions.ts';
 import { defaultRule, ruleFaults } from './rules.ts';
@@ -280,6 +280,7 @@ export const validatingAdmissionPolicy = define<ValidatingAdmissionPolicy>({
   kind: 'ValidatingAdmissionPolicy',
   plural: 'validatingadmissionpolicies',
   status: true,
+  statusKeeps: keptByStatus,
   emptyStatus: {},
   defaults: defaultPolicy,
   validate: (object) => validateValidating(object),

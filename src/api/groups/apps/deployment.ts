@@ -104,6 +104,7 @@ export const deployment = define<Deployment>({
   shortNames: ['deploy'],
   categories: ['all'],
   status: true,
+  statusKeeps: ['labels'],
   subresources: [replicaScale<Deployment>((object) => formatLabelSelector(object.spec?.selector))],
   defaults,
   strategy: workloadStrategy<DeploymentSpec, Deployment>({

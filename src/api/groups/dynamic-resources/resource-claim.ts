@@ -12,7 +12,7 @@ import type {
 import { mapField, mapListField, withFields, withMissing } from '../core/copy-on-change.ts';
 import type { Errors } from '../core/pod-validation/options.ts';
 import { validateTemplateMetadata } from '../core/pod-validation/volume-claim-template.ts';
-import { age, column, deepEqual, groupVersion, standardColumns } from '../define.ts';
+import { age, column, deepEqual, groupVersion, keptByStatus, standardColumns } from '../define.ts';
 import { allocatedDeviceId, validateClaimStatusUpdate } from './claim-status-validation.ts';
 import { validateDeviceClaim } from './claim-validation.ts';
 
@@ -82,6 +82,7 @@ export const resourceClaim = define<ResourceClaim>({
   plural: 'resourceclaims',
   namespaced: true,
   status: true,
+  statusKeeps: keptByStatus,
   generation: false,
   emptyStatus: {},
   defaults: (object) => mapField(mapField(object, 'spec', defaultSpec), 'status', defaultStatus),

@@ -7,7 +7,7 @@ import type {
   ResourcePolicyRule,
   Subject,
 } from '../../types/flowcontrol-v1.ts';
-import { age, column, groupVersion, standardColumns } from '../define.ts';
+import { age, column, groupVersion, keptByStatus, standardColumns } from '../define.ts';
 import { check, checkRequired } from '../field-checks.ts';
 import { semanticEqual } from '../semantic-equal.ts';
 import { mandatorySchemas } from './bootstrap-configuration.ts';
@@ -152,6 +152,7 @@ export const flowSchema = define<FlowSchema>({
   plural: 'flowschemas',
   namespaced: false,
   status: true,
+  statusKeeps: keptByStatus,
   emptyStatus: {},
   defaults: (object) =>
     object.spec?.matchingPrecedence ? object : { ...object, spec: { ...object.spec!, matchingPrecedence: 1000 } },

@@ -5,7 +5,7 @@ import type {
   PriorityLevelConfiguration,
   QueuingConfiguration,
 } from '../../types/flowcontrol-v1.ts';
-import { age, column, groupVersion, standardColumns } from '../define.ts';
+import { age, column, groupVersion, keptByStatus, standardColumns } from '../define.ts';
 import { nonNegative } from '../field-checks.ts';
 import { semanticEqual } from '../semantic-equal.ts';
 import { mandatoryLevels } from './bootstrap-configuration.ts';
@@ -137,6 +137,7 @@ export const priorityLevelConfiguration = define<PriorityLevelConfiguration>({
   plural: 'prioritylevelconfigurations',
   namespaced: false,
   status: true,
+  statusKeeps: keptByStatus,
   emptyStatus: {},
   defaults,
   validate,

@@ -1,7 +1,7 @@
 import { type FieldError, FieldPath, invalid, required } from '../../meta/field-error.ts';
-import { isDNS1123Label, isDNS1123Subdomain, isPathSegmentName, nameIsDNSSubdomain } from '../../meta/names.ts';
+import { isDNS1123Subdomain, isPathSegmentName, nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { IPAddress, ServiceCIDR } from '../../types/networking-v1.ts';
-import { age, column, groupVersion, nameColumn, standardColumns } from '../define.ts';
+import { age, column, groupVersion, keptByStatus, nameColumn, standardColumns } from '../define.ts';
 import { check, checkRequired, immutable } from '../field-checks.ts';
 import { parseCIDR, validateCIDR, validateIP } from '../ip.ts';
 
@@ -47,6 +47,7 @@ export const serviceCIDR = define<ServiceCIDR>({
   plural: 'servicecidrs',
   namespaced: false,
   status: true,
+  statusKeeps: keptByStatus,
   generation: false,
   validate: validateServiceCIDR,
   validateUpdate: validateServiceCIDRUpdate,
@@ -72,7 +73,7 @@ function validateIPAddress(object: IPAddress): readonly FieldError[] {
     ...(ref.group ? check(parentPath.child('group'), ref.group, isDNS1123Subdomain) : []),
     ...checkRequired(parentPath.child('resource'), ref.resource, isPathSegmentName),
     ...checkRequired(parentPath.child('name'), ref.name, isPathSegmentName),
-    ...(ref.namespace ? check(parentPath.child('namespace'), ref.namespace, isDNS1123Label) : []),
+    ...(ref.namespace ? check(parentPath.child('namespace'), ref.namespace, isPathSegmentName) : []),
   ];
 }
 

@@ -2,7 +2,7 @@ import { type FieldError, FieldPath, forbidden, invalid, required, tooLong } fro
 import { isDNS1123Subdomain, nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { VolumeAttachment } from '../../types/storage-v1.ts';
 import { driverNameFaults } from '../core/csi-driver-name.ts';
-import { age, column, deepEqual, groupVersion, standardColumns } from '../define.ts';
+import { age, column, deepEqual, groupVersion, keptByStatus, standardColumns } from '../define.ts';
 import { check } from '../field-checks.ts';
 
 const define = groupVersion('storage.k8s.io', 'v1');
@@ -48,6 +48,7 @@ export const volumeAttachment = define<VolumeAttachment>({
   plural: 'volumeattachments',
   namespaced: false,
   status: true,
+  statusKeeps: keptByStatus,
   generation: false,
   emptyStatus: { attached: false },
   strategy: { allowUnconditionalUpdate: false },
