@@ -6,6 +6,7 @@ const descriptions = describedBy({
   V1Event: ['Not this one.', {}],
   CoreV1Event: ['An event of core.', {}],
   V1ListMeta: ['', { _continue: 'Where to go on.' }],
+  parameters: ['', { _continue: 'Go on.', watch: 'Look.' }],
   V1JSONSchemaProps: ['', { x_kubernetes_embedded_resource: 'Embedded.' }],
 });
 
@@ -14,6 +15,8 @@ it('finds types and fields by the names of OpenAPI', () => {
   expect(descriptions.field('io.k8s.api.core.v1.Pod', 'spec')).toBe('What it shall be.');
   expect(descriptions.type('io.k8s.api.core.v1.Event')).toBe('An event of core.');
   expect(descriptions.field('io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta', 'continue')).toBe('Where to go on.');
+  expect([descriptions.parameter('continue'), descriptions.parameter('watch')]).toEqual(['Go on.', 'Look.']);
+  expect(descriptions.parameter('limit')).toBeUndefined();
   const props = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps';
   expect(descriptions.field(props, 'x-kubernetes-embedded-resource')).toBe('Embedded.');
 });

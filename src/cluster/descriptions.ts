@@ -2,7 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Descriptions } from '../api/schema/openapi.ts';
 
-/** By class name of @kubernetes/client-node: the type's description and those of its fields (`scripts/descriptions.mjs`). */
+/**
+ * By class name of @kubernetes/client-node: the type's description and those of its fields (`scripts/descriptions.mjs`). The parameters of
+ * requests are the fields of `parameters`.
+ */
 type Table = Readonly<Record<string, readonly [string, Readonly<Record<string, string>>]>>;
 
 /**
@@ -21,17 +24,16 @@ export function describedBy(table: Table): Descriptions {
     for (const name of classNames(type)) if (Object.hasOwn(table, name)) return table[name];
     return undefined;
   };
+  const within = (fields: Readonly<Record<string, string>> | undefined, field: string): string | undefined => {
+    if (fields === undefined) return undefined;
+    // Names that are no names in JavaScript: `continue` is `_continue`, `x-kubernetes-int-or-string` has underscores.
+    const names = [field, `_${field}`, field.replaceAll('-', '_')];
+    return names.map((n) => (Object.hasOwn(fields, n) ? fields[n] : undefined)).find((text) => text !== undefined && text !== '');
+  };
   return {
     type: (name) => entry(name)?.[0] || undefined,
-    field: (type, field) => {
-      const fields = entry(type)?.[1];
-      if (fields === undefined) return undefined;
-      // Names that are no names in JavaScript: `continue` is `_continue`, `x-kubernetes-int-or-string` has underscores.
-      const names = [field, `_${field}`, field.replaceAll('-', '_')];
-      return names
-        .map((n) => (Object.hasOwn(fields, n) ? fields[n] : undefined))
-        .find((text) => text !== undefined && text !== '');
-    },
+    field: (type, field) => within(entry(type)?.[1], field),
+    parameter: (name) => within(table['parameters']?.[1], name),
   };
 }
 

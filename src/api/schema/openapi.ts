@@ -15,6 +15,8 @@ export interface OpenApiRoot {
 export interface Descriptions {
   type(name: string): string | undefined;
   field(type: string, field: string): string | undefined;
+  /** Of a parameter of requests, in the query or the path. */
+  parameter(name: string): string | undefined;
 }
 
 type Json = Readonly<Record<string, unknown>>;

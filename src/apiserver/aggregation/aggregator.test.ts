@@ -96,7 +96,11 @@ class Extension {
       json(200, { paths: { 'apis/hello.example.com/v1': { serverRelativeURL: `/openapi/v3${base}?hash=ABC` } } });
     } else if (path === `/openapi/v3${base}`) json(200, { openapi: '3.0.0', info: { title: 'hello' } });
     else if (path === '/openapi/v2') {
-      json(200, { paths: { [`${base}/greetings`]: {}, '/apis/': {} }, definitions: { 'com.example.Greeting': {} } });
+      json(200, {
+        paths: { [`${base}/greetings`]: {}, '/apis/': {} },
+        definitions: { 'com.example.Greeting': {} },
+        parameters: { 'tone-12345678': { name: 'tone', in: 'query' } },
+      });
     } else if (path === `${base}/moved`) res.writeHead(302, { location: 'https://elsewhere/' }).end();
     else if (new URL(req.url ?? '', 'https://x').searchParams.get('watch') === 'true') {
       res.writeHead(200, { 'content-type': 'application/json' });
@@ -424,9 +428,10 @@ describe('documents', () => {
     const { serverRelativeURL } = (await index())['apis/hello.example.com/v1']!;
     expect(serverRelativeURL).toBe('/openapi/v3/apis/hello.example.com/v1?hash=ABC');
     expect((await server.get(serverRelativeURL)).json).toEqual({ openapi: '3.0.0', info: { title: 'hello' } });
-    const { paths, definitions } = (await server.get('/openapi/v2')).json;
+    const { paths, definitions, parameters } = (await server.get('/openapi/v2')).json;
     expect(Object.keys(paths).filter((path) => path.startsWith('/apis/hello'))).toEqual(['/apis/hello.example.com/v1/greetings']);
     expect(paths['/apis/']).toBeUndefined();
     expect(definitions['com.example.Greeting']).toEqual({});
+    expect(parameters['tone-12345678']).toEqual({ name: 'tone', in: 'query' });
   });
 });

@@ -20,6 +20,8 @@ export interface RemoteVersion {
 export interface OpenApiV2Part {
   readonly paths: Readonly<Record<string, unknown>>;
   readonly definitions: Readonly<Record<string, unknown>>;
+  /** What the paths' operations refer to. */
+  readonly parameters: Readonly<Record<string, unknown>>;
 }
 
 /**

@@ -40,12 +40,12 @@ export function typesOf(list: unknown, group: string, version: string): readonly
     }));
 }
 
-/** What a server's `/openapi/v2` says of one group version: its paths, and every definition. */
+/** What a server's `/openapi/v2` says of one group version: its paths, and every definition and parameter. */
 export function openApiV2Part(document: unknown, group: string, version: string): OpenApiV2Part {
-  const { paths, definitions } = (document ?? {}) as Partial<OpenApiV2Part>;
+  const { paths, definitions, parameters } = (document ?? {}) as Partial<OpenApiV2Part>;
   const prefix = `/apis/${group}/${version}/`;
   const own = Object.entries(paths ?? {}).filter(([path]) => path.startsWith(prefix));
-  return { paths: Object.fromEntries(own), definitions: definitions ?? {} };
+  return { paths: Object.fromEntries(own), definitions: definitions ?? {}, parameters: parameters ?? {} };
 }
 
 /** The hash under which a server's `/openapi/v3` lists a path; undefined when it does not. */

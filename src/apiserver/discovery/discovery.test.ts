@@ -156,6 +156,8 @@ describe('OpenAPI', () => {
     const answer = await api.get('/openapi/v2');
     expect(answer.json.swagger).toBe('2.0');
     expect(dangling(answer.json, answer.json.definitions)).toEqual([]);
+    const shared = [...answer.body.toString().matchAll(/"#\/parameters\/([^"]+)"/g)].map((match) => match[1]!);
+    expect([...new Set(shared)].sort()).toEqual(Object.keys(answer.json.parameters).sort());
     const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
     const binary = await api.get('/openapi/v2', { headers: { accept } });
     expect(binary.headers['content-type']).toBe('application/com.github.proto-openapi.spec.v2.v1.0+protobuf');

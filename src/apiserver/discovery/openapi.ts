@@ -28,6 +28,7 @@ import {
   STATUS_DEFINITION,
   virtualOperation,
 } from './operations.ts';
+import { describeParameter, SharedParameters } from './shared-parameters.ts';
 
 const JSON_TYPE = 'application/json';
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
@@ -320,11 +321,14 @@ function* v2Document(all: readonly Served[], gitVersion: string, descriptions: D
   yield;
   const { roots, lists } = rootsOf(all, 'v2');
   const definitions = yield* openApiDefinitionSteps(roots, 'v2', descriptions);
+  const parameters = new SharedParameters(descriptions);
+  const paths = yield* byPath(all, (o) => v2Operation(o, parameters));
   return {
     swagger: '2.0',
     info: { title: 'Kubernetes', version: gitVersion },
-    paths: yield* byPath(all, v2Operation),
+    paths,
     definitions: { ...definitions, ...lists, [`${META}.Patch`]: patchSchema },
+    parameters: parameters.all(),
     securityDefinitions: {
       BearerToken: { description: 'Bearer Token authentication', type: 'apiKey', name: 'authorization', in: 'header' },
     },
@@ -335,12 +339,12 @@ function* v2Document(all: readonly Served[], gitVersion: string, descriptions: D
 /** What is ours goes before what others call by the same name. */
 function withRemotes(document: Json, remotes: readonly OpenApiV2Part[]): Json {
   if (remotes.length === 0) return document;
-  const merge = (field: 'paths' | 'definitions'): object =>
+  const merge = (field: keyof OpenApiV2Part): object =>
     Object.assign({}, ...remotes.map((remote) => remote[field]), document[field] as object);
-  return { ...document, paths: merge('paths'), definitions: merge('definitions') };
+  return { ...document, paths: merge('paths'), definitions: merge('definitions'), parameters: merge('parameters') };
 }
 
-function v2Operation(o: Operation): Json {
+function v2Operation(o: Operation, parameters: SharedParameters): Json {
   const ok = o.response === undefined ? { schema: { type: 'string' } } : { schema: { $ref: definitionRef(o.response, 'v2') } };
   return {
     ...common(o),
@@ -351,14 +355,7 @@ function v2Operation(o: Operation): Json {
       ...(o.body === undefined
         ? []
         : [{ name: 'body', in: 'body', required: o.method !== 'delete', schema: { $ref: definitionRef(o.body, 'v2') } }]),
-      ...o.parameters.map((p) => ({
-        name: p.name,
-        in: p.in,
-        type: p.type,
-        description: p.description,
-        ...(p.in === 'path' ? { required: true } : {}),
-        uniqueItems: true,
-      })),
+      ...o.parameters.map((p) => parameters.of(p)),
     ],
     responses: {
       ...Object.fromEntries(o.codes.map((c) => [String(c), { description: describe(c), ...ok }])),
@@ -376,7 +373,7 @@ function* v3Document(served: Served, gitVersion: string, descriptions: Descripti
   return {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: gitVersion },
-    paths: yield* byPath([served], v3Operation),
+    paths: yield* byPath([served], (o) => v3Operation(o, descriptions)),
     components: {
       schemas: { ...schemas, ...lists, [`${META}.Patch`]: patchSchema },
       securitySchemes: {
@@ -386,7 +383,7 @@ function* v3Document(served: Served, gitVersion: string, descriptions: Descripti
   };
 }
 
-function v3Operation(o: Operation): Json {
+function v3Operation(o: Operation, descriptions: Descriptions | undefined): Json {
   const content = (name: string, types: readonly string[]): Json =>
     Object.fromEntries(types.map((t) => [t, { schema: { $ref: definitionRef(name, 'v3') } }]));
   const { response } = o;
@@ -396,7 +393,7 @@ function v3Operation(o: Operation): Json {
     parameters: o.parameters.map((p) => ({
       name: p.name,
       in: p.in,
-      description: p.description,
+      description: describeParameter(p, descriptions),
       ...(p.in === 'path' ? { required: true } : {}),
       schema: { type: p.type, uniqueItems: true },
     })),

@@ -42,6 +42,7 @@ const query = (name: string, type: Parameter['type'], description: string): Para
 });
 const pathParameter = (name: string, description: string): Parameter => ({ name, in: 'path', type: 'string', description });
 
+const inNamespace = pathParameter('namespace', 'The namespace of the object.');
 const pretty = query('pretty', 'string', 'If true, the output is indented.');
 const dryRun = query('dryRun', 'string', 'When All, the request is processed in full but nothing is stored.');
 const fieldManager = query('fieldManager', 'string', 'The name of whoever makes the change, for managedFields.');
@@ -62,6 +63,7 @@ const listParameters = [
   query('resourceVersion', 'string', 'The revision the list is of, or the watch begins after.'),
   query('resourceVersionMatch', 'string', 'How resourceVersion is meant: Exact or NotOlderThan.'),
   query('sendInitialEvents', 'boolean', 'The watch begins with the present state.'),
+  query('shardSelector', 'string', 'Restricts the list by hashes of metadata; behind a gate that is off.'),
   query('timeoutSeconds', 'integer', 'How long the watch lasts.'),
   query('watch', 'boolean', 'Watch instead of list.'),
 ];
@@ -97,10 +99,10 @@ export function resourceOperations(
   const { group, version, kind, plural, namespaced, verbs } = resource;
   const base = basePath(group, version);
   const collection = namespaced ? `${base}/namespaces/{namespace}/${plural}` : `${base}/${plural}`;
-  const scope = namespaced ? [pathParameter('namespace', 'The namespace of the object.')] : [];
+  const scope = namespaced ? [inNamespace] : [];
   const tag = groupTag(group, version) + (namespaced ? 'Namespaced' : '');
   const gvk = { group, version, kind };
-  const named = [pathParameter('name', `The name of the ${kind}.`), ...scope];
+  const named = [pathParameter('name', `name of the ${kind}`), ...scope];
   const patches = acceptedPatches(resource);
   const out: Operation[] = [];
   const add = (o: Pick<Operation, 'path' | 'method' | 'action' | 'id' | 'description'> & Partial<Operation>): void => {
@@ -342,6 +344,6 @@ export function virtualOperation(virtual: VirtualResource): Operation {
     bodyTypes: objectTypes,
     response: type,
     codes: [200, 201, 202],
-    parameters: [pretty, ...(namespaced ? [pathParameter('namespace', 'The namespace of the object.')] : []), ...writeParameters],
+    parameters: [pretty, ...(namespaced ? [inNamespace] : []), ...writeParameters],
   };
 }
