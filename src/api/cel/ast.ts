@@ -3,6 +3,8 @@ export type Expr = LiteralExpr | IdentExpr | SelectExpr | CallExpr | ListExpr | 
 
 interface Node {
   readonly at: number;
+  /** A macro has it in two places: what is found out of it once holds for both, so that nesting does not double the work at each level. */
+  readonly shared?: boolean;
 }
 
 export interface LiteralExpr extends Node {

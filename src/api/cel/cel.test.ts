@@ -33,6 +33,18 @@ function plain(value: Value): unknown {
   return value;
 }
 
+it('compiles nested optional macros without doubling the work at each level', () => {
+  const chain = (start: string): string => start + 'abcdefghijklmnopqrstuvwxyz'.replace(/./g, '.optMap($&, $& + 1)');
+  const program = compileExpression(chain('optional.of(self)'), { self: DYN });
+  expect(program.estimate().max).toBeGreaterThan(1e6);
+  expect(() => program.evaluate({ self: 1n })).toThrow(CostLimitError);
+  // What is wrong with the innermost is told twice for each level, but not without end.
+  expect(() => compileExpression(chain('missing'), {})).toThrow("undeclared reference to 'missing'");
+  expect(
+    plain(compileExpression('self.optMap(a, a + 1).optMap(b, b * 2)', { self: DYN }).evaluate({ self: new Optional(3n) }).value),
+  ).toEqual(['some', 8]);
+});
+
 const failure = (source: string): string => {
   try {
     run(source);

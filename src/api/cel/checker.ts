@@ -79,6 +79,9 @@ export function check(source: string, expr: Expr, declarations: Declarations): C
   return { source, expr, type, ...checker.result() };
 }
 
+/** With so many issues nothing is told twice any more; cel-go shows a hundred. */
+const MAX_REPEATED_ISSUES = 100;
+
 class Checker {
   readonly issues: Issue[] = [];
   /** What is found when the program is made, beyond what is told of the source. */
@@ -89,6 +92,7 @@ class Checker {
   readonly #references = new Set<string>();
   readonly #names = new Map<Expr, string>();
   readonly #typeNames = new Map<Expr, Type>();
+  readonly #sharedIssues = new Map<Expr, readonly Issue[]>();
   readonly #substitution = new Substitution();
   /** Above zero within the arguments of `format`. */
   #mixed = 0;
@@ -117,8 +121,23 @@ class Checker {
   }
 
   #visit(expr: Expr): Type {
+    if (expr.shared === true) return this.#visitShared(expr);
     const type = this.#typeOf(expr);
     this.#types.set(expr, type);
+    return type;
+  }
+
+  /** What is wrong with a part that stands in two places is told of both. */
+  #visitShared(expr: Expr): Type {
+    const known = this.#types.get(expr);
+    if (known !== undefined) {
+      if (this.issues.length < MAX_REPEATED_ISSUES) this.issues.push(...(this.#sharedIssues.get(expr) ?? []));
+      return known;
+    }
+    const before = this.issues.length;
+    const type = this.#typeOf(expr);
+    this.#types.set(expr, type);
+    if (this.issues.length > before) this.#sharedIssues.set(expr, this.issues.slice(before));
     return type;
   }
 

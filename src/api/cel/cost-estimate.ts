@@ -60,6 +60,7 @@ class Estimator {
   readonly #sizes = new Map<Expr, Range>();
   readonly #entries = new Map<Expr, EntrySize>();
   readonly #locals = new Map<string, Local[]>();
+  readonly #shared = new Map<Expr, Range>();
 
   constructor(checked: Checked, functions: ReadonlyMap<string, CelFunction>, declared: ReadonlyMap<string, DeclType>) {
     this.#checked = checked;
@@ -68,6 +69,15 @@ class Estimator {
   }
 
   cost(expr: Expr): Range {
+    if (expr.shared !== true) return this.#costOf(expr);
+    const known = this.#shared.get(expr);
+    if (known !== undefined) return known;
+    const cost = this.#costOf(expr);
+    this.#shared.set(expr, cost);
+    return cost;
+  }
+
+  #costOf(expr: Expr): Range {
     switch (expr.kind) {
       case 'literal':
         return free;

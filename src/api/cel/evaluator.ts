@@ -70,6 +70,7 @@ class Compiler {
   readonly #checked: Checked;
   readonly #functions: ReadonlyMap<string, CelFunction>;
   readonly #scopes: Map<string, number>[];
+  readonly #shared = new Map<Expr, Evaluate>();
   #used: number;
   slots: number;
 
@@ -82,6 +83,15 @@ class Compiler {
   }
 
   compile(expr: Expr): Evaluate {
+    if (expr.shared !== true) return this.#compiled(expr);
+    const known = this.#shared.get(expr);
+    if (known !== undefined) return known;
+    const evaluate = this.#compiled(expr);
+    this.#shared.set(expr, evaluate);
+    return evaluate;
+  }
+
+  #compiled(expr: Expr): Evaluate {
     switch (expr.kind) {
       case 'literal': {
         const value: Value = expr.type === 'uint' ? this.#uint(expr.value as bigint) : (expr.value as Value);

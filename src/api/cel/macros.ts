@@ -138,7 +138,8 @@ const member = (target: Expr, name: string, at: number, ...args: readonly Expr[]
 
 const optMap =
   (flat: boolean): Macro =>
-  (target, args, at) => {
+  (operand, args, at) => {
+    const target = { ...operand, shared: true };
     const variable = variableOf(args[0]!);
     const value = bind(variable, member(target, 'value', at), args[1]!, at);
     return call(
