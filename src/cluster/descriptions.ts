@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { commonDescriptions } from '../api/custom-resource/published-schema.ts';
 import type { Descriptions } from '../api/schema/openapi.ts';
 
 /**
@@ -32,7 +33,13 @@ export function describedBy(table: Table): Descriptions {
   };
   return {
     type: (name) => entry(name)?.[0] || undefined,
-    field: (type, field) => within(entry(type)?.[1], field),
+    field: (type, field) => {
+      const fields = entry(type)?.[1];
+      // The models say nothing of fields that are objects of their own. This one all kinds have, told in much the same words.
+      const isMetadata = field === 'metadata' && fields !== undefined && Object.hasOwn(fields, 'kind');
+      const metadata = type.endsWith('List') ? commonDescriptions.listMetadata : commonDescriptions.metadata;
+      return within(fields, field) ?? (isMetadata ? metadata : undefined);
+    },
     parameter: (name) => within(table['parameters']?.[1], name),
   };
 }

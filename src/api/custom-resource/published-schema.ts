@@ -5,7 +5,8 @@ type Json = Readonly<Record<string, unknown>>;
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 
-const descriptions = {
+/** What is said of the fields that every object has. */
+export const commonDescriptions = {
   apiVersion:
     'APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources',
   kind: 'Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds',
@@ -31,7 +32,7 @@ export function publishedSchema(
   return (version) => {
     if (version === 'v2' && props['x-kubernetes-preserve-unknown-fields'] === true) return { type: 'object', ...fields };
     const node = version === 'v2' ? forV2(props) : forV3(props);
-    const properties = { ...typeFields(descriptions.apiVersion, descriptions.kind), metadata: objectMeta(version) };
+    const properties = { ...typeFields(commonDescriptions.apiVersion, commonDescriptions.kind), metadata: objectMeta(version) };
     return { ...node, properties: { ...(node['properties'] as Json | undefined), ...properties }, ...fields };
   };
 }
@@ -50,9 +51,9 @@ export function publishedList(
     type: 'object',
     required: ['items'],
     properties: {
-      ...typeFields(descriptions.apiVersion, descriptions.kind),
+      ...typeFields(commonDescriptions.apiVersion, commonDescriptions.kind),
       items: { description: `List of ${resource.plural}. More info: ${guide}`, type: 'array', items },
-      metadata: described(descriptions.listMetadata, `${META}.ListMeta`, version),
+      metadata: described(commonDescriptions.listMetadata, `${META}.ListMeta`, version),
     },
     ...selectableFields(selectable),
   };
@@ -72,11 +73,11 @@ function described(description: string, name: string, version: OpenApiVersion): 
   return version === 'v2' ? { description, $ref } : { description, allOf: [{ $ref }] };
 }
 
-const objectMeta = (version: OpenApiVersion): Json => described(descriptions.metadata, `${META}.ObjectMeta`, version);
+const objectMeta = (version: OpenApiVersion): Json => described(commonDescriptions.metadata, `${META}.ObjectMeta`, version);
 
 /** A whole resource within another: it has to say what it is. */
 function embedded(node: Json, version: OpenApiVersion): Json {
-  const types = typeFields(descriptions.embeddedApiVersion, descriptions.embeddedKind);
+  const types = typeFields(commonDescriptions.embeddedApiVersion, commonDescriptions.embeddedKind);
   const required = (node['required'] as readonly string[] | undefined) ?? [];
   return {
     ...node,
