@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../util/clock.ts';
 import { silentLogger } from '../../util/logger.ts';
+import { fieldManager } from '../field-manager/field-manager.ts';
 import { TestServer } from '../test-server.ts';
 import { openTestStore, TEST_ETCD } from '../test-store.ts';
 
@@ -16,6 +17,7 @@ describe.skipIf(process.env[TEST_ETCD] === undefined)('two API servers on one et
       TestServer.start({
         store: await openTestStore(systemClock, silentLogger, prefix),
         serviceCidrs: ['10.0.0.0/24'],
+        fieldManager: fieldManager(),
       });
     servers = [await start(), await start()];
     await servers[0].post('/api/v1/namespaces', { metadata: { name: 'default' } });
@@ -60,6 +62,22 @@ describe.skipIf(process.env[TEST_ETCD] === undefined)('two API servers on one et
     );
     expect((await either(0).get(path)).json.data.n).toBe('60');
     expect((await either(1).get(path)).json.data.n).toBe('60');
+  });
+
+  it('take every patch and every configuration, however many come at once', async () => {
+    const path = `${NAMESPACE}/configmaps/crowd`;
+    const applied = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => {
+        const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'crowd' }, data: { [`a${i}`]: '' } };
+        return either(i).patch(`${path}?fieldManager=m${i}`, 'application/apply-patch+yaml', config);
+      }),
+    );
+    expect(applied.map((answer) => answer.code).sort()).toEqual([...Array.from({ length: 19 }, () => 200), 201]);
+    const patched = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => either(i).patch(path, 'application/merge-patch+json', { data: { [`p${i}`]: '' } })),
+    );
+    expect(patched.map((answer) => answer.code)).toEqual(patched.map(() => 200));
+    expect(Object.keys((await either(0).get(path)).json.data)).toHaveLength(40);
   });
 
   it('show the same changes in the same order', async () => {

@@ -19,8 +19,11 @@ import { withDistinctOwners } from './owner-references.ts';
 import { type RestResult, type Scope, validateWriteOptions } from './scope.ts';
 import { shareUnchanged } from './share-unchanged.ts';
 
-/** How often a write that named no resourceVersion is tried again when another one came between. */
-const MAX_CONFLICT_RETRIES = 5;
+/**
+ * How often a write that named no resourceVersion is tried again when another one came between. Upstream's storage goes on for as long as
+ * the request has time, so that of any crowd all get through, each after those that were quicker; more than this are not let in at once.
+ */
+const MAX_CONFLICT_RETRIES = 1000;
 
 /** PUT of an object, or of its view through a subresource. */
 export async function update(scope: Scope, subresource: Subresource | undefined): Promise<RestResult> {
@@ -73,6 +76,7 @@ export async function replace(scope: Scope, replacement: Replacement): Promise<R
         return await createObject(scope, replacement.operation === 'apply' ? wanted : trackFields(scope, wanted, undefined));
       } catch (err) {
         if (!(err instanceof PreconditionError)) throw err;
+        scope.request.signal?.throwIfAborted();
         // Another has made it meanwhile: it is changed now, not made.
         if (attempt < MAX_CONFLICT_RETRIES) continue;
         throw staleConflict(endpoint.subject, scope.request.name);
@@ -87,6 +91,7 @@ export async function replace(scope: Scope, replacement: Replacement): Promise<R
       return await replaceOnce(scope, replacement, entry, live, wanted);
     } catch (err) {
       if (!(err instanceof PreconditionError)) throw err;
+      scope.request.signal?.throwIfAborted();
       if (err.key !== key && attempt < MAX_CONFLICT_RETRIES) {
         scope.core.guards.get(endpoint.id)?.lost(err.key);
         continue;
