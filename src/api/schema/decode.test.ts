@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import { StatusError } from '../meta/status.ts';
 import { builtinSchema, builtinTypeNames } from './builtin.ts';
-import { type Decoded, decode, strictDecodingMessage } from './decode.ts';
+import { type Decoded, decode, strictDecodingMessage, strictProblems } from './decode.ts';
 import { realisticPod } from './realistic-pod.fixture.ts';
 
 const pod = builtinSchema('io.k8s.api.core.v1.Pod');
@@ -129,7 +129,8 @@ describe('decode', () => {
       },
       status: {},
     });
-    expect(strictDecodingMessage(unknownFields.slice(0, 2), ['duplicate field "spec.foo.x"', 'duplicate field "kind"'])).toBe(
+    const problems = strictProblems(unknownFields.slice(0, 2), ['duplicate field "spec.foo.x"', 'duplicate field "kind"']);
+    expect(strictDecodingMessage(problems)).toBe(
       'strict decoding error: duplicate field "kind", unknown field "spec.foo", unknown field "spec.containers[0].bar"',
     );
   });

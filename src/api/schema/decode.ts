@@ -1,6 +1,7 @@
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import { badRequest, type StatusError } from '../meta/status.ts';
 import { isRepeated, keep, markRepeated, recall } from '../repeated-parts.ts';
+import type { DuplicateFields } from '../wire/json.ts';
 import { builtinSchema } from './builtin.ts';
 import { type Decoder, scalarDecoder } from './decode-scalar.ts';
 import { DecodeError, DecodeState } from './decode-state.ts';
@@ -107,16 +108,21 @@ export function cannotBeHandled(cause: string, options: DecodeOptions): StatusEr
   );
 }
 
-/**
- * The text of a strict decoding error, of what `decode` and `parseJson` found. Duplicates inside of unknown fields are left out:
- * upstream never looks there.
- */
-export function strictDecodingMessage(unknownFields: readonly string[], duplicateFields: readonly string[] = []): string {
-  return `strict decoding error: ${strictProblems(unknownFields, duplicateFields).join(', ')}`;
+/** The text of a strict decoding error, of the problems that `strictProblems` gives. */
+export function strictDecodingMessage(problems: readonly string[]): string {
+  return `strict decoding error: ${problems.join(', ')}`;
 }
 
-/** All strict problems as upstream lists them, one by one: what becomes Warning headers when only warnings are asked for. */
-export function strictProblems(unknownFields: readonly string[], duplicateFields: readonly string[] = []): readonly string[] {
+/**
+ * Strict problems that `decode` and `parseJson` found, as upstream lists them, one by one: what becomes Warning headers when only
+ * warnings are asked for. Duplicates inside of unknown fields are left out: upstream never looks there. `inOrderMet`: both were found
+ * in one reading of one text, as with built-in types; duplicates come first otherwise.
+ */
+export function strictProblems(
+  unknownFields: readonly string[],
+  duplicateFields: DuplicateFields = [],
+  inOrderMet = false,
+): readonly string[] {
   if (duplicateFields.length === 0) return unknownFields;
   const hidden = unknownFields.map((u) => JSON.parse(u.slice('unknown field '.length)) as string);
   const kept = duplicateFields.filter((d) => {
@@ -125,7 +131,9 @@ export function strictProblems(unknownFields: readonly string[], duplicateFields
     const path = JSON.parse(d.slice('duplicate field '.length)) as string;
     return !hidden.some((h) => path === h || path.startsWith(`${h}.`) || path.startsWith(`${h}[`));
   });
-  return [...kept, ...unknownFields];
+  const problems = [...kept, ...unknownFields];
+  const ordered = inOrderMet && kept.length > 0 && unknownFields.length > 0;
+  return (ordered ? duplicateFields.inOrderMet?.(problems) : undefined) ?? problems;
 }
 
 const decoders = new WeakMap<Schema, Decoder>();

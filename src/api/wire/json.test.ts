@@ -30,6 +30,22 @@ describe('parseJson', () => {
     expect(parse('{"__proto__":{"x":1},"__proto__":{"x":1}}').duplicateFields).toEqual(['duplicate field "__proto__"']);
   });
 
+  it('puts duplicate and unknown fields in the order of the text: a duplicate is where its second one begins', () => {
+    const { duplicateFields } = parse(
+      '{"spec":{"odd":{"a":1},"replicas":1,"list":[{"x":1,"far":2}],"replicas":2,"late":1},"spec":{}}',
+    );
+    expect(duplicateFields).toEqual(['duplicate field "spec.replicas"', 'duplicate field "spec"']);
+    const unknown = ['spec.late', 'spec.list[0].far', 'spec.odd', 'spec.gone'].map((path) => `unknown field "${path}"`);
+    expect(duplicateFields.inOrderMet?.([...duplicateFields, ...unknown])).toEqual([
+      'unknown field "spec.odd"',
+      'unknown field "spec.list[0].far"',
+      'duplicate field "spec.replicas"',
+      'unknown field "spec.late"',
+      'duplicate field "spec"',
+      'unknown field "spec.gone"',
+    ]);
+  });
+
   it('says what Go says of what is not JSON', () => {
     expect(problem('')).toBe('unexpected end of JSON input');
     expect(problem('{"a":')).toBe('unexpected end of JSON input');

@@ -14,7 +14,13 @@ export interface ParseOptions {
 export interface Parsed {
   readonly value: unknown;
   /** `duplicate field "spec.replicas"`, in the order met, at most 100. The last one given is the one in `value`. */
-  readonly duplicateFields: readonly string[];
+  readonly duplicateFields: DuplicateFields;
+}
+
+/** What there is twice in a text. */
+export interface DuplicateFields extends ReadonlyArray<string> {
+  /** Problems of this kind and of the kind `unknown field "spec.foo"`, all of the same text, in the order in which a reader of the text meets them. */
+  readonly inOrderMet?: (problems: readonly string[]) => readonly string[];
 }
 
 /** Upstream stops counting strict errors here. */
@@ -49,9 +55,30 @@ export function parseJson(bytes: Uint8Array, options: ParseOptions): Parsed {
   return { value, duplicateFields: findDuplicates(bytes) };
 }
 
-/** Walks a text that is known to be JSON and names the members that an object has twice. */
-function findDuplicates(bytes: Uint8Array): readonly string[] {
+/** Names the members that an object has twice. */
+function findDuplicates(bytes: Uint8Array): DuplicateFields {
   const found = new Set<string>();
+  eachMember(bytes, (path, key, again) => {
+    if (again && found.size < MAX_DUPLICATES) found.add(`duplicate field ${JSON.stringify(pathText(path, key))}`);
+  });
+  // Not enumerable: what is compared is the list.
+  return Object.defineProperty([...found], 'inOrderMet', { value: (problems: readonly string[]) => inOrderMet(bytes, problems) });
+}
+
+/** Go's decoder tells of an unknown field where it begins, and of a duplicate where the second one does. */
+function inOrderMet(bytes: Uint8Array, problems: readonly string[]): readonly string[] {
+  const wanted = new Set(problems);
+  const met = new Set<string>();
+  eachMember(bytes, (path, key, again) => {
+    if (wanted.size === met.size) return;
+    const problem = `${again ? 'duplicate' : 'unknown'} field ${JSON.stringify(pathText(path, key))}`;
+    if (wanted.has(problem)) met.add(problem);
+  });
+  return [...met, ...problems.filter((problem) => !met.has(problem))];
+}
+
+/** Walks a text that is known to be JSON: every member of every object, in the order written. `again` tells that the object has had one of that name. */
+function eachMember(bytes: Uint8Array, visit: (path: readonly (string | number)[], key: string, again: boolean) => void): void {
   const path: (string | number)[] = [];
   let i = 0;
   const skipSpace = (): void => {
@@ -78,7 +105,7 @@ function findDuplicates(bytes: Uint8Array): readonly string[] {
     skipSpace();
     while (bytes[i] !== 0x7d) {
       const key = text();
-      if (seen.has(key) && found.size < MAX_DUPLICATES) found.add(`duplicate field ${JSON.stringify(pathText(path, key))}`);
+      visit(path, key, seen.has(key));
       seen.add(key);
       skipSpace();
       i++;
@@ -104,7 +131,6 @@ function findDuplicates(bytes: Uint8Array): readonly string[] {
     i++;
   };
   walk();
-  return [...found];
 }
 
 /** `spec.containers[0].name`, as strict errors write it: map keys come after a dot too. */

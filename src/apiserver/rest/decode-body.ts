@@ -5,6 +5,7 @@ import type { Resource } from '../../api/resource.ts';
 import { hasBuiltinSchema } from '../../api/schema/builtin.ts';
 import { cannotBeHandled, type DecodeOptions, decode, strictDecodingMessage, strictProblems } from '../../api/schema/decode.ts';
 import type { Schema } from '../../api/schema/schema.ts';
+import type { DuplicateFields } from '../../api/wire/json.ts';
 import { JSON_FAULT } from '../../api/wire/json-members.ts';
 
 /** What decoding needs of a request; a `Scope` fits. */
@@ -40,9 +41,8 @@ export function decodeAs<T extends KubernetesObject>(scope: BodyReader, type: Bo
   if ((kind !== '' && kind !== type.kind) || (apiVersion !== '' && apiVersion !== expected))
     checkKind(type, body as KubernetesObject, kind, apiVersion);
   const { object, unknownFields } = decodeValue<T>(type, body);
-  reportUnknown(scope, unknownFields, scope.duplicateFields, (message) =>
-    cannotBeHandled(message, { kind: type.kind, version: type.version }),
-  );
+  const refuse = (message: string): Error => cannotBeHandled(message, { kind: type.kind, version: type.version });
+  reportUnknown(scope, unknownFields, scope.duplicateFields, refuse, !isCustom(type));
   return object.kind === type.kind && object.apiVersion === expected
     ? object
     : { ...object, kind: type.kind, apiVersion: expected };
@@ -118,17 +118,20 @@ const withReset = (object: KubernetesObject): KubernetesObject => ({
   metadata: { ...object.metadata, managedFields: [{}] },
 });
 
-/** Strict: throws `failure`. Warn, which is the default: Warning headers. Ignore: nothing. */
+/** Strict: throws `failure`. Warn, which is the default: Warning headers. Ignore: nothing. `inOrderMet` as in `strictProblems`. */
 export function reportUnknown(
   scope: BodyReader,
   unknownFields: readonly string[],
-  duplicateFields: readonly string[],
+  duplicateFields: DuplicateFields,
   failure: (message: string) => Error,
+  inOrderMet = false,
 ): void {
   if (unknownFields.length === 0 && duplicateFields.length === 0) return;
-  const mode = scope.request.options.fieldValidation ?? 'Warn';
-  if (mode === 'Strict') throw failure(strictDecodingMessage(unknownFields, duplicateFields));
-  if (mode === 'Warn') scope.warnings.push(...strictProblems(unknownFields, duplicateFields));
+  const mode = scope.request.options.fieldValidation || 'Warn';
+  if (mode !== 'Strict' && mode !== 'Warn') return;
+  const problems = strictProblems(unknownFields, duplicateFields, inOrderMet);
+  if (mode === 'Strict') throw failure(strictDecodingMessage(problems));
+  scope.warnings.push(...problems);
 }
 
 /** What Go calls a JSON value of this kind. */

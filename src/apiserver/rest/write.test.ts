@@ -187,6 +187,10 @@ describe('fieldValidation', () => {
       message:
         'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: duplicate field "data.k", unknown field "bogus"',
     });
+    const unknownFirst = '{"metadata":{"name":"strict"},"bogus":1,"data":{"k":"1","k":"2"}}';
+    expect((await api.post(`${maps}?fieldValidation=Strict`, unknownFirst)).json.message).toContain(
+      'strict decoding error: unknown field "bogus", duplicate field "data.k"',
+    );
     expect((await send('odd', 'fieldValidation=Odd')).json).toMatchObject({
       code: 422,
       message:
