@@ -99,7 +99,7 @@ interface Ask {
   readonly settle?: boolean;
 }
 
-/** After this time of rest V8 has given back what it does not need: nobody asks it to. */
+/** After this time of rest the server has given back what it does not need. */
 const SETTLE_MS = 40_000;
 
 interface Hello {
