@@ -46,7 +46,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   server.addSubresourceHandler(podEviction(server.registry));
   const version = { ...defaultVersion(), ...options.version };
   addDiscovery(server, [{ clientCIDR: '0.0.0.0/0', serverAddress: options.advertiseAddress ?? '' }]);
-  addOpenApi(server, version.gitVersion, options.descriptions);
+  addOpenApi(server, version, options.descriptions);
   const storage = {
     name: 'etcd',
     // Rejects when the store cannot be read.
@@ -65,7 +65,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   return server;
 }
 
-function defaultVersion(): Readonly<Record<'major' | 'minor' | 'gitVersion', string>> & Readonly<Record<string, string>> {
+function defaultVersion(): Readonly<Record<'major' | 'minor' | 'gitVersion' | 'gitCommit', string>> &
+  Readonly<Record<string, string>> {
   return {
     major: '1',
     minor: '36',

@@ -164,4 +164,19 @@ describe('OpenAPI', () => {
     expect(binary.body.toString('latin1', 0, 5)).toBe('\n\x032.0');
     expect((await api.get('/openapi/v2', { headers: { 'if-none-match': answer.headers.etag } })).code).toBe(304);
   });
+
+  it('has other hashes in another build: what clients keep must not outlive it', async () => {
+    const indexOf = async (gitCommit: string): Promise<unknown> => {
+      const server = await TestServer.start({ version: { gitCommit } });
+      try {
+        return (await server.get('/openapi/v3')).json;
+      } finally {
+        await server.close();
+      }
+    };
+    const first = await indexOf('aaaa');
+    expect(await indexOf('aaaa')).toEqual(first);
+    expect(await indexOf('bbbb')).not.toEqual(first);
+    expect(await indexOf('')).not.toEqual(await indexOf(''));
+  });
 });

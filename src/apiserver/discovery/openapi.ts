@@ -54,10 +54,16 @@ interface Served {
 }
 
 /** Serves `/openapi/v2` and `/openapi/v3`. Documents are made when first asked for, in slices of time, and kept until what is served changes. */
-export function addOpenApi(server: ApiServer, gitVersion: string, descriptions?: () => Descriptions | undefined): void {
+export function addOpenApi(
+  server: ApiServer,
+  { gitVersion, gitCommit }: Readonly<Record<'gitVersion' | 'gitCommit', string>>,
+  descriptions?: () => Descriptions | undefined,
+): void {
   const answers = new Map<string, MaybePromise<RouteAnswer>>();
   // Custom types may change while built-in ones cannot: their documents' hashes must not outlive this process.
   const nonce = randomUUID();
+  // Clients keep what they got under a hash for good: another build may say other things.
+  const build = gitCommit === '' ? nonce : gitCommit;
   server.registry.onChange(() => answers.clear());
   /** The answer as it was made, or as it is being made. */
   const cached = (key: string, make: () => Steps<RouteAnswer>): MaybePromise<RouteAnswer> => {
@@ -90,6 +96,7 @@ export function addOpenApi(server: ApiServer, gitVersion: string, descriptions?:
       const custom = served.resources.some((r) => r.schema.kind !== 'object' || r.schema.name === undefined);
       const content = [
         gitVersion,
+        build,
         descriptions === undefined ? '' : 'described',
         ...served.resources.map((r) => `${r.plural} ${Object.keys(r.subresources).join()} ${r.verbs.join()}`),
         ...served.virtuals.map((v) => v.plural),
