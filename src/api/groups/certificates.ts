@@ -79,7 +79,7 @@ function certificateFault(certificate: string): string | undefined {
 
 function signerNameFaults(name: string): readonly FieldError[] {
   const path = spec.child('signerName');
-  if (name === '') return [required(path, 'signerName must be provided')];
+  if (name === '') return [required(path)];
   if (name === 'kubernetes.io/legacy-unknown') {
     return [invalid(path, name, 'the legacy signerName is not allowed via this API version')];
   }
@@ -123,7 +123,7 @@ function validate(object: Csr): readonly FieldError[] {
   const bad = requestFault(s?.request ?? '');
   if (bad !== undefined) errors.push(invalid(spec.child('request'), s?.request ?? '', bad));
   const given: readonly string[] = s?.usages ?? [];
-  if (given.length === 0) errors.push(required(spec.child('usages'), 'usages must be provided'));
+  if (given.length === 0) errors.push(required(spec.child('usages')));
   given.forEach((usage, i) => {
     const at = spec.child('usages').index(i);
     if (!usages.includes(usage)) errors.push(notSupported(at, usage, usages));

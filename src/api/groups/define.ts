@@ -40,6 +40,8 @@ export interface ResourceDefinition<T extends KubernetesObject> {
   /** Validation of an update through `status`; none when left out. */
   readonly validateStatusUpdate?: Resource<T>['validateUpdate'];
   readonly validateName: Resource<T>['validateName'];
+  /** Whether finalizers without a domain can only be Kubernetes' own; by the group unless told. */
+  readonly qualifiedFinalizers?: boolean;
   /** Columns beside Name and Age when `row` gives their cells; see `standardColumns`. */
   readonly columns?: readonly TableColumn[];
   readonly row?: Resource<T>['row'];
@@ -105,7 +107,7 @@ export function groupVersion(
       validate: d.validate,
       validateUpdate: d.validateUpdate ?? ((object, _old, context) => d.validate(object, context)),
       validateName: d.validateName,
-      qualifiedFinalizers: !freeFinalizers.has(group),
+      qualifiedFinalizers: d.qualifiedFinalizers ?? !freeFinalizers.has(group),
       columns: d.columns ?? standardColumns(),
       row: d.row ?? ((object, now) => [object.metadata?.name ?? '', age(object.metadata?.creationTimestamp, now)]),
       fieldSelectors: d.fieldSelectors ?? {},

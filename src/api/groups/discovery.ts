@@ -1,12 +1,11 @@
 import { duplicate, type FieldError, FieldPath, invalid, required, tooMany } from '../meta/field-error.ts';
 import { validateLabels } from '../meta/label-selector-validation.ts';
-import { isDNS1123Label, isDNS1123Subdomain, isQualifiedName, nameIsDNSSubdomain } from '../meta/names.ts';
+import { isDNS1123Label, isDNS1123Subdomain, isQualifiedName, isValidLabelValue, nameIsDNSSubdomain } from '../meta/names.ts';
 import type { Resource } from '../resource.ts';
 import type { Endpoint, EndpointPort, EndpointSlice } from '../types/discovery-v1.ts';
 import { age, column, deepEqual, groupVersion, standardColumns, withGeneration } from './define.ts';
 import { check, firstFew, immutable, isFullyQualifiedDomainName, oneOf } from './field-checks.ts';
 import { isIPv6, validateEndpointIP, validateLegacyIP } from './ip.ts';
-import { portFaults } from './port.ts';
 
 const define = groupVersion('discovery.k8s.io', 'v1');
 
@@ -33,14 +32,12 @@ function hintFaults(endpoint: Endpoint, path: FieldPath): readonly FieldError[] 
   return (['forZones', 'forNodes'] as const).flatMap((field) => {
     const hints = endpoint.hints?.[field] ?? [];
     const at = path.child('hints', field);
-    const what = field === 'forZones' ? 'zone' : 'node';
     const errors: FieldError[] = [];
     if (hints.length > most.hints) errors.push(tooMany(at, hints.length, most.hints));
     hints.forEach(({ name = '' }, i) => {
       const named = at.index(i).child('name');
       if (hints.findIndex((h) => h.name === name) < i) errors.push(duplicate(named, name));
-      if (name === '') errors.push(required(named));
-      else errors.push(...check(named, name, what === 'zone' ? isQualifiedName : isDNS1123Subdomain));
+      errors.push(...check(named, name, field === 'forZones' ? isValidLabelValue : isDNS1123Subdomain));
     });
     return errors;
   });
@@ -74,7 +71,6 @@ function slicePortFaults(ports: readonly EndpointPort[]): readonly FieldError[] 
     if (seen.has(name)) errors.push(duplicate(at.child('name'), name));
     seen.add(name);
     errors.push(...oneOf(at.child('protocol'), port.protocol, ['SCTP', 'TCP', 'UDP']));
-    if (port.port !== undefined) errors.push(...portFaults(at.child('port'), port.port));
     if (port.appProtocol !== undefined) errors.push(...check(at.child('appProtocol'), port.appProtocol, isQualifiedName));
     return errors;
   });
@@ -94,6 +90,24 @@ function validate(object: EndpointSlice, old?: EndpointSlice): readonly FieldErr
   ];
 }
 
+/** The label by which endpoints once told of their node. */
+const hostnameLabel = 'kubernetes.io/hostname';
+
+/** Topology cannot be written any more: it goes when endpoints change, but for a node's name that was there. */
+function withoutTopology(object: EndpointSlice, old: EndpointSlice | undefined): EndpointSlice {
+  if (!object.endpoints?.some((endpoint) => endpoint.deprecatedTopology !== undefined)) return object;
+  if (old !== undefined && deepEqual(old.endpoints ?? [], object.endpoints)) return object;
+  const known = new Set(old?.endpoints?.map((endpoint) => endpoint.deprecatedTopology?.[hostnameLabel]));
+  return {
+    ...object,
+    endpoints: object.endpoints.map(({ deprecatedTopology, ...endpoint }) => {
+      const node = deprecatedTopology?.[hostnameLabel];
+      const keeps = endpoint.nodeName === undefined && node !== undefined && known.has(node);
+      return keeps && isDNS1123Subdomain(node).length === 0 ? { ...endpoint, nodeName: node } : endpoint;
+    }),
+  };
+}
+
 const unset = (text: string): string => (text === '' ? '<unset>' : text);
 
 const endpointSlice = define<EndpointSlice>({
@@ -105,8 +119,9 @@ const endpointSlice = define<EndpointSlice>({
     return { ...object, ports: object.ports.map((p) => ({ ...p, name: p.name ?? '', protocol: p.protocol ?? 'TCP' })) };
   },
   strategy: {
-    prepareForCreate: (object) => withGeneration(object, 1),
-    prepareForUpdate: (object, old) => {
+    prepareForCreate: (object) => withGeneration(withoutTopology(object, undefined), 1),
+    prepareForUpdate: (given, old) => {
+      const object = withoutTopology(given, old);
       const same =
         deepEqual(object.endpoints ?? [], old.endpoints ?? []) &&
         deepEqual(object.ports ?? [], old.ports ?? []) &&
@@ -122,7 +137,7 @@ const endpointSlice = define<EndpointSlice>({
     ...immutable('addressType', object.addressType ?? '', old.addressType ?? ''),
   ],
   validateName: nameIsDNSSubdomain,
-  warnings: (object) => (object.addressType === 'FQDN' ? ['addressType: FQDN endpoints are deprecated'] : []),
+  warnings: (object) => (object.addressType === 'FQDN' ? ['spec.addressType: FQDN endpoints are deprecated'] : []),
   columns: standardColumns(
     column(
       'AddressType',

@@ -1,12 +1,13 @@
 import { type FieldError, FieldPath, invalid, required } from '../meta/field-error.ts';
 import { nameIsDNSSubdomain } from '../meta/names.ts';
 import type { KubernetesObject } from '../meta/object.ts';
+import { IMMUTABLE } from '../meta/object-meta-validation.ts';
 import type { Resource } from '../resource.ts';
 import type { Event as CoreEvent } from '../types/core-v1.ts';
 import type { Event } from '../types/events-v1.ts';
 import { eventColumns, eventRow, eventStorage, eventTtlSeconds, validateEvent } from './core/event.ts';
 import { deepEqual, groupVersion } from './define.ts';
-import { immutable } from './field-checks.ts';
+import { internalForm } from './internal-form.ts';
 
 const define = groupVersion('events.k8s.io', 'v1');
 
@@ -44,7 +45,7 @@ function seriesFaults(event: CoreEvent): readonly FieldError[] {
 /** Events that come through this group are held to its rules; field paths are those of core/v1, as upstream. */
 function validate(object: Event): readonly FieldError[] {
   const event = toCoreEvent(object);
-  const errors = [...validateEvent(event), ...seriesFaults(event)];
+  const errors = [...validateEvent(event, 'reportingController'), ...seriesFaults(event)];
   const unset = (name: string): void => void errors.push(invalid(name, '', 'needs to be unset'));
   if (!event.eventTime) errors.push(required('eventTime'));
   if (event.type !== 'Normal' && event.type !== 'Warning') {
@@ -74,15 +75,39 @@ const fixedFields = [
   'reportingInstance',
 ] as const satisfies readonly (keyof CoreEvent)[];
 
+/** Structs of upstream's own, and what is not there as Go has it. */
+function shownValue(event: CoreEvent, name: (typeof fixedFields)[number]): unknown {
+  const value = event[name];
+  switch (name) {
+    case 'involvedObject':
+    case 'related':
+      return value === undefined ? null : internalForm('io.k8s.api.core.v1.ObjectReference', value as object);
+    case 'source':
+      return internalForm('io.k8s.api.core.v1.EventSource', (value ?? {}) as object);
+    case 'count':
+      return value ?? 0;
+    case 'eventTime':
+    case 'firstTimestamp':
+    case 'lastTimestamp':
+      return value ?? null;
+    default:
+      return value ?? '';
+  }
+}
+
 /** Only the series of an event goes on. */
 function validateUpdate(object: Event, old: Event): readonly FieldError[] {
   const event = toCoreEvent(object);
   const before = toCoreEvent(old);
   const shown = (name: string): FieldPath => new FieldPath(name === 'reportingComponent' ? 'reportingController' : name);
   return [
-    ...validateEvent(event),
+    ...validateEvent(event, 'reportingController'),
     ...(deepEqual(event.series, before.series) ? [] : seriesFaults(event)),
-    ...fixedFields.flatMap((name) => immutable(shown(name), event[name] ?? undefined, before[name] ?? undefined)),
+    ...fixedFields.flatMap((name) =>
+      deepEqual(event[name] ?? undefined, before[name] ?? undefined)
+        ? []
+        : [invalid(shown(name), shownValue(event, name), IMMUTABLE)],
+    ),
   ];
 }
 

@@ -7,7 +7,7 @@ import { deprecatedNodeLabel } from './core/deprecated-node-labels.ts';
 import { validateTolerations } from './core/pod-validation/scheduling.ts';
 import { containerResourceNameFaults, quantityFaults } from './core/resource-faults.ts';
 import { age, column, groupVersion, standardColumns } from './define.ts';
-import { check, immutable } from './field-checks.ts';
+import { checkRequired, immutable } from './field-checks.ts';
 
 const define = groupVersion('node.k8s.io', 'v1');
 
@@ -16,7 +16,7 @@ function schedulingFaults(object: RuntimeClass): readonly FieldError[] {
   const path = new FieldPath('scheduling');
   const errors: FieldError[] = nodeSelector === undefined ? [] : [...validateLabels(nodeSelector, path.child('nodeSelector'))];
   // The path is upstream's.
-  validateTolerations(tolerations, 'scheduling.tolerations.tolerations', errors);
+  validateTolerations(tolerations, 'scheduling.tolerations', errors);
   const seen = new Set<string>();
   tolerations.forEach(({ key = '', operator = '', value = '', effect = '', tolerationSeconds = null }, i) => {
     const id = JSON.stringify([key, operator, value, effect]);
@@ -30,7 +30,7 @@ function schedulingFaults(object: RuntimeClass): readonly FieldError[] {
 function validate(object: RuntimeClass): readonly FieldError[] {
   const overhead = new FieldPath('overhead.limits');
   return [
-    ...check('handler', object.handler ?? '', isDNS1123Label),
+    ...checkRequired('handler', object.handler, isDNS1123Label),
     ...Object.entries(object.overhead?.podFixed ?? {}).flatMap(([name, amount]) => [
       ...containerResourceNameFaults(overhead.key(name), name),
       ...quantityFaults(overhead.key(name), name, amount),

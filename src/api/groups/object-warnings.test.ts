@@ -173,11 +173,15 @@ const cases: readonly (readonly [type: string, draft: Draft, warnings: readonly 
     { spec: { resources: { requests: { storage: '500m' } } } },
     ['spec.resources.requests[storage]: fractional byte value "500m" is invalid, must be an integer'],
   ],
-  ['discovery.k8s.io/v1/endpointslices', { addressType: 'FQDN', endpoints: [] }, ['addressType: FQDN endpoints are deprecated']],
+  [
+    'discovery.k8s.io/v1/endpointslices',
+    { addressType: 'FQDN', endpoints: [] },
+    ['spec.addressType: FQDN endpoints are deprecated'],
+  ],
   [
     'v1/nodes',
     { spec: { configSource: {}, externalID: 'x' } },
-    ['spec.configSource: the feature is removed', 'spec.externalID: this field is deprecated, and is unused by Kubernetes'],
+    ['spec.externalID: this field is deprecated, and is unused by Kubernetes'],
   ],
   [
     'v1/serviceaccounts',

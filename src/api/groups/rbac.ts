@@ -1,6 +1,6 @@
 import { type FieldError, FieldPath, invalid, notSupported, required } from '../meta/field-error.ts';
 import { validateLabelSelector } from '../meta/label-selector-validation.ts';
-import { isDNS1123Subdomain, nameIsPathSegment } from '../meta/names.ts';
+import { isDNS1123Subdomain, isPathSegmentName } from '../meta/names.ts';
 import type { Resource, TableColumn } from '../resource.ts';
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject } from '../types/rbac-v1.ts';
 import { age, column, groupVersion, plainColumns, plainRow, standardColumns } from './define.ts';
@@ -69,7 +69,7 @@ function bindingFaults(object: Binding, kinds: readonly string[]): readonly Fiel
   if (apiGroup !== group) errors.push(notSupported(ref.child('apiGroup'), apiGroup, [group]));
   if (!kinds.includes(kind)) errors.push(notSupported(ref.child('kind'), kind, kinds));
   if (name === '') errors.push(required(ref.child('name')));
-  else errors.push(...check(ref.child('name'), name, (text) => nameIsPathSegment(text, false)));
+  else errors.push(...check(ref.child('name'), name, isPathSegmentName));
   const namespaced = kinds.includes('Role');
   (object.subjects ?? []).forEach((subject, i) => {
     errors.push(...subjectFaults(subject, namespaced, new FieldPath('subjects').index(i)));
@@ -123,7 +123,8 @@ function bindingRow(object: Binding, now: number): readonly unknown[] {
   ];
 }
 
-const common = { validateName: nameIsPathSegment, strategy: { allowCreateOnUpdate: true } } as const;
+// What begins a name is held to what a whole one is, upstream too.
+const common = { validateName: (name: string) => isPathSegmentName(name), strategy: { allowCreateOnUpdate: true } } as const;
 
 const role = define<Role>({
   ...common,

@@ -1,4 +1,4 @@
-import { type FieldError, forbidden, notSupported } from '../meta/field-error.ts';
+import { type FieldError, forbidden, notSupported, required } from '../meta/field-error.ts';
 import { nameIsDNSSubdomain } from '../meta/names.ts';
 import type { Resource } from '../resource.ts';
 import type { PriorityClass } from '../types/scheduling-v1.ts';
@@ -34,7 +34,8 @@ function validate(object: PriorityClass): readonly FieldError[] {
     errors.push(forbidden('value', `maximum allowed value of a user defined priority is ${highestUserPriority}`));
   }
   const known = ['PreemptLowerPriority', 'Never'];
-  if (object.preemptionPolicy !== undefined && !known.includes(object.preemptionPolicy)) {
+  if ((object.preemptionPolicy as string | undefined) === '') errors.push(required('preemptionPolicy'));
+  else if (object.preemptionPolicy !== undefined && !known.includes(object.preemptionPolicy)) {
     errors.push(notSupported('preemptionPolicy', object.preemptionPolicy, known));
   }
   return errors;

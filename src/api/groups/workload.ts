@@ -11,6 +11,7 @@ import { prepareTemplate } from './core/pod.ts';
 import { podTemplateWarnings } from './core/pod-warnings.ts';
 import { withGeneration } from './define.ts';
 import { nonNegative } from './field-checks.ts';
+import { sorted } from './internal-form.ts';
 import { semanticEqual } from './semantic-equal.ts';
 
 /** What types have in common that keep pods after a template: ReplicaSets, Deployments, Jobs and their like. */
@@ -85,8 +86,7 @@ export function replicaScale<
 
 /** Labels as messages show them: in the order of their keys; none at all as Go prints a nil map. */
 export function shownLabels(labels: Readonly<Record<string, string>> | undefined): unknown {
-  if (labels === undefined) return null;
-  return Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return labels === undefined ? null : sorted(labels);
 }
 
 /** A selector that must be there, be valid and select something. `kind` as upstream's message names it. */

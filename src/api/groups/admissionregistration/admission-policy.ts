@@ -110,7 +110,7 @@ const namedBy = ({ spec: { variables = [], paramKind } = {} }: Policy): NamedVar
 /** Audit annotations of one policy, and bytes of the expression of one. */
 const mostAuditAnnotations = 20;
 const longestValueExpression = 5 * 1024;
-const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'];
+const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
 
 function validateValidating(object: ValidatingAdmissionPolicy, old?: ValidatingAdmissionPolicy): readonly FieldError[] {
   const { validations = [], auditAnnotations = [], paramKind } = object.spec ?? {};
@@ -179,15 +179,15 @@ function validateMutating(object: MutatingAdmissionPolicy, old?: MutatingAdmissi
     } as const;
     for (const [type, [field, part, result]] of Object.entries(parts)) {
       if (patchType === type) {
-        const expression = part?.expression ?? '';
+        const expression = (part?.expression ?? '').trim();
         if (part === undefined) errors.push(required(at.child(field), `must be specified when patchType is ${type}`));
-        else if (expression.trim() === '') errors.push(required(at.child(field, 'expression'), 'expression is not specified'));
+        else if (expression === '') errors.push(required(at.child(field, 'expression')));
         else {
           const options = { structs: patchTypes };
           errors.push(...expressionFaults(at.child(field, 'expression'), expression, variables, [result], options));
         }
-      } else if (part !== undefined) {
-        errors.push(invalid(at.child(field), '{}', `must not specify ${field} when patchType is ${patchType}`));
+      } else if (part !== undefined && patchType !== undefined && patchType in parts) {
+        errors.push(invalid(at.child(field), `{${field}}`, `must not be specified when patchType is ${patchType}`));
       }
     }
   });
@@ -211,13 +211,13 @@ function paramRefFaults(ref: ParamRef | undefined): readonly FieldError[] {
   return [...errors, ...oneOf(path.child('parameterNotFoundAction'), ref.parameterNotFoundAction, ['Deny', 'Allow'])];
 }
 
-/** What both kinds of bindings have; `matchResouces` is how upstream spells it. */
+/** What both kinds of bindings have. */
 function bindingFaults(object: Binding): readonly FieldError[] {
   const { policyName, paramRef, matchResources } = object.spec ?? {};
   return [
     ...checkRequired(spec.child('policyName'), policyName, isDNS1123Subdomain),
     ...paramRefFaults(paramRef),
-    ...(matchResources === undefined ? [] : matchFaults(matchResources, spec.child('matchResouces'))),
+    ...(matchResources === undefined ? [] : matchFaults(matchResources, spec.child('matchResources'))),
   ];
 }
 

@@ -59,7 +59,7 @@ export class NamedVariables {
       const at = path.index(i);
       if (name.trim() === '') errors.push(required(at.child('name'), 'name is not specified'));
       else if (!identifier.test(name) || reserved.has(name)) {
-        errors.push(invalid(at.child('name'), name, 'name is not a valid CEL identifier'));
+        errors.push(invalid(at.child('name'), name, 'must be a valid CEL identifier'));
       }
       if (variables.findIndex((v) => v.name === name) < i) errors.push(duplicate(at.child('name'), name));
       if (expression.trim() === '') errors.push(required(at.child('expression'), 'expression is not specified'));

@@ -135,7 +135,7 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
         'spec.paramKind.apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c',
         `spec.paramKind.kind: Invalid value: "X Y": may have mixed case, but should otherwise match: ${label}`,
         'spec.matchConditions[1].expression: Invalid value: "\\"a\\"": must evaluate to bool but got string',
-        'spec.variables[2].name: Invalid value: "for": name is not a valid CEL identifier',
+        'spec.variables[2].name: Invalid value: "for": must be a valid CEL identifier',
         expect.stringMatching(
           /^spec.variables\[2\].expression: Invalid value: "variables.none": compilation failed: ERROR: .*undefined field 'none'/,
         ),

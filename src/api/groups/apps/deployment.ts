@@ -81,7 +81,20 @@ function validateStrategy(strategy: DeploymentStrategy): readonly FieldError[] {
       ? []
       : [forbidden('spec.strategy.rollingUpdate', "may not be specified when strategy `type` is 'Recreate'")];
   }
-  if (type !== 'RollingUpdate') return [notSupported('spec.strategy', strategy, ['Recreate', 'RollingUpdate'])];
+  if (type !== 'RollingUpdate')
+    return [
+      notSupported(
+        'spec.strategy',
+        {
+          Type: type ?? '',
+          RollingUpdate:
+            rollingUpdate === undefined
+              ? null
+              : { MaxUnavailable: rollingUpdate.maxUnavailable ?? 0, MaxSurge: rollingUpdate.maxSurge ?? 0 },
+        },
+        ['Recreate', 'RollingUpdate'],
+      ),
+    ];
   if (rollingUpdate === undefined) {
     return [required('spec.strategy.rollingUpdate', 'this should be defaulted and never be nil')];
   }

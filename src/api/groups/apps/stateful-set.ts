@@ -1,9 +1,10 @@
-import { type FieldError, forbidden, invalid, notSupported, required } from '../../meta/field-error.ts';
+import { type FieldError, FieldPath, forbidden, invalid, notSupported, required } from '../../meta/field-error.ts';
 import { formatLabelSelector } from '../../meta/label-selector.ts';
 import { isDNS1123Label, nameIsDNSLabel } from '../../meta/names.ts';
 import type { StatefulSet, StatefulSetSpec, StatefulSetStatus, StatefulSetUpdateStrategy } from '../../types/apps-v1.ts';
 import type { PersistentVolumeClaim, PodTemplateSpec, Volume } from '../../types/core-v1.ts';
 import { mapField, mapListField, withFields, withMissing } from '../core/copy-on-change.ts';
+import { claimSpecFaults } from '../core/persistent-volume-claim.ts';
 import { defaultPodTemplate } from '../core/pod-defaults.ts';
 import { validatePodTemplateSpec } from '../core/pod-validation.ts';
 import { containerCells, containersColumn, imagesColumn } from '../core/template-cells.ts';
@@ -54,11 +55,15 @@ function defaults(object: StatefulSet): StatefulSet {
 /** A claim template is a whole claim: of that kind, pending until it is made. */
 const defaultClaim = (claim: PersistentVolumeClaim): PersistentVolumeClaim =>
   mapField(
-    withMissing(claim, { kind: 'PersistentVolumeClaim', apiVersion: 'v1', status: pendingClaim }),
+    withFields(claim, {
+      kind: 'PersistentVolumeClaim',
+      apiVersion: 'v1',
+      status: withMissing(claim.status ?? noClaimStatus, { phase: 'Pending' }),
+    }),
     'spec',
     defaultClaimSpec,
   );
-const pendingClaim = Object.freeze({ phase: 'Pending' as const });
+const noClaimStatus: NonNullable<PersistentVolumeClaim['status']> = Object.freeze({});
 
 function defaultStrategy(strategy: StatefulSetUpdateStrategy): StatefulSetUpdateStrategy {
   const typed: StatefulSetUpdateStrategy = strategy.type
@@ -84,15 +89,19 @@ const written = workloadStrategy<StatefulSetSpec, StatefulSet>({
   emptyStatus: noStatus,
 });
 
-/** The template with the claims it is given as volumes: mounts name them as if they were there. */
-function withClaims(template: PodTemplateSpec, claims: readonly PersistentVolumeClaim[]): PodTemplateSpec {
+/**
+ * The template as the controller makes pods of it: with the claims as volumes, which mounts name as if they were there, and without the
+ * host name and subdomain, which pods get from the set.
+ */
+function asPodsGetIt(given: PodTemplateSpec, claims: readonly PersistentVolumeClaim[]): PodTemplateSpec {
+  const template = mapField(given, 'spec', (spec) => withFields(spec, { hostname: undefined, subdomain: undefined }));
   if (claims.length === 0 || template.spec === undefined) return template;
   const names = new Set(claims.map((c) => c.metadata?.name));
   const kept = (template.spec.volumes ?? []).filter((v) => !names.has(v.name));
   const made = [...names].flatMap((name): Volume[] =>
     name === undefined ? [] : [{ name, persistentVolumeClaim: { claimName: name } }],
   );
-  return { ...template, spec: { ...template.spec, volumes: [...kept, ...made] } };
+  return { ...template, spec: { ...template.spec, volumes: [...made, ...kept] } };
 }
 
 function validate(object: StatefulSet, old?: StatefulSet): readonly FieldError[] {
@@ -105,6 +114,12 @@ function validate(object: StatefulSet, old?: StatefulSet): readonly FieldError[]
     errors.push(invalid('spec.podManagementPolicy', podManagementPolicy, "must be 'OrderedReady' or 'Parallel'"));
   }
   errors.push(...validateStrategy(spec.updateStrategy ?? {}), ...validateRetention(spec));
+  // What is stored cannot be changed.
+  if (old === undefined) {
+    spec.volumeClaimTemplates?.forEach((claim, i) => {
+      errors.push(...claimSpecFaults(claim.spec ?? {}, new FieldPath(`spec.volumeClaimTemplates[${i}].spec`)));
+    });
+  }
   errors.push(
     ...nonNegative('spec.replicas', spec.replicas),
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
@@ -131,7 +146,7 @@ function validate(object: StatefulSet, old?: StatefulSet): readonly FieldError[]
 function validateTemplate(object: StatefulSet, old: StatefulSet | undefined): readonly FieldError[] {
   const of = (set: StatefulSet, before?: StatefulSet): readonly FieldError[] =>
     validatePodTemplateSpec(
-      withClaims(set.spec?.template ?? {}, set.spec?.volumeClaimTemplates ?? []),
+      asPodsGetIt(set.spec?.template ?? {}, set.spec?.volumeClaimTemplates ?? []),
       'spec.template',
       before?.spec?.template,
     );

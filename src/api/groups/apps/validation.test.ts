@@ -40,7 +40,7 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
       undefined,
       [
         'spec.replicas: Invalid value: -1: must be greater than or equal to 0',
-        'spec.strategy: Unsupported value: {"type":"X"}: supported values: "Recreate", "RollingUpdate"',
+        'spec.strategy: Unsupported value: {"Type":"X","RollingUpdate":null}: supported values: "Recreate", "RollingUpdate"',
         'spec.minReadySeconds: Invalid value: -1: must be greater than or equal to 0',
         'spec.revisionHistoryLimit: Invalid value: -1: must be greater than or equal to 0',
         'spec.progressDeadlineSeconds: Invalid value: -5: must be greater than or equal to 0',

@@ -18,10 +18,26 @@ const longest = { window: 3600, period: 1800 } as const;
 const sources = ['object', 'external', 'pods', 'resource', 'containerResource'] as const;
 const sourceTypes = ['ContainerResource', 'External', 'Object', 'Pods', 'Resource'];
 
-function referenceFaults(ref: CrossVersionObjectReference | undefined, path: FieldPath): readonly FieldError[] {
+/** What is asked of the apiVersion of a reference: nothing, to be one, or to have a group. */
+type VersionRule = 'any' | 'readable' | 'grouped';
+
+function versionFaults(version: string, rule: VersionRule, path: FieldPath): readonly FieldError[] {
+  if (rule === 'any') return [];
+  const parts = version === '' || version === '/' ? [''] : version.split('/');
+  if (parts.length > 2) return [invalid(path, version, `unexpected GroupVersion string: ${version}`)];
+  const hasGroup = parts.length === 2 && parts[0] !== '';
+  return rule === 'grouped' && !hasGroup ? [invalid(path, version, 'apiVersion must specify API group')] : [];
+}
+
+function referenceFaults(
+  ref: CrossVersionObjectReference | undefined,
+  path: FieldPath,
+  rule: VersionRule = 'readable',
+): readonly FieldError[] {
   return [
     ...checkRequired(path.child('kind'), ref?.kind, isPathSegmentName),
     ...checkRequired(path.child('name'), ref?.name, isPathSegmentName),
+    ...versionFaults(ref?.apiVersion ?? '', rule, path.child('apiVersion')),
   ];
 }
 
@@ -163,7 +179,15 @@ function rulesFaults(rules: HPAScalingRules | undefined, path: FieldPath): reado
   return errors;
 }
 
-function faults(object: HorizontalPodAutoscaler, least: number): readonly FieldError[] {
+/** A target that stays what it was is not looked at again; only ReplicationControllers have no group. */
+function targetRule(ref: CrossVersionObjectReference | undefined, old: HorizontalPodAutoscaler | undefined): VersionRule {
+  const before = old?.spec?.scaleTargetRef;
+  const same = (before?.apiVersion ?? '') === (ref?.apiVersion ?? '') && (before?.kind ?? '') === (ref?.kind ?? '');
+  if (old !== undefined && same) return 'any';
+  return ref?.kind === 'ReplicationController' ? 'readable' : 'grouped';
+}
+
+function faults(object: HorizontalPodAutoscaler, least: number, old?: HorizontalPodAutoscaler): readonly FieldError[] {
   const { minReplicas, maxReplicas = 0, scaleTargetRef, metrics = [], behavior } = object.spec ?? {};
   const errors: FieldError[] = [];
   if (minReplicas !== undefined && minReplicas < least) {
@@ -174,7 +198,7 @@ function faults(object: HorizontalPodAutoscaler, least: number): readonly FieldE
   if (minReplicas !== undefined && maxReplicas < minReplicas) {
     errors.push(invalid(max, maxReplicas, 'must be greater than or equal to `minReplicas`'));
   }
-  errors.push(...referenceFaults(scaleTargetRef, spec.child('scaleTargetRef')));
+  errors.push(...referenceFaults(scaleTargetRef, spec.child('scaleTargetRef'), targetRule(scaleTargetRef, old)));
   metrics.forEach((metric, i) => void errors.push(...metricFaults(metric, spec.child('metrics').index(i))));
   if (minReplicas === 0 && !metrics.some((m) => m.type === 'Object' || m.type === 'External')) {
     const detail = 'must specify at least one Object or External metric to support scaling to zero replicas';
@@ -189,7 +213,7 @@ export const validateAutoscaler = (object: HorizontalPodAutoscaler): readonly Fi
 
 /** Zero replicas (feature HPAScaleToZero) stay allowed where they already are. */
 export const validateAutoscalerUpdate = (object: HorizontalPodAutoscaler, old: HorizontalPodAutoscaler): readonly FieldError[] =>
-  faults(object, old.spec?.minReplicas === 0 ? 0 : 1);
+  faults(object, old.spec?.minReplicas === 0 ? 0 : 1, old);
 
 export const validateAutoscalerStatus = (object: HorizontalPodAutoscaler): readonly FieldError[] => [
   ...nonNegative('status.currentReplicas', object.status?.currentReplicas),

@@ -18,6 +18,7 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
         'spec.maxReplicas: Invalid value: 0: must be greater than or equal to `minReplicas`',
         'spec.scaleTargetRef.kind: Required value',
         'spec.scaleTargetRef.name: Required value',
+        'spec.scaleTargetRef.apiVersion: Invalid value: "": apiVersion must specify API group',
       ],
     ],
     [
@@ -50,6 +51,7 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
         'spec.maxReplicas: Invalid value: 0: must be greater than 0',
         'spec.scaleTargetRef.kind: Required value',
         'spec.scaleTargetRef.name: Invalid value: "a/b": may not contain \'/\'',
+        'spec.scaleTargetRef.apiVersion: Invalid value: "": apiVersion must specify API group',
         'spec.metrics[0].type: Unsupported value: "X": supported values: "ContainerResource", "External", "Object", "Pods", "Resource"',
         'spec.metrics[0].type: Unsupported value: "X": supported values: "ContainerResource", "External", "Object", "Pods", "Resource"',
         'spec.metrics[1].resource: Required value: must populate information for the given metric source',

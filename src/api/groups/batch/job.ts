@@ -1,7 +1,7 @@
 import { nameIsDNSSubdomain } from '../../meta/names.ts';
 import { parseTime } from '../../meta/time.ts';
 import type { Job, JobSpec, PodFailurePolicyRule } from '../../types/batch-v1.ts';
-import { mapField, mapListField, withFields, withMissing } from '../core/copy-on-change.ts';
+import { mapField, mapListField, withFields, withMissing, withUnset } from '../core/copy-on-change.ts';
 import { defaultPodTemplate } from '../core/pod-defaults.ts';
 import { containerCells, containersColumn, imagesColumn, selectorCell, selectorColumn } from '../core/template-cells.ts';
 import { age, ageColumn, column, groupVersion, humanDuration, nameColumn } from '../define.ts';
@@ -19,7 +19,7 @@ const defaultBackoffLimit = 6;
 function defaults(object: Job): Job {
   let spec: JobSpec = object.spec ?? noSpec;
   if (spec.completions === undefined && spec.parallelism === undefined) spec = { ...spec, completions: 1 };
-  spec = withMissing(spec, {
+  spec = withUnset(spec, {
     parallelism: 1,
     // Per index, a job has no other limit unless it wants one.
     backoffLimit: spec.backoffLimitPerIndex === undefined ? defaultBackoffLimit : maxInt32,
@@ -51,8 +51,16 @@ function withGeneratedSelector(job: Job): Job {
     ...spec.template?.metadata?.labels,
   };
   const template = { ...spec.template, metadata: { ...spec.template?.metadata, labels } };
+  // A job without labels has those of its template, and so what is added to them, too.
+  const own = job.metadata?.labels;
+  const labelled = own === undefined || own === spec.template?.metadata?.labels;
+  const metadata = labelled ? { ...job.metadata, labels } : job.metadata;
   const matchLabels = { [controllerUidLabel]: uid, ...spec.selector?.matchLabels };
-  return { ...job, spec: { ...spec, template, selector: { ...spec.selector, matchLabels } } };
+  return {
+    ...job,
+    ...(metadata === undefined ? {} : { metadata }),
+    spec: { ...spec, template, selector: { ...spec.selector, matchLabels } },
+  };
 }
 
 /** More indexes than a status can list, run by more pods than it can keep up with. */

@@ -42,6 +42,12 @@ export function withMissing<T extends object>(object: T, fields: Partial<T>): T 
   return (copy as T | undefined) ?? object;
 }
 
+/** `object` with `fields` where they are not given at all: '' is a value where upstream has pointers. */
+export function withUnset<T extends object>(object: T, fields: Partial<T>): T {
+  const missing = (Object.keys(fields) as (keyof T)[]).filter((key) => object[key] === undefined || object[key] === null);
+  return missing.length === 0 ? object : { ...object, ...Object.fromEntries(missing.map((key) => [key, fields[key]])) };
+}
+
 /** `object` with its field `key` changed by `change`, when it has the field. */
 export function mapField<T extends object, K extends keyof T>(
   object: T,

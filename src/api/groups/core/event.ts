@@ -26,7 +26,10 @@ const namespaceMismatch = (event: Event): FieldError =>
   );
 
 /** What every event must satisfy, in either group. An event with eventTime is of the newer form (KEP-383) and held to more. */
-export function validateEvent(event: Event): readonly FieldError[] {
+export function validateEvent(
+  event: Event,
+  controllerField: 'reportingComponent' | 'reportingController',
+): readonly FieldError[] {
   const namespace = event.metadata?.namespace ?? '';
   const about = event.involvedObject?.namespace ?? '';
   const errors: FieldError[] = [];
@@ -37,8 +40,8 @@ export function validateEvent(event: Event): readonly FieldError[] {
     // Events about cluster-scoped objects live in default (or kube-system, for old clients).
     if (about === '' && namespace !== 'default' && namespace !== 'kube-system') errors.push(namespaceMismatch(event));
     const controller = event.reportingComponent ?? '';
-    if (controller === '') errors.push(required('reportingController'));
-    errors.push(...check('reportingController', controller, isQualifiedName));
+    if (controller === '') errors.push(required(controllerField));
+    errors.push(...check(controllerField, controller, isQualifiedName));
     for (const name of ['reportingInstance', 'action', 'reason'] as const) {
       const value = event[name] ?? '';
       if (value === '') errors.push(required(name));
@@ -106,7 +109,9 @@ export const event = define<Event>({
   shortNames: ['ev'],
   storagePrefix: eventStorage.prefix,
   strategy: { allowCreateOnUpdate: true },
-  validate: validateEvent,
+  validate: (object) => validateEvent(object, 'reportingComponent'),
+  // Events of the old form are not held to what other metadata is.
+  qualifiedFinalizers: false,
   // Upstream validates neither the name nor the update beyond this, for the sake of old clients.
   validateName: () => [],
   columns: eventColumns,

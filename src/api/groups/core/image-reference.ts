@@ -1,5 +1,8 @@
 /** The parts of an image reference that defaulting asks for (distribution's reference grammar, as far as the tag goes). */
 
+/** Of a repository's name, with its registry, in characters. */
+const MAX_NAME_LENGTH = 255;
+
 /**
  * The tag of `image` as the container runtime will see it: `latest` when it names neither tag nor digest, '' when it names only a digest or
  * is not a reference at all.
@@ -7,9 +10,12 @@
 export function imageTag(image: string): string {
   const at = image.indexOf('@');
   const name = at < 0 ? image : image.slice(0, at);
-  if (name === '' || !reference.test(name)) return '';
+  // What looks like the id of an image is none, to upstream.
+  if (name === '' || !reference.test(name) || /^[a-f0-9]{64}$/.test(name)) return '';
+  const slash = name.lastIndexOf('/');
   // A colon before the last slash belongs to the registry's port.
-  const colon = name.indexOf(':', name.lastIndexOf('/') + 1);
+  const colon = name.indexOf(':', slash + 1);
+  if ((colon >= 0 ? colon : name.length) > MAX_NAME_LENGTH) return '';
   if (colon >= 0) return name.slice(colon + 1);
   return at < 0 ? 'latest' : '';
 }

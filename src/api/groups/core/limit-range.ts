@@ -113,6 +113,13 @@ export const limitRange = define<LimitRange>({
     object.spec?.limits === undefined
       ? object
       : { ...object, spec: { ...object.spec, limits: object.spec.limits.map(defaultItem) } },
+  strategy: {
+    // Upstream gives what has no name one that nothing else has.
+    prepareForCreate: (object) =>
+      object.metadata?.name || !object.metadata?.uid
+        ? object
+        : { ...object, metadata: { ...object.metadata, name: object.metadata.uid } },
+  },
   validate,
   validateName: nameIsDNSSubdomain,
   columns: plainColumns,

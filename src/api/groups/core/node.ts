@@ -1,9 +1,9 @@
 import { duplicate, type FieldError, FieldPath, forbidden, invalid, notSupported, required } from '../../meta/field-error.ts';
 import { isQualifiedName, isValidLabelValue, nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { Node, NodeSpec, Taint } from '../../types/core-v1.ts';
-import { age, allVerbs, column, deepEqual, groupVersion, standardColumns } from '../define.ts';
+import { age, allVerbs, column, groupVersion, standardColumns } from '../define.ts';
 import { check } from '../field-checks.ts';
-import { parseCIDR, validateLegacyCIDR } from '../ip.ts';
+import { cidrWarnings, parseCIDR, validateLegacyCIDR } from '../ip.ts';
 import { quantityFaults } from './resource-faults.ts';
 
 const define = groupVersion('', 'v1');
@@ -68,13 +68,20 @@ function podCIDRFaults(cidrs: readonly string[]): readonly FieldError[] {
   return errors;
 }
 
+/** Kubelets were once configured through the API; new nodes are not. */
+function withoutConfigSource(object: Node): Node {
+  if (object.spec?.configSource === undefined) return object;
+  const { configSource: _source, ...spec } = object.spec;
+  return { ...object, spec };
+}
+
 function validate(object: Node): readonly FieldError[] {
   return [...taintFaults(object.spec?.taints ?? []), ...resourceFaults(object), ...podCIDRFaults(object.spec?.podCIDRs ?? [])];
 }
 
 /** Of a node's spec, taints and unschedulable may change; podCIDRs and providerID may be set once. */
 function validateUpdate(object: Node, old: Node): readonly FieldError[] {
-  const errors = [...resourceFaults(object)];
+  const errors = [...validate(object)];
   (object.status?.addresses ?? []).forEach((address, i, all) => {
     if (all.findIndex((a) => a.type === address.type && a.address === address.address) < i) {
       errors.push(duplicate(new FieldPath('status.addresses').index(i), { Type: address.type, Address: address.address }));
@@ -92,19 +99,7 @@ function validateUpdate(object: Node, old: Node): readonly FieldError[] {
   if (before.providerID && before.providerID !== (after.providerID ?? '')) {
     errors.push(forbidden('spec.providerID', 'node updates may not change providerID except from "" to valid'));
   }
-  errors.push(...taintFaults(after.taints ?? []));
-  const rest = ({
-    podCIDR: _c,
-    podCIDRs: _cs,
-    providerID: _p,
-    configSource: _s,
-    taints: _t,
-    unschedulable: _u,
-    ...others
-  }: NodeSpec) => others;
-  if (!deepEqual(rest(after), rest(before)) || (oldCIDRs.length > 0 && !deepEqual(cidrs, oldCIDRs))) {
-    errors.push(forbidden('', 'node updates may only change labels, taints, or capacity'));
-  }
+  if ((after.externalID ?? '') !== (before.externalID ?? '')) errors.push(forbidden('spec.externalID', 'may not be updated'));
   return errors;
 }
 
@@ -137,7 +132,17 @@ export const node = define<Node>({
   subresources: [{ name: 'proxy', verbs: allVerbs.filter((v) => /^(create|delete|get|patch|update)$/.test(v)) }],
   defaults,
   // A kubelet registers its node with its status, in one request.
-  strategy: { prepareForCreate: (object) => object },
+  strategy: {
+    prepareForCreate: (object) => {
+      if (object.spec?.configSource === undefined && object.status?.config === undefined) return object;
+      const { config: _config, ...status } = object.status ?? {};
+      return { ...withoutConfigSource(object), ...(object.status === undefined ? {} : { status }) };
+    },
+    prepareForUpdate: (object, old) => ({
+      ...(old.spec?.configSource === undefined ? withoutConfigSource(object) : object),
+      ...(old.status === undefined ? { status: undefined } : { status: old.status }),
+    }),
+  },
   validate,
   validateUpdate,
   validateStatusUpdate: validateUpdate,
@@ -145,6 +150,7 @@ export const node = define<Node>({
   warnings: ({ spec }) => [
     ...(spec?.configSource === undefined ? [] : ['spec.configSource: the feature is removed']),
     ...(spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),
+    ...(spec?.podCIDRs ?? []).flatMap((cidr, i) => cidrWarnings(`spec.podCIDRs[${i}]`, cidr)),
   ],
   columns: [
     ...standardColumns(column('Status', 'string', 'The status of the node'), column('Roles', 'string', 'The roles of the node')),

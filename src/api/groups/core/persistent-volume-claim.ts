@@ -80,7 +80,8 @@ export function claimSpecFaults(spec: Spec, path: FieldPath): readonly FieldErro
   errors.push(...dataSourceFaults(spec, path));
   if (spec.dataSource !== undefined && spec.dataSourceRef !== undefined && !spec.dataSourceRef.namespace) {
     if (!semanticEqual('io.k8s.api.core.v1.TypedObjectReference', spec.dataSource, spec.dataSourceRef)) {
-      errors.push(invalid(path, path.child('dataSource').toString(), 'must match dataSourceRef'));
+      // Upstream hands over the path in place of the value, of which nothing can be shown.
+      errors.push(invalid(path, {}, 'must match dataSourceRef'));
     }
   }
   if (spec.volumeAttributesClassName) {

@@ -1,21 +1,26 @@
 import { type FieldError, FieldPath, forbidden, invalid, notSupported, required } from '../../meta/field-error.ts';
-import { isDNS1123Subdomain, nameIsDNSSubdomain } from '../../meta/names.ts';
-import { canonicalQuantity } from '../../meta/quantity.ts';
+import { isDNS1123Subdomain, isValidLabelValue, nameIsDNSSubdomain } from '../../meta/names.ts';
+import { IMMUTABLE } from '../../meta/object-meta-validation.ts';
+import { canonicalQuantity, quantityValue } from '../../meta/quantity.ts';
 import { formatTime } from '../../meta/time.ts';
 import type {
+  NodeSelector,
   PersistentVolume,
   PersistentVolumeSource,
   PersistentVolumeSpec,
   PersistentVolumeStatus,
+  VolumeNodeAffinity,
 } from '../../types/core-v1.ts';
-import { age, column, groupVersion, standardColumns } from '../define.ts';
+import { age, column, deepEqual, groupVersion, standardColumns } from '../define.ts';
 import { check, checkRequired, immutable } from '../field-checks.ts';
+import { internalForm, sorted } from '../internal-form.ts';
 import { persistentVolumeWarnings } from '../object-warnings.ts';
 import { semanticEqual } from '../semantic-equal.ts';
 import { accessModeFaults, formatAccessModes } from './access-modes.ts';
-import { withFields, withMissing } from './copy-on-change.ts';
-import { driverNameFaults } from './csi-driver-name.ts';
-import { positiveQuantityFaults, quantityFaults } from './resource-faults.ts';
+import { withFields, withMissing, withUnset } from './copy-on-change.ts';
+import { persistentVolumeSources, validatePersistentVolumeSource } from './persistent-volume-source.ts';
+import { validateNodeSelector } from './pod-validation/scheduling.ts';
+import { positiveQuantityFaults } from './resource-faults.ts';
 import { defaultPersistentVolumeSource } from './volume-defaults.ts';
 
 const define = groupVersion('', 'v1');
@@ -26,124 +31,40 @@ const noStatus: PersistentVolumeStatus = Object.freeze({});
 /** The annotation that named a class before spec.storageClassName did. */
 export const storageClassAnnotation = 'volume.beta.kubernetes.io/storage-class';
 
-/** The kinds of source, in the order in which upstream looks at them. */
-const sourceNames = [
-  'hostPath',
-  'gcePersistentDisk',
-  'awsElasticBlockStore',
-  'glusterfs',
-  'flocker',
-  'nfs',
-  'rbd',
-  'quobyte',
-  'cephfs',
-  'iscsi',
-  'cinder',
-  'fc',
-  'flexVolume',
-  'azureFile',
-  'vsphereVolume',
-  'photonPersistentDisk',
-  'portworxVolume',
-  'azureDisk',
-  'scaleIO',
-  'local',
-  'storageos',
-  'csi',
-] as const satisfies readonly (keyof PersistentVolumeSource)[];
+/** Whether a selector has values that no label can have: what is stored stays updatable. */
+const hasInvalidValues = (selector: NodeSelector): boolean =>
+  selector.nodeSelectorTerms.some((term) =>
+    term.matchExpressions?.some(({ values }) => values?.some((value) => isValidLabelValue(value).length > 0)),
+  );
 
-const hostPathTypes = ['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket'];
-
-const backsteps = (path: FieldPath, value: string): readonly FieldError[] =>
-  value.split('/').includes('..') ? [invalid(path, value, "must not contain '..'")] : [];
-
-/** What is wrong with the details of a source; kinds that left the tree for CSI drivers are taken as they are. */
-function sourceFaults(s: PersistentVolumeSpec, name: (typeof sourceNames)[number]): readonly FieldError[] {
-  const path = spec.child(name);
-  switch (name) {
-    case 'hostPath': {
-      const { path: host = '', type } = s.hostPath!;
-      if (host === '') return [required(path.child('path'))];
-      const typeFaults =
-        type === undefined || hostPathTypes.includes(type) ? [] : [notSupported(path.child('type'), type, hostPathTypes)];
-      return [...backsteps(path.child('path'), host), ...typeFaults];
-    }
-    case 'nfs': {
-      const { server = '', path: exported = '' } = s.nfs!;
-      const errors: FieldError[] = [];
-      if (server === '') errors.push(required(path.child('server')));
-      if (exported === '') errors.push(required(path.child('path')));
-      if (!exported.startsWith('/')) errors.push(invalid(path.child('path'), exported, 'must be an absolute path'));
-      return errors;
-    }
-    case 'local': {
-      const where = s.local!.path ?? '';
-      const errors = where === '' ? [required(path.child('path'))] : [...backsteps(path.child('path'), where)];
-      if (s.nodeAffinity?.required === undefined) {
-        errors.push(required('metadata.annotations', 'Local volume requires node affinity'));
-      }
-      return errors;
-    }
-    case 'csi':
-      return csiFaults(s, path);
-    default:
-      return [];
-  }
-}
-
-const secretRefs = [
-  'controllerPublishSecretRef',
-  'controllerExpandSecretRef',
-  'nodePublishSecretRef',
-  'nodeExpandSecretRef',
-] as const;
-
-function csiFaults(s: PersistentVolumeSpec, path: FieldPath): readonly FieldError[] {
-  const csi = s.csi!;
-  const errors: FieldError[] = [...driverNameFaults(path.child('driver'), csi.driver ?? '')];
-  if (!csi.volumeHandle) errors.push(required(path.child('volumeHandle')));
-  for (const name of secretRefs) {
-    const ref = csi[name];
-    if (ref === undefined) continue;
-    if (!ref.name) errors.push(required(path.child(name, 'name')));
-    else errors.push(...check(path.child(name, 'name'), ref.name, isDNS1123Subdomain));
-    if (!ref.namespace) errors.push(required(path.child(name, 'namespace')));
-  }
-  return errors;
-}
-
-function validateSpec(s: PersistentVolumeSpec): readonly FieldError[] {
+function validateSpec(s: PersistentVolumeSpec, name: string, old?: PersistentVolumeSpec): readonly FieldError[] {
   const errors: FieldError[] = [];
   const modes = s.accessModes ?? [];
   if (modes.length === 0) errors.push(required(spec.child('accessModes')));
   errors.push(...accessModeFaults(spec.child('accessModes'), modes));
   const capacity = s.capacity ?? {};
-  const names = Object.keys(capacity);
+  const names = Object.keys(capacity).sort();
   if (names.length === 0) errors.push(required(spec.child('capacity')));
   if (capacity['storage'] === undefined || names.length > 1) {
-    errors.push(notSupported(spec.child('capacity'), capacity, ['storage']));
+    errors.push(notSupported(spec.child('capacity'), s.capacity === undefined ? null : sorted(capacity), ['storage']));
   }
-  for (const name of names) {
-    const path = spec.child('capacity').key(name);
-    errors.push(...quantityFaults(path, name, capacity[name]!), ...positiveQuantityFaults(path, capacity[name]!));
+  for (const resource of names) {
+    const path = spec.child('capacity').key(resource);
+    const whole = quantityValue(capacity[resource]);
+    if (whole < 0) errors.push(invalid(path, whole, 'must be a valid resource quantity'));
+    errors.push(...positiveQuantityFaults(path, capacity[resource]!));
   }
   const reclaim = s.persistentVolumeReclaimPolicy;
   if (reclaim && !['Delete', 'Recycle', 'Retain'].includes(reclaim)) {
     errors.push(notSupported(spec.child('persistentVolumeReclaimPolicy'), reclaim, ['Delete', 'Recycle', 'Retain']));
   }
   if (s.nodeAffinity !== undefined) {
-    const path = spec.child('nodeAffinity', 'required');
-    if (s.nodeAffinity.required === undefined) errors.push(required(path, 'must specify required node constraints'));
-    else if ((s.nodeAffinity.required.nodeSelectorTerms?.length ?? 0) === 0) {
-      errors.push(required(path.child('nodeSelectorTerms'), 'must have at least one node selector term'));
-    }
+    const at = 'spec.nodeAffinity.required';
+    const allowInvalidValues = old?.nodeAffinity?.required !== undefined && hasInvalidValues(old.nodeAffinity.required);
+    if (s.nodeAffinity.required === undefined) errors.push(required(at, 'must specify required node constraints'));
+    else validateNodeSelector(s.nodeAffinity.required, at, allowInvalidValues, errors);
   }
-  const sources = sourceNames.filter((name) => s[name] !== undefined);
-  sources.forEach((name, i) => {
-    if (i > 0) errors.push(forbidden(spec.child(name), 'may not specify more than 1 volume type'));
-    else errors.push(...sourceFaults(s, name));
-  });
-  if (sources.length === 0) errors.push(required(spec, 'must specify a volume type'));
+  errors.push(...validatePersistentVolumeSource(s, name));
   if (s.hostPath?.path !== undefined && /^\/+$/.test(s.hostPath.path) && reclaim === 'Recycle') {
     errors.push(forbidden(spec.child('persistentVolumeReclaimPolicy'), "may not be 'recycle' for a hostPath mount of '/'"));
   }
@@ -162,7 +83,7 @@ function validateSpec(s: PersistentVolumeSpec): readonly FieldError[] {
 }
 
 function source(s: PersistentVolumeSpec): PersistentVolumeSource {
-  return Object.fromEntries(sourceNames.flatMap((name) => (s[name] === undefined ? [] : [[name, s[name]]])));
+  return Object.fromEntries(persistentVolumeSources.flatMap((name) => (s[name] === undefined ? [] : [[name, s[name]]])));
 }
 
 /** A source that may gain the secrets for expansion, which claims made earlier lack. */
@@ -180,16 +101,38 @@ function comparableSource(after: PersistentVolumeSpec, before: PersistentVolumeS
   };
 }
 
+/** Labels of nodes that have changed their names since. */
+const stableLabels: Readonly<Record<string, string>> = {
+  'beta.kubernetes.io/arch': 'kubernetes.io/arch',
+  'beta.kubernetes.io/instance-type': 'node.kubernetes.io/instance-type',
+  'beta.kubernetes.io/os': 'kubernetes.io/os',
+  'failure-domain.beta.kubernetes.io/region': 'topology.kubernetes.io/region',
+  'failure-domain.beta.kubernetes.io/zone': 'topology.kubernetes.io/zone',
+};
+
+/** For a comparison in which a label is the same by either name. */
+const withStableLabels = (affinity: VolumeNodeAffinity | undefined): unknown =>
+  affinity?.required?.nodeSelectorTerms.map((term) => ({
+    ...term,
+    ...(term.matchExpressions === undefined
+      ? {}
+      : { matchExpressions: term.matchExpressions.map((e) => ({ ...e, key: stableLabels[e.key] ?? e.key })) }),
+  }));
+
 function validateUpdate(object: PersistentVolume, old: PersistentVolume): readonly FieldError[] {
   const after = object.spec ?? {};
   const before = old.spec ?? {};
-  const errors = [...validateSpec(after)];
+  const errors = [...validateSpec(after, object.metadata?.name ?? '', before)];
   const type = 'io.k8s.api.core.v1.PersistentVolumeSource';
   if (!semanticEqual(type, comparableSource(after, before), source(before))) {
     errors.push(forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation'));
   }
   errors.push(...immutable('volumeMode', after.volumeMode, before.volumeMode));
-  if (before.nodeAffinity !== undefined) errors.push(...immutable('nodeAffinity', after.nodeAffinity, before.nodeAffinity));
+  const { nodeAffinity } = after;
+  if (before.nodeAffinity !== undefined && !deepEqual(withStableLabels(nodeAffinity), withStableLabels(before.nodeAffinity))) {
+    const shown = nodeAffinity === undefined ? null : internalForm('io.k8s.api.core.v1.VolumeNodeAffinity', nodeAffinity);
+    errors.push(invalid('nodeAffinity', shown, `${IMMUTABLE}, except for updating from beta label to GA`));
+  }
   if (before.volumeAttributesClassName !== undefined && after.volumeAttributesClassName === undefined) {
     errors.push(forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden'));
   }
@@ -206,7 +149,7 @@ export const persistentVolume = define<PersistentVolume>({
   defaults: (object) =>
     withFields(object, {
       spec: defaultPersistentVolumeSource(
-        withMissing(object.spec ?? noSpec, { persistentVolumeReclaimPolicy: 'Retain', volumeMode: 'Filesystem' }),
+        withUnset(withMissing(object.spec ?? noSpec, { persistentVolumeReclaimPolicy: 'Retain' }), { volumeMode: 'Filesystem' }),
       ),
       status: withMissing(object.status ?? noStatus, { phase: 'Pending' }),
     }),
@@ -222,7 +165,7 @@ export const persistentVolume = define<PersistentVolume>({
     if (phase === old.status?.phase || given) return object;
     return { ...object, status: { ...object.status, lastPhaseTransitionTime: formatTime(context.now) } };
   },
-  validate: (object) => validateSpec(object.spec ?? {}),
+  validate: (object) => validateSpec(object.spec ?? {}, object.metadata?.name ?? ''),
   validateUpdate,
   validateName: nameIsDNSSubdomain,
   warnings: persistentVolumeWarnings,

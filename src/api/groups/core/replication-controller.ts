@@ -1,4 +1,4 @@
-import { type FieldError, required } from '../../meta/field-error.ts';
+import { type FieldError, invalid, required } from '../../meta/field-error.ts';
 import { selectorFromSet } from '../../meta/label-selector.ts';
 import { nameIsLongName } from '../../meta/names.ts';
 import type { ReplicationController, ReplicationControllerSpec } from '../../types/core-v1.ts';
@@ -7,11 +7,11 @@ import { formatLabels, nonNegative } from '../field-checks.ts';
 import {
   podNameWarnings,
   replicaScale,
+  shownLabels,
   templateWarnings,
   validateCounts,
   validateReplicaCounts,
   validateRunsForever,
-  validateSelected,
   workloadStrategy,
 } from '../workload.ts';
 import { withFields, withMissing } from './copy-on-change.ts';
@@ -42,7 +42,12 @@ function validate(object: ReplicationController, old?: ReplicationController): r
   if (template === undefined) return [...errors, required('spec.template')];
   const at = 'spec.template';
   if (!isEmpty(selector)) {
-    errors.push(...validateSelected({ matchLabels: selector ?? {} }, template.metadata?.labels, `${at}.metadata.labels`));
+    // Taken literally: a selector that no label can fit selects nothing.
+    const labels = template.metadata?.labels;
+    const selected = Object.entries(selector ?? {}).every(([key, value]) => labels?.[key] === value);
+    if (!selected) {
+      errors.push(invalid(`${at}.metadata.labels`, shownLabels(labels), '`selector` does not match template `labels`'));
+    }
   }
   errors.push(...validatePodTemplateSpec(template, at, old?.spec?.template));
   if ((replicas ?? 0) > 1) {

@@ -70,7 +70,7 @@ function selectorFaults(spec: ResourceQuotaSpec): readonly FieldError[] {
     }
     if (existsOnly.has(scopeName) && operator !== 'Exists') {
       const detail =
-        "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity";
+        "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity";
       errors.push(invalid(path.child('operator'), operator, detail));
     }
     if (operator === 'In' || operator === 'NotIn') {

@@ -5,6 +5,7 @@ import { jsonSyntaxProblem } from '../../wire/json-syntax.ts';
 import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { check, immutable, sealedFields } from '../field-checks.ts';
 import { base64Bytes, maxDataBytes } from './config-map.ts';
+import { keyPairFault } from './key-pair-fault.ts';
 
 const define = groupVersion('', 'v1');
 const dataPath = new FieldPath('data');
@@ -98,5 +99,9 @@ export const secret = define<Secret>({
     Object.keys(object.data ?? {}).length,
     age(object.metadata?.creationTimestamp, now),
   ],
+  warnings: ({ type, data }) => {
+    const fault = type === 'kubernetes.io/tls' ? keyPairFault(data?.['tls.crt'], data?.['tls.key']) : undefined;
+    return fault === undefined ? [] : [fault];
+  },
   fieldSelectors: { type: (object) => object.type ?? '' },
 });

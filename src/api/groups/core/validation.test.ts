@@ -256,7 +256,7 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
       [
         'spec.accessModes: Required value',
         'spec.capacity: Required value',
-        'spec.capacity: Unsupported value: {}: supported values: "storage"',
+        'spec.capacity: Unsupported value: null: supported values: "storage"',
         'spec: Required value: must specify a volume type',
       ],
     ],
@@ -279,8 +279,8 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
       undefined,
       [
         'spec.accessModes: Unsupported value: "X": supported values: "ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"',
-        'spec.capacity: Unsupported value: {"storage":"-1","cpu":"1"}: supported values: "storage"',
-        'spec.capacity[storage]: Invalid value: "-1": must be greater than or equal to 0',
+        'spec.capacity: Unsupported value: {"cpu":"1","storage":"-1"}: supported values: "storage"',
+        'spec.capacity[storage]: Invalid value: -1: must be a valid resource quantity',
         'spec.capacity[storage]: Invalid value: "-1": must be greater than zero',
         'spec.persistentVolumeReclaimPolicy: Unsupported value: "Z": supported values: "Delete", "Recycle", "Retain"',
         'spec.nodeAffinity.required: Required value: must specify required node constraints',
@@ -298,7 +298,7 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
         spec: { accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' }, hostPath: undefined, local: { path: '/x' } },
       },
       undefined,
-      ['metadata.annotations: Required value: Local volume requires node affinity'],
+      ['spec.nodeAffinity: Required value: Local volume requires node affinity'],
     ],
     [
       'csi',
@@ -439,7 +439,6 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
       [
         'spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid',
         'spec.providerID: Forbidden: node updates may not change providerID except from "" to valid',
-        ': Forbidden: node updates may only change labels, taints, or capacity',
       ],
     ],
   ],
@@ -488,7 +487,7 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
       undefined,
       [
         "spec.scopeSelector.matchExpressions.values: Required value: must be at least one value when `operator` is 'In' or 'NotIn' for scope selector",
-        'spec.scopeSelector.matchExpressions.operator: Invalid value: "In": must be \'Exist\' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity',
+        'spec.scopeSelector.matchExpressions.operator: Invalid value: "In": must be \'Exists\' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity',
       ],
     ],
     [

@@ -5,7 +5,7 @@ import type {
   Volume,
   VolumeProjection,
 } from '../../types/core-v1.ts';
-import { mapField, mapListField, withMissing } from './copy-on-change.ts';
+import { mapField, mapListField, withMissing, withUnset } from './copy-on-change.ts';
 import { defaultPullPolicy } from './image-reference.ts';
 import { roundUpToMilli } from './pod-resources.ts';
 
@@ -94,7 +94,7 @@ function defaultProjection(projection: VolumeProjection): VolumeProjection {
 
 /** The defaults of the claim that a template makes (SetDefaults_PersistentVolumeClaimSpec). */
 export function defaultClaimSpec(spec: PersistentVolumeClaimSpec): PersistentVolumeClaimSpec {
-  return mapField(withMissing(spec, { volumeMode: 'Filesystem' }), 'resources', (resources) =>
+  return mapField(withUnset(spec, { volumeMode: 'Filesystem' }), 'resources', (resources) =>
     mapField(mapField(resources, 'limits', roundUpToMilli), 'requests', roundUpToMilli),
   );
 }

@@ -130,7 +130,7 @@ function validate(object: FlowSchema): readonly FieldError[] {
   }
   const method = distinguisherMethod?.type;
   if (distinguisherMethod !== undefined && method !== 'ByUser' && method !== 'ByNamespace') {
-    errors.push(notSupported(spec.child('distinguisherMethod', 'type'), method ?? '', ['ByNamespace', 'ByUser']));
+    errors.push(notSupported(spec.child('distinguisherMethod', 'type'), { Type: method ?? '' }, ['ByNamespace', 'ByUser']));
   }
   const level = spec.child('priorityLevelConfiguration', 'name');
   errors.push(...checkRequired(level, priorityLevelConfiguration?.name, isDNS1123Subdomain, 'must reference a priority level'));

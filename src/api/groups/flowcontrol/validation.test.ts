@@ -22,7 +22,7 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
       undefined,
       [
         'spec.matchingPrecedence: Invalid value: 20000: must not be greater than 10000',
-        'spec.distinguisherMethod.type: Unsupported value: "X": supported values: "ByNamespace", "ByUser"',
+        'spec.distinguisherMethod.type: Unsupported value: {"Type":"X"}: supported values: "ByNamespace", "ByUser"',
         'spec.priorityLevelConfiguration.name: Required value: must reference a priority level',
         'spec.rules[0].subjects[0].kind: Unsupported value: "X": supported values: "Group", "ServiceAccount", "User"',
         'spec.rules[0].subjects[1].user.name: Required value',

@@ -34,8 +34,8 @@ interface LocalReference {
 function referenceFaults(ref: LocalReference, path: FieldPath): readonly FieldError[] {
   return [
     ...(ref.apiGroup === undefined ? [] : check(path.child('apiGroup'), ref.apiGroup, isDNS1123Subdomain)),
-    ...checkRequired(path.child('kind'), ref.kind, isPathSegmentName, 'kind is required'),
-    ...checkRequired(path.child('name'), ref.name, isPathSegmentName, 'name is required'),
+    ...checkRequired(path.child('kind'), ref.kind, isPathSegmentName),
+    ...checkRequired(path.child('name'), ref.name, isPathSegmentName),
   ];
 }
 

@@ -23,7 +23,6 @@ export const csiStorageCapacity = define<CSIStorageCapacity>({
     ...check('storageClassName', object.storageClassName ?? '', isDNS1123Subdomain),
     ...(object.nodeTopology === undefined ? [] : validateLabelSelector(object.nodeTopology, 'nodeTopology')),
     ...amountFaults('capacity', object.capacity),
-    ...amountFaults('maximumVolumeSize', object.maximumVolumeSize),
   ],
   validateUpdate: (object, old) => [
     ...immutable('nodeTopology', object.nodeTopology, old.nodeTopology),

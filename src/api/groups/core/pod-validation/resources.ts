@@ -1,8 +1,9 @@
-import { duplicate, forbidden, invalid, notSupported, required } from '../../../meta/field-error.ts';
+import { duplicate, FieldPath, forbidden, invalid, notSupported, required } from '../../../meta/field-error.ts';
 import { isDNS1123Label, isQualifiedName } from '../../../meta/names.ts';
 import { Quantity } from '../../../meta/quantity.ts';
 import type { PodSpec, ResourceClaim, ResourceRequirements } from '../../../types/core-v1.ts';
 import { aggregateRequests } from '../pod-resources.ts';
+import { resourceNameFaults } from '../resource-faults.ts';
 import {
   hugePageSize,
   isExtendedResource,
@@ -200,11 +201,9 @@ export function validatePodResources(
 const podResources = ['cpu', 'hugepages-', 'memory'];
 
 function validatePodResourceName(name: string, at: string, errors: Errors): void {
-  const messages = isQualifiedName(name);
-  report(errors, at, name, messages);
-  if (messages.length === 0 && !isPodLevelResource(name)) {
-    errors.push(notSupported(at, name, podResources));
-  }
+  const faults = resourceNameFaults(new FieldPath(at), name);
+  errors.push(...faults);
+  if (faults.length === 0 && !isPodLevelResource(name)) errors.push(notSupported(at, name, podResources));
 }
 
 /** The overhead of a runtime class: amounts like limits. */

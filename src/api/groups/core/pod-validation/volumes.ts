@@ -142,7 +142,6 @@ function validateOneSource(
       const { driver, nodePublishSecretRef } = volume.csi!;
       validateDriverName(driver, `${at}.csi.driver`, errors);
       if (nodePublishSecretRef === undefined) return;
-      // The blank is upstream's.
       if (!nodePublishSecretRef.name) errors.push(required(`${at}.csi.nodePublishSecretRef.name`));
       else report(errors, `${at}.csi.name`, nodePublishSecretRef.name, nameIsDNSSubdomain(nodePublishSecretRef.name, false));
       return;
@@ -166,7 +165,7 @@ function validateOneSource(
 
 const hostPathTypes = ['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket'];
 
-function validateHostPath(source: HostPathVolumeSource, at: string, errors: Errors): void {
+export function validateHostPath(source: HostPathVolumeSource, at: string, errors: Errors): void {
   if (!source.path) {
     errors.push(required(`${at}.path`));
     return;
