@@ -1,5 +1,5 @@
 import { type FieldError, forbidden, invalid } from '../../meta/field-error.ts';
-import type { Container, ContainerResizePolicy, Pod, PodSpec, ResourceList, ResourceRequirements } from '../../types/core-v1.ts';
+import type { Container, Pod, PodSpec, ResourceList, ResourceRequirements } from '../../types/core-v1.ts';
 import { semanticEqual } from '../semantic-equal.ts';
 import { mapShared, withFields } from './copy-on-change.ts';
 import { isRestartableInit } from './pod-columns.ts';
@@ -49,26 +49,18 @@ function collectResize(pod: Pod, old: Pod, options: PodValidationOptions): reado
   const after = pod.spec ?? noSpec;
   const before = old.spec ?? noSpec;
   collectPod(pod, options, errors);
-  const sameContainers =
-    after.containers.length === before.containers.length &&
-    (after.initContainers?.length ?? 0) === (before.initContainers?.length ?? 0);
-  if (!sameContainers) return [...errors, forbidden('spec', 'only cpu and memory resources are mutable')];
   if (qosClass(old) !== computeQosClass(pod)) {
     errors.push(invalid('spec', pod.status?.qosClass ?? '', 'Pod QOS Class may not change as a result of resizing'));
   }
   if (!resizeSupported(old)) errors.push(forbidden('spec', 'Pod running on node without support for resize'));
-  validateRequirementsResize(after.resources, before.resources, undefined, 'spec.resources', errors);
+  const ofPod = validatePodLevelResize(after.resources, before.resources, errors);
+  const told = errors.length;
+  sameOrder(after, before, errors);
+  if (errors.length > told) return errors;
   for (const list of ['initContainers', 'containers'] as const) {
     before[list]?.forEach((container, i) => {
       if (list === 'initContainers' && !isRestartableInit(container)) return;
-      const now = after[list]?.[i];
-      validateRequirementsResize(
-        now?.resources,
-        container.resources,
-        now?.resizePolicy ?? [],
-        `spec.${list}[${i}].resources`,
-        errors,
-      );
+      refuseRemoval(after[list]?.[i]?.resources, container.resources, 'resource', `spec.${list}[${i}].resources`, errors);
     });
   }
   const containers = after.containers.map((container, i) => {
@@ -88,12 +80,14 @@ function collectResize(pod: Pod, old: Pod, options: PodValidationOptions): reado
     }
     const reverted = withOldComputeResources(container, then);
     if (!semanticEqual(`${v1}.Container`, reverted, then)) {
-      errors.push(forbidden('spec', 'only cpu and memory resources for sidecar containers are mutable'));
+      errors.push(
+        forbidden(`spec.initContainers[${i}]`, 'only cpu and memory resources for init or sidecar containers are mutable'),
+      );
     }
     return reverted;
   });
   if (errors.length > 0) return errors;
-  const rest = withFields(after, { containers, initContainers, resources: before.resources });
+  const rest = withFields(after, { containers, initContainers, resources: ofPod });
   if (!semanticEqual(`${v1}.PodSpec`, rest, before)) {
     errors.push(forbidden('spec', 'only cpu and memory resources are mutable'));
   }
@@ -106,27 +100,54 @@ function resizeSupported(pod: Pod): boolean {
   return running === undefined || running.resources !== undefined;
 }
 
-/** What is asked for cannot be withdrawn, and memory is not taken from a container that is not restarted for it. */
-function validateRequirementsResize(
+/** The resources of the pod as a whole (KEP-5419), with the cpu and memory of before. */
+function validatePodLevelResize(
   after: ResourceRequirements | undefined,
   before: ResourceRequirements | undefined,
-  policies: readonly ContainerResizePolicy[] | undefined,
+  errors: Errors,
+): ResourceRequirements | undefined {
+  if (before !== undefined && after === undefined) {
+    errors.push(forbidden('spec.resources', 'pod-level resources cannot be removed'));
+    return after;
+  }
+  refuseRemoval(after, before, 'pod-level resource', 'spec.resources', errors);
+  if (after === undefined) return undefined;
+  const limits = withOldCompute(after.limits, before?.limits);
+  const requests = withOldCompute(after.requests, before?.requests);
+  const reverted = { ...(after.claims && { claims: after.claims }), ...(limits && { limits }), ...(requests && { requests }) };
+  if (!semanticEqual(`${v1}.ResourceRequirements`, reverted, before ?? {})) {
+    errors.push(forbidden('spec', 'only cpu and memory resources are mutable at pod-level'));
+  }
+  return before === undefined && isEmpty(limits) && isEmpty(requests) && after.claims === undefined ? undefined : reverted;
+}
+
+const isEmpty = (list: ResourceList | undefined): boolean => Object.keys(list ?? {}).length === 0;
+
+/** A resize neither adds nor removes containers, and they keep names and places. */
+function sameOrder(after: PodSpec, before: PodSpec, errors: Errors): void {
+  for (const list of ['containers', 'initContainers'] as const) {
+    const [now, then] = [after[list] ?? [], before[list] ?? []];
+    if (now.length !== then.length) {
+      errors.push(forbidden(`spec.${list}`, `${list} may not be added or removed on resize`));
+      continue;
+    }
+    then.forEach(({ name }, i) => {
+      if (now[i]!.name === name) return;
+      errors.push(forbidden(`spec.${list}[${i}].name`, `${list} may not be renamed or reordered on resize`));
+    });
+  }
+}
+
+/** What is asked for can be more or less, but not withdrawn. */
+function refuseRemoval(
+  after: ResourceRequirements | undefined,
+  before: ResourceRequirements | undefined,
+  what: string,
   at: string,
   errors: Errors,
 ): void {
-  if (removes(after?.requests, before?.requests)) {
-    errors.push(forbidden(`${at}.requests`, 'resource requests cannot be removed'));
-  }
-  if (removes(after?.limits, before?.limits)) {
-    errors.push(forbidden(`${at}.limits`, 'resource limits cannot be removed'));
-  }
-  if (policies === undefined) return;
-  const policy = policies.find((p) => p.resourceName === 'memory')?.restartPolicy || 'NotRequired';
-  const limit = after?.limits?.['memory'];
-  if (policy !== 'NotRequired' || limit === undefined) return;
-  // A best-effort decrease is allowed since v1.34; a limit where there was none still needs a restart.
-  if (before?.limits?.['memory'] === undefined) {
-    errors.push(forbidden(`${at}.limits[memory]`, 'memory limits cannot be added unless resizePolicy is RestartContainer'));
+  for (const list of ['requests', 'limits'] as const) {
+    if (removes(after?.[list], before?.[list])) errors.push(forbidden(`${at}.${list}`, `${what} ${list} cannot be removed`));
   }
 }
 
@@ -134,20 +155,16 @@ function removes(after: ResourceList | undefined, before: ResourceList | undefin
   return Object.keys(before ?? {}).some((name) => after?.[name] === undefined);
 }
 
-/** The container with the cpu and memory of `before`. */
+/** The container with the cpu and memory of `before`, and no claims: one that has any cannot be resized. */
 function withOldComputeResources(container: Container, before: Container): Container {
-  const revert = (list: ResourceList | undefined, old: ResourceList | undefined): ResourceList | undefined => {
-    if (old === undefined) return undefined;
-    const kept = Object.entries(list ?? {}).filter(([name]) => !isQosResource(name));
-    return Object.fromEntries([...kept, ...Object.entries(old).filter(([name]) => isQosResource(name))]);
-  };
-  const limits = revert(container.resources?.limits, before.resources?.limits);
-  const requests = revert(container.resources?.requests, before.resources?.requests);
-  return withFields(container, {
-    resources: {
-      ...(container.resources?.claims === undefined ? {} : { claims: container.resources.claims }),
-      ...(limits === undefined ? {} : { limits }),
-      ...(requests === undefined ? {} : { requests }),
-    },
-  });
+  const limits = withOldCompute(container.resources?.limits, before.resources?.limits);
+  const requests = withOldCompute(container.resources?.requests, before.resources?.requests);
+  return withFields(container, { resources: { ...(limits && { limits }), ...(requests && { requests }) } });
+}
+
+/** A list with the cpu and memory of another. */
+function withOldCompute(list: ResourceList | undefined, old: ResourceList | undefined): ResourceList | undefined {
+  if (list === undefined && old === undefined) return undefined;
+  const kept = Object.entries(list ?? {}).filter(([name]) => !isQosResource(name));
+  return Object.fromEntries([...kept, ...Object.entries(old ?? {}).filter(([name]) => isQosResource(name))]);
 }
