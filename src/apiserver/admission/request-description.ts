@@ -4,8 +4,10 @@ import type { ResourceMatch } from './matching/resource-match.ts';
 
 /** A write as webhooks and expressions are told of it: an AdmissionReview's request without its uid and objects. */
 export function requestOf(attributes: AdmissionAttributes, match: Pick<ResourceMatch, 'kind' | 'resource'>): object {
-  const { kind, resource, subresource, namespace, operation, user, dryRun, options, object } = attributes;
+  const { kind, resource, subresource, operation, user, dryRun, options, object } = attributes;
   const name = attributes.name || object?.metadata?.name || '';
+  // A namespace is told of as in itself.
+  const namespace = resource.group === '' && resource.resource === 'namespaces' ? name : attributes.namespace;
   return {
     kind: plain(match.kind),
     resource: match.resource,

@@ -29,7 +29,7 @@ const ORPHAN = 'orphan';
 const FOREGROUND = 'foregroundDeletion';
 
 /** DELETE of one object. */
-export async function remove(scope: Scope): Promise<RestResult> {
+export async function remove(scope: Scope, nameAsked = scope.request.name): Promise<RestResult> {
   validateWriteOptions(scope.request);
   warnOfOrphans(scope);
   const { endpoint } = scope;
@@ -40,7 +40,7 @@ export async function remove(scope: Scope): Promise<RestResult> {
     const entry = endpoint.collection.get(key);
     if (entry === undefined) throw notFound(endpoint.subject, scope.request.name);
     try {
-      return await removeOnce(scope, entry);
+      return await removeOnce(scope, entry, nameAsked);
     } catch (err) {
       if (!(err instanceof PreconditionError)) throw err;
       if (insists || attempt >= MAX_CONFLICT_RETRIES) throw preconditionFailed(scope, endpoint.collection.get(key));
@@ -66,14 +66,14 @@ function preconditionFailed(scope: Scope, entry: Entry<KubernetesObject> | undef
   );
 }
 
-async function removeOnce(scope: Scope, entry: Entry<KubernetesObject>): Promise<RestResult> {
+async function removeOnce(scope: Scope, entry: Entry<KubernetesObject>, nameAsked: string): Promise<RestResult> {
   const { endpoint } = scope;
   if (endpoint.isRemote) await endpoint.ready([entry.object]);
   const found = endpoint.object(entry);
   checkPreconditions(scope, found);
   const chain = scope.chain('DELETE');
   if (chain.mutators.length + chain.validators.length > 0) {
-    const record = scope.admission('DELETE', scope.request.name, undefined, found);
+    const record = scope.admission('DELETE', nameAsked, undefined, found);
     await mutate(chain, record);
     await validate(chain, record);
   }
@@ -291,7 +291,8 @@ export async function removeAll(scope: Scope, entries: readonly Entry<Kubernetes
       const request = { ...scope.request, verb: 'delete' as const, namespace, name };
       const single = new Scope(scope.core, scope.endpoint, request, scope.user, scope.agent);
       try {
-        await remove(single);
+        // Admission sees one object after another, and a request that names none.
+        await remove(single, '');
       } catch (err) {
         if (!(err instanceof StatusError && err.reason === 'NotFound')) throw err;
       }

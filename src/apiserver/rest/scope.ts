@@ -114,7 +114,7 @@ export class Scope implements RequestContext {
   }
 
   private admissionOptions(operation: AdmissionOperation): KubernetesObject {
-    const { options, verb } = this.request;
+    const { options } = this.request;
     const apiVersion = 'meta.k8s.io/v1';
     const dryRun = options.dryRun === undefined ? {} : { dryRun: options.dryRun };
     if (operation === 'DELETE') {
@@ -128,11 +128,11 @@ export class Scope implements RequestContext {
         ...(options.propagationPolicy === undefined ? {} : { propagationPolicy: options.propagationPolicy }),
       } as KubernetesObject;
     }
+    // A patch is told of as what it comes to.
     return {
-      kind: verb === 'patch' ? 'PatchOptions' : operation === 'CREATE' ? 'CreateOptions' : 'UpdateOptions',
+      kind: operation === 'CREATE' ? 'CreateOptions' : 'UpdateOptions',
       apiVersion,
       ...dryRun,
-      ...(options.force === undefined ? {} : { force: options.force }),
       ...(options.fieldManager === undefined ? {} : { fieldManager: options.fieldManager }),
       ...(options.fieldValidation === undefined ? {} : { fieldValidation: options.fieldValidation }),
     } as KubernetesObject;

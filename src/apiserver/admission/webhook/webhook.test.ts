@@ -83,6 +83,30 @@ describe('ValidatingAdmissionWebhook', () => {
       options: { kind: 'DeleteOptions' },
     });
   });
+  it('tells of patches as of what they come to, of collections without a name, of namespaces as in themselves', async () => {
+    const rule = { ...podRule, operations: ['*'], resources: ['configmaps', 'namespaces', 'namespaces/status'] };
+    await validating(hook('check', { rules: [rule] }));
+    const asked = (): Record<string, unknown> => server.received.pop()!.review.request as never;
+    await api.create('configmaps', { metadata: { name: 'c', namespace: 'x' } });
+    await api.patch('configmaps', 'x', 'c', { data: { a: 'b' } });
+    expect(asked()).toMatchObject({ operation: 'UPDATE', name: 'c', options: { kind: 'UpdateOptions' } });
+    const collection = {
+      verb: 'deletecollection',
+      group: '',
+      version: 'v1',
+      resource: 'configmaps',
+      namespace: 'x',
+      name: '',
+    } as const;
+    await api.server.handle({ ...collection, options: {} }, { name: 'u', groups: [] });
+    const removed = asked();
+    expect(removed).toMatchObject({ operation: 'DELETE', namespace: 'x', oldObject: { metadata: { name: 'c' } } });
+    expect(removed).not.toHaveProperty('name');
+    await api.create('namespaces', { metadata: { name: 'made' } });
+    expect(asked()).toMatchObject({ operation: 'CREATE', name: 'made', namespace: 'made' });
+    await api.patch('namespaces/status', '', 'made', { status: { phase: 'Active' } });
+    expect(asked()).toMatchObject({ operation: 'UPDATE', name: 'made', namespace: 'made', subResource: 'status' });
+  });
   it('hands on refusals', async () => {
     await validating(hook('check'));
     server.reply = () => ({ allowed: false, status: { message: 'no pods today', reason: 'Forbidden', code: 403 } });
