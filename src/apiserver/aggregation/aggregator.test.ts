@@ -385,6 +385,13 @@ describe('documents', () => {
     const names = groups.groups.map((g: { name: string }) => g.name);
     expect(names[0]).toBe('apiregistration.k8s.io');
     expect(names.at(-1)).toBe('hello.example.com');
+    const highest = { spec: { groupPriorityMinimum: 20_000 } };
+    await server.patch(`${apis}/v1.hello.example.com`, 'application/merge-patch+json', highest);
+    const { json: again } = await server.get('/apis');
+    expect(again.groups.slice(0, 2).map((g: { name: string }) => g.name)).toEqual([
+      'apiregistration.k8s.io',
+      'hello.example.com',
+    ]);
     expect((await server.get('/apis/hello.example.com')).json.preferredVersion).toEqual({
       groupVersion: 'hello.example.com/v1',
       version: 'v1',

@@ -7,7 +7,8 @@ export interface ApiPriority {
 /** Upstream's apiVersionPriorities (cmd/kube-apiserver, pkg/controlplane/apiserver): the group's, then those of its versions. */
 const builtin: Readonly<Record<string, readonly [number, Readonly<Record<string, number>>]>> = {
   '': [18_000, { v1: 1 }],
-  'apiregistration.k8s.io': [18_000, { v1: 15 }],
+  // Before any that an APIService may ask for, which is 20,000 at most.
+  'apiregistration.k8s.io': [20_001, { v1: 15 }],
   apps: [17_800, { v1: 15 }],
   'events.k8s.io': [17_750, { v1: 15, v1beta1: 5 }],
   'authentication.k8s.io': [17_700, { v1: 15, v1beta1: 9, v1alpha1: 1 }],

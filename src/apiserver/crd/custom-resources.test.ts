@@ -79,6 +79,21 @@ describe('a custom resource definition', () => {
     expect(document.resources.map((r) => r.name)).toEqual(['widgets', 'widgets/status', 'widgets/scale']);
   });
 
+  it('adds to no version in discovery that upstream has itself', async () => {
+    await api.create(crds, {
+      ...definition(),
+      metadata: { name: 'widgets.networking.k8s.io', annotations: { 'api-approved.kubernetes.io': 'unapproved, a test' } },
+      spec: { ...definition().spec, group: 'networking.k8s.io', versions: [version('v1'), { ...version('v7'), storage: false }] },
+    });
+    await until(() => condition('Established', 'widgets.networking.k8s.io')?.status === 'True');
+    const names = async (path: string): Promise<string[]> =>
+      ((await api.server.raw(path, loopbackUser)) as { resources: { name: string }[] }).resources.map((r) => r.name);
+    expect(await names('/apis/networking.k8s.io/v7')).toContain('widgets');
+    const builtin = await names('/apis/networking.k8s.io/v1');
+    expect(builtin).toContain('ingresses');
+    expect(builtin).not.toContain('widgets');
+  });
+
   it('does not get names that others have, until they are let go', async () => {
     await define();
     await api.create(crds, definition({ plural: 'gadgets', kind: 'Widget' }));

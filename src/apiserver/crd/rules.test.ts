@@ -131,7 +131,7 @@ describe('rules of custom resources', () => {
       causes(api.create(crds, withRules(rules, properties)));
     const at = 'spec.validation.openAPIV3Schema.properties[spec].x-kubernetes-validations[0]';
     expect(await refused([{ rule: 'self.nope > 1' }])).toEqual([
-      `${at}.rule: Invalid value: {"Rule":"self.nope > 1","Message":"","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: compilation failed: ERROR: <input>:1:5: undefined field 'nope'\n | self.nope > 1\n | ....^`,
+      `${at}.rule: Invalid value: {"Rule":"self.nope \\u003e 1","Message":"","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: compilation failed: ERROR: <input>:1:5: undefined field 'nope'\n | self.nope > 1\n | ....^`,
     ]);
     expect(await refused([{ rule: 'self.size' }])).toEqual([
       `${at}.rule: Invalid value: {"Rule":"self.size","Message":"","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: cel expression must evaluate to a bool`,

@@ -175,7 +175,13 @@ function collect(registry: Registry, remote: readonly RemoteVersion[]): readonly
     }
     return found;
   };
-  for (const resource of registry.resources()) at(resource.group, resource.version).types.push(fromResource(resource));
+  const builtin = new Set<string>();
+  for (const resource of registry.resources()) if (!isCustom(resource)) builtin.add(apiVersionOf(resource));
+  for (const resource of registry.resources()) {
+    // Definitions add no type to a version that upstream has itself.
+    if (isCustom(resource) && builtin.has(apiVersionOf(resource))) continue;
+    at(resource.group, resource.version).types.push(fromResource(resource));
+  }
   for (const virtual of registry.virtuals()) at(virtual.group, virtual.version).types.push(fromVirtual(virtual));
   for (const { group, version, priority, types, stale } of remote) {
     at(group, version);
