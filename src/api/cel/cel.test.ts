@@ -33,6 +33,36 @@ function plain(value: Value): unknown {
   return value;
 }
 
+const failure = (source: string): string => {
+  try {
+    run(source);
+  } catch (err) {
+    if (err instanceof CelError || err instanceof CompileError) return err.message;
+    throw err;
+  }
+  return 'no failure';
+};
+
+it.each([
+  ['self.x == 1 && self.y == 1', 'no such key: x'],
+  ['false || self.x == 1 || self.y == 1', 'no such key: x'],
+  ['dyn(1).x', 'no such key: x'],
+  ['dyn([1]).x', "unsupported index type 'string' in list"],
+  ['[1][dyn(0.1)]', 'unsupported index value 0.1 in list'],
+  ["bool('tru')", "program instantiation failed: type conversion error from 'string' to 'bool'"],
+  ['uint(-1)', 'program instantiation failed: unsigned integer overflow'],
+])('%s fails with %s', (source, message) => {
+  expect(failure(source)).toBe(message);
+});
+
+it.each<[string, unknown]>([
+  ['has(dyn(1).x)', false],
+  ['dyn({"a": 1}).?a.?b.hasValue()', false],
+  ["'\\ufeff \\u0085x\\u3000'.trim() == '\\ufeff \\u0085x'", true],
+])('%s is %j', (source, value) => {
+  expect(plain(run(source))).toEqual(value);
+});
+
 it('compiles nested optional macros without doubling the work at each level', () => {
   const chain = (start: string): string => start + 'abcdefghijklmnopqrstuvwxyz'.replace(/./g, '.optMap($&, $& + 1)');
   const program = compileExpression(chain('optional.of(self)'), { self: DYN });
@@ -44,16 +74,6 @@ it('compiles nested optional macros without doubling the work at each level', ()
     plain(compileExpression('self.optMap(a, a + 1).optMap(b, b * 2)', { self: DYN }).evaluate({ self: new Optional(3n) }).value),
   ).toEqual(['some', 8]);
 });
-
-const failure = (source: string): string => {
-  try {
-    run(source);
-  } catch (err) {
-    if (err instanceof CelError || err instanceof CompileError) return err.message;
-    throw err;
-  }
-  return 'no failure';
-};
 
 describe('CEL', () => {
   it.each<[string, unknown]>([
@@ -168,7 +188,11 @@ describe('CEL', () => {
     ['self.map.zzz', 'no such key: zzz'],
     ['self.map + 1', 'no such overload'],
     ['self.n ? 1 : 2', 'no such overload'],
-    ['int("x")', 'strconv.ParseInt: parsing "x": invalid syntax'],
+    ['int(self.text)', "type conversion error from 'string' to 'int'"],
+    ['uint("+1")', "program instantiation failed: type conversion error from 'string' to 'uint'"],
+    ['double("1e999")', "program instantiation failed: type conversion error from 'string' to 'double'"],
+    ['timestamp(self.text)', "type conversion error from 'string' to 'google.protobuf.Timestamp'"],
+    ['duration(self.text)', "type conversion error from 'string' to 'google.protobuf.Duration'"],
     ['ip("x")', 'IP Address "x" parse error during conversion from string: ParseAddr("x"): unable to parse IP'],
     ['{self.n: 1, 5: 2}', 'Failed with repeated key'],
     ['optional.none().value()', 'optional.none() dereference'],

@@ -24,7 +24,7 @@ import {
   typeOf,
   UINT,
 } from './types.ts';
-import { CelError } from './values.ts';
+import { CelError, Unsigned, type Value } from './values.ts';
 
 /** What names mean while an expression is checked. */
 export interface Declarations {
@@ -291,7 +291,9 @@ class Checker {
 
   /** Durations, timestamps and patterns that are written out are looked at now. */
   #checkLiterals(expr: Expr, fn: CelFunction): void {
-    if (expr.kind !== 'call' || !literalArguments.has(fn.name)) return;
+    if (expr.kind !== 'call') return;
+    if (conversions.has(fn.name)) this.#checkConversion(expr, fn);
+    if (!literalArguments.has(fn.name)) return;
     const literal = patterned.has(fn.name) && expr.target !== undefined ? expr.args[0] : expr.args.at(-1);
     if (literal?.kind !== 'literal' || (typeof literal.value !== 'string' && typeof literal.value !== 'bigint')) return;
     try {
@@ -301,6 +303,19 @@ class Checker {
       if (!(err instanceof CelError || err instanceof Re2Error)) throw err;
       if (fn.name === 'find' || fn.name === 'findAll') this.unbuildable ??= err.message;
       else this.#issue(literal, `invalid ${fn.name} argument`);
+    }
+  }
+
+  /** Conversions of what is written out are done when the program is made. */
+  #checkConversion(expr: Expr & { kind: 'call' }, fn: CelFunction): void {
+    const [literal] = expr.args;
+    if (literal?.kind !== 'literal') return;
+    const value = literal.type === 'uint' ? new Unsigned(literal.value as bigint) : (literal.value as Value);
+    try {
+      fn.call(value);
+    } catch (err) {
+      if (!(err instanceof CelError)) throw err;
+      this.unbuildable ??= err.message;
     }
   }
 
@@ -401,6 +416,7 @@ class Checker {
 }
 
 const patterned: ReadonlySet<string> = new Set(['matches', 'find', 'findAll']);
+const conversions: ReadonlySet<string> = new Set(['bool', 'bytes', 'double', 'int', 'string', 'uint']);
 const literalArguments: ReadonlySet<string> = new Set(['duration', 'timestamp', ...patterned]);
 
 const literalTypes = { null: NULL, bool: BOOL, int: INT, uint: UINT, double: DOUBLE, string: STRING, bytes: BYTES } as const;

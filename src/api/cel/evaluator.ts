@@ -260,7 +260,12 @@ class Compiler {
         if (!(err instanceof CelError)) throw err;
         failed = err;
       }
-      if (right(frame) === decisive) return decisive;
+      try {
+        if (right(frame) === decisive) return decisive;
+      } catch (err) {
+        if (!(err instanceof CelError)) throw err;
+      }
+      // Of two failures the first is told.
       throw failed;
     };
   }
@@ -474,14 +479,12 @@ function read(frame: Frame, slot: number, name: string): Value {
 }
 
 function findField(value: Value, field: string): Value | undefined {
-  if (!(value instanceof MapValue)) throw new CelError(`no such key: ${field}`);
-  return value.find(field);
+  return findIndex(value, field);
 }
 
 function has(value: Value, field: string): boolean {
   if (value instanceof Optional) return value.value !== undefined && has(value.value, field);
-  if (!(value instanceof MapValue)) throw noOverload();
-  return value.find(field) !== undefined;
+  return findIndex(value, field) !== undefined;
 }
 
 interface Loop {

@@ -47,6 +47,7 @@ import {
 import {
   CelError,
   compare,
+  conversionError,
   costSize,
   Duration,
   equals,
@@ -154,7 +155,7 @@ export function index(container: Value, key: Value): Value {
 
 export const keyText = (key: Value): string => (key instanceof Unsigned ? String(key.value) : String(key));
 
-/** As `index`; undefined where there is nothing. Throws for what has no elements. */
+/** As `index`; undefined where there is nothing, as in what has no elements at all. Throws for keys that lists cannot have. */
 export function findIndex(container: Value, key: Value): Value | undefined {
   if (container instanceof MapValue) {
     if (hashKey(key) === undefined) throw new CelError(`no such key: ${keyText(key)}`);
@@ -162,11 +163,14 @@ export function findIndex(container: Value, key: Value): Value | undefined {
   }
   if (container instanceof ListValue) {
     const i = numberIndex(key);
-    if (i === undefined) throw new CelError(`unsupported index type '${typeNameOf(key)}' in list`);
+    if (i === undefined) throw new CelError(`unsupported index ${describedIndex(key)} in list`);
     return i >= 0 && i < container.size ? container.get(i) : undefined;
   }
-  throw noOverload();
+  return undefined;
 }
+
+const describedIndex = (key: Value): string =>
+  typeof key === 'number' ? `value ${doubleText(key)}` : `type '${typeNameOf(key)}'`;
 
 function numberIndex(key: Value): number | undefined {
   if (typeof key === 'bigint') return Number(key);
@@ -219,8 +223,9 @@ function toInt(value: Value): Value {
     return BigInt(Math.trunc(value));
   }
   if (typeof value === 'string') {
-    if (!/^[+-]?\d+$/.test(value)) throw new CelError(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
-    return checkedInt(BigInt(value.replace(/^\+/, '')));
+    const parsed = /^[+-]?\d+$/.test(value) ? BigInt(value.replace(/^\+/, '')) : undefined;
+    if (parsed === undefined || BigInt.asIntN(64, parsed) !== parsed) throw conversionError('int');
+    return parsed;
   }
   if (value instanceof Timestamp) return BigInt(Math.floor(Number(value.nanos / 1_000_000n) / 1000));
   if (value instanceof Duration) return value.nanos;
@@ -235,8 +240,9 @@ function toUint(value: Value): Value {
     return checkedUint(BigInt(Math.trunc(value)));
   }
   if (typeof value === 'string') {
-    if (!/^\+?\d+$/.test(value)) throw new CelError(`strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`);
-    return checkedUint(BigInt(value.replace(/^\+/, '')));
+    const parsed = /^\d+$/.test(value) ? BigInt(value) : undefined;
+    if (parsed === undefined || BigInt.asUintN(64, parsed) !== parsed) throw conversionError('uint');
+    return new Unsigned(parsed);
   }
   throw noOverload();
 }
@@ -249,10 +255,9 @@ function toDouble(value: Value): Value {
   const special = /^([+-]?)(?:inf|infinity)$/i.exec(value);
   if (special !== null) return special[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   if (/^nan$/i.test(value)) return Number.NaN;
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(value)) {
-    throw new CelError(`strconv.ParseFloat: parsing ${JSON.stringify(value)}: invalid syntax`);
-  }
-  return Number(value);
+  const parsed = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(value) ? Number(value) : Number.NaN;
+  if (!Number.isFinite(parsed)) throw conversionError('double');
+  return parsed;
 }
 
 /** A double as Go's %g writes it. */
@@ -289,7 +294,7 @@ function toBool(value: Value): Value {
   if (typeof value !== 'string') throw noOverload();
   if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true;
   if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value)) return false;
-  throw new CelError(`strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`);
+  throw conversionError('bool');
 }
 
 function toBytes(value: Value): Value {

@@ -123,7 +123,10 @@ function join(target: Value | undefined, separator: Value | undefined): Value {
 const asciiCase = (value: string, pattern: RegExp, change: (c: string) => string): string => value.replace(pattern, change);
 
 /** Unicode white space, as Go's strings.TrimSpace has it. */
-const trim = (value: string): string => value.replace(/^[\s\u0085]+|[\s\u0085]+$/gu, '');
+/** What Unicode calls white space; the byte order mark, which JavaScript counts in, is none. */
+const SPACE = '[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+';
+const surroundingSpace = new RegExp(`^${SPACE}|${SPACE}$`, 'gu');
+const trim = (value: string): string => value.replace(surroundingSpace, '');
 
 const quoted: Readonly<Record<string, string>> = {
   '\x07': '\\a',

@@ -1,5 +1,5 @@
 import { DurationError, parseDuration } from '../meta/duration.ts';
-import { CelError, Duration, Timestamp } from './values.ts';
+import { CelError, conversionError, Duration, Timestamp } from './values.ts';
 
 const NANOS = 1_000_000_000n;
 /** 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999999Z, in seconds. */
@@ -9,14 +9,13 @@ const MAX_SECONDS = 253_402_300_799n;
 /** RFC 3339 with any fraction. Throws a CelError. */
 export function parseTimestamp(text: string): Timestamp {
   const found = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?([Zz]|[+-]\d\d:\d\d)$/.exec(text);
-  if (found === null) throw new CelError(`parsing time ${JSON.stringify(text)} as "2006-01-02T15:04:05Z07:00": cannot parse`);
+  if (found === null) throw conversionError('google.protobuf.Timestamp');
   const [, year, month, day, hour, minute, second, fraction = '', zone] = found;
   const date = new Date(0);
   date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
   date.setUTCHours(Number(hour), Number(minute), Number(second), 0);
   const wrong = date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day) || Number(hour) > 23;
-  if (wrong || Number(minute) > 59 || Number(second) > 59)
-    throw new CelError(`parsing time ${JSON.stringify(text)}: out of range`);
+  if (wrong || Number(minute) > 59 || Number(second) > 59) throw conversionError('google.protobuf.Timestamp');
   const offset = zone === 'Z' || zone === 'z' ? 0 : zoneMinutes(zone!);
   const seconds = BigInt(date.getTime() / 1000 - offset * 60);
   return checkedTimestamp(seconds * NANOS + BigInt(fraction.slice(0, 9).padEnd(9, '0') || '0'), offset);
@@ -48,7 +47,7 @@ export function canonicalDuration(text: string): Duration {
   try {
     return new Duration(parseDuration(text));
   } catch (err) {
-    throw err instanceof DurationError ? new CelError(err.message) : err;
+    throw err instanceof DurationError ? conversionError('google.protobuf.Duration') : err;
   }
 }
 

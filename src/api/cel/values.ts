@@ -23,6 +23,9 @@ export type Value =
 /** Evaluation failed. Swallowed by `&&` and `||` when the other side decides. */
 export class CelError extends Error {}
 
+/** A text that cannot be converted; `type` is the full name of what it was to become. */
+export const conversionError = (type: string): CelError => new CelError(`type conversion error from 'string' to '${type}'`);
+
 export class Unsigned {
   readonly value: bigint;
   constructor(value: bigint) {
