@@ -24,5 +24,7 @@ test('metrics that nobody serves are told of in the words of the client that ask
 });
 
 test('other faults are told as they are', async () => {
-  await expect(failing(internalStatus('boom')).external('depth', query)).rejects.toThrow('external metrics API: Internal error occurred: boom');
+  await expect(failing(internalStatus('boom')).external('depth', query)).rejects.toThrow(
+    'external metrics API: Internal error occurred: boom',
+  );
 });
