@@ -35,6 +35,7 @@ const rows: readonly (readonly [type: string, object: Draft, row: Readonly<Recor
           kubeletVersion: 'v1.36.0',
           osImage: 'Debian',
           kernelVersion: '6.1',
+          architecture: 'amd64',
           containerRuntimeVersion: 'containerd://2.0',
         },
       },
@@ -48,7 +49,7 @@ const rows: readonly (readonly [type: string, object: Draft, row: Readonly<Recor
       'Internal-IP': '10.0.0.1',
       'External-IP': '1.2.3.4',
       'OS-Image': 'Debian',
-      'Kernel-Version': '6.1',
+      'Kernel-Version': '6.1 (amd64)',
       'Container-Runtime': 'containerd://2.0',
     },
   ],
@@ -86,7 +87,7 @@ const rows: readonly (readonly [type: string, object: Draft, row: Readonly<Recor
   ['v1/namespaces', { metadata, status: { phase: 'Active' } }, { Name: 'a', Status: 'Active', Age: '3h' }],
   ['v1/secrets', { metadata, type: 'Opaque', data: { a: 'YQ==', b: '' } }, { Name: 'a', Type: 'Opaque', Data: 2, Age: '3h' }],
   ['v1/configmaps', { metadata, data: { a: '1' }, binaryData: { b: '' } }, { Name: 'a', Data: 2, Age: '3h' }],
-  ['v1/serviceaccounts', { metadata, secrets: [{ name: 'x' }] }, { Name: 'a', Secrets: 1, Age: '3h' }],
+  ['v1/serviceaccounts', { metadata, secrets: [{ name: 'x' }] }, { Name: 'a', Age: '3h' }],
   [
     'v1/persistentvolumes',
     {

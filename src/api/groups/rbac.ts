@@ -156,7 +156,7 @@ const roleBinding = define<RoleBinding>({
   validateUpdate: (object, old) => bindingUpdateFaults(object, old, ['Role', 'ClusterRole']),
   columns: bindingColumns(
     'roleBinding',
-    'RoleRef can reference a Role in the current namespace or a ClusterRole in the global namespace. If the RoleRef cannot be resolved, the Authorizer must return an error. This field is immutable.',
+    'RoleRef can reference a Role in the current namespace or a ClusterRole in the global namespace. If the RoleRef cannot be resolved, the Authorizer must return an error.',
   ),
   row: bindingRow,
 });
@@ -171,7 +171,7 @@ const clusterRoleBinding = define<ClusterRoleBinding>({
   validateUpdate: (object, old) => bindingUpdateFaults(object, old, ['ClusterRole']),
   columns: bindingColumns(
     'clusterRoleBinding',
-    'RoleRef can only reference a ClusterRole in the global namespace. If the RoleRef cannot be resolved, the Authorizer must return an error. This field is immutable.',
+    'RoleRef can only reference a ClusterRole in the global namespace. If the RoleRef cannot be resolved, the Authorizer must return an error.',
   ),
   row: bindingRow,
 });

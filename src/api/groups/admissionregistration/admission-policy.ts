@@ -250,7 +250,7 @@ const formatRef = (object: Binding): string => {
 
 const bindingColumns = standardColumns(
   column('PolicyName', 'string', 'PolicyName indicates the policy definition which the policy binding binded to'),
-  column('ParamRef', 'string', 'ParamRef indicates the param resource which sets the configration param'),
+  column('ParamRef', 'string', 'ParamRef indicates the param resource which sets the configuration param'),
 );
 
 const bindingRow = (object: Binding, now: number): readonly unknown[] => [

@@ -68,7 +68,12 @@ export const eventColumns = [
     "This should be a short, machine understandable string that gives the reason for the transition into the object's current status.",
   ),
   column('Object', 'string', 'The object that this event is about.'),
-  column('Subobject', 'string', '', 1),
+  column(
+    'Subobject',
+    'string',
+    'If referring to a piece of an object instead of an entire object, this string should contain a valid JSON/Go field access statement, such as desiredState.manifest.containers[2]. For example, if the object reference is to a container within a pod, this would take on a value like: "spec.containers{name}" (where "name" refers to the name of the container that triggered the event) or if no container name is specified "spec.containers[2]" (container with index 2 in this pod). This syntax is chosen only to have some well-defined way of referencing a part of an object.',
+    1,
+  ),
   column('Source', 'string', 'The component reporting this event. Should be a short machine understandable string.', 1),
   column('Message', 'string', 'A human-readable description of the status of this operation.'),
   column('First Seen', 'string', 'The time at which the event was first recorded. (Time of server receipt is in TypeMeta.)', 1),
@@ -83,8 +88,7 @@ export function eventRow(event: Event, now: number): readonly unknown[] {
   let count = event.count || 1;
   if (event.series !== undefined) {
     last = age(event.series.lastObservedTime, now);
-    // The event that a series grew out of is not in the series' own count.
-    count = (event.series.count ?? 0) + 1;
+    count = event.series.count ?? 0;
   }
   const kind = (event.involvedObject?.kind ?? '').toLowerCase();
   const name = event.involvedObject?.name ?? '';

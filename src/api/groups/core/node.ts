@@ -187,7 +187,7 @@ export const node = define<Node>({
       address(object, 'InternalIP'),
       address(object, 'ExternalIP'),
       info?.osImage || '<unknown>',
-      info?.kernelVersion || '<unknown>',
+      (info?.kernelVersion || '<unknown>') + (info?.architecture ? ` (${info.architecture})` : ''),
       info?.containerRuntimeVersion || '<unknown>',
     ];
   },

@@ -140,7 +140,7 @@ function validateUpdate(object: PersistentVolumeClaim, old: PersistentVolumeClai
   if (object.status?.phase === 'Bound' && left.resources?.requests !== undefined) left = withRequest(left, oldSize);
   if (!semanticEqual('io.k8s.api.core.v1.PersistentVolumeClaimSpec', left, right)) {
     const detail = 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
-    errors.push(forbidden('spec', `${detail}\n${specDiff('core.PersistentVolumeClaimSpec', right, left)}`));
+    errors.push(forbidden('spec', `${detail}\n${specDiff('io.k8s.api.core.v1.PersistentVolumeClaimSpec', right, left)}`));
   }
   const newSize = String(after.resources?.requests?.['storage'] ?? '0');
   if (compareQuantities(newSize, String(oldSize ?? '0')) < 0) {
@@ -234,7 +234,12 @@ export const persistentVolumeClaim = define<PersistentVolumeClaim>({
       column('StorageClass', 'string', 'StorageClass of the pvc'),
       column('VolumeAttributesClass', 'string', 'VolumeAttributesClass of the pvc'),
     ),
-    column('VolumeMode', 'string', 'Whether the volume is a filesystem or a block device.', 1),
+    column(
+      'VolumeMode',
+      'string',
+      'volumeMode defines what type of volume is required by the claim. Value of Filesystem is implied when not included in claim spec.',
+      1,
+    ),
   ],
   row: (object, now) => {
     const s = object.spec ?? {};

@@ -198,9 +198,18 @@ export const persistentVolume = define<PersistentVolume>({
       ),
       column('StorageClass', 'string', 'StorageClass of the pv'),
       column('VolumeAttributesClass', 'string', 'VolumeAttributesClass of the pv'),
-      column('Reason', 'string', 'Why the volume failed, as one word for machines.'),
+      column(
+        'Reason',
+        'string',
+        'reason is a brief CamelCase string that describes any failure and is meant for machine parsing and tidy display in the CLI.',
+      ),
     ),
-    column('VolumeMode', 'string', 'Whether the volume is a filesystem or a block device.', 1),
+    column(
+      'VolumeMode',
+      'string',
+      'volumeMode defines if a volume is intended to be used with a formatted filesystem or to remain in raw block state. Value of Filesystem is implied when not included in spec.',
+      1,
+    ),
   ],
   row: (object, now) => {
     const s = object.spec ?? {};

@@ -104,5 +104,6 @@ export const ipAddress = define<IPAddress>({
       'ParentRef references the resource that an IPAddress is attached to. An IPAddress must reference a parent object.',
     ),
   ],
-  row: (object) => [object.metadata?.name ?? '', formatParent(object)],
+  // The age has no column, upstream either.
+  row: (object, now) => [object.metadata?.name ?? '', formatParent(object), age(object.metadata?.creationTimestamp, now)],
 });
