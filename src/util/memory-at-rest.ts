@@ -9,11 +9,16 @@ const TICK_MS = 10_000;
 const REST_SHARE = 0.1;
 /** What must have come together since the last time to be worth the work, in bytes. */
 const WORTH_BYTES = 32 * 1024 * 1024;
-/** Collections in one rest, a tick apart: the second finds what the first has only made free. */
-const ROUNDS = 2;
+/**
+ * Collections in one rest, a tick apart. The first frees what is garbage, the others move together what is left, each finding what the one before
+ * has made free.
+ */
+const ROUNDS = 3;
+/** Heaps in use up to this size, in bytes, are moved together: that stops everything for about half a millisecond for each megabyte. */
+const MOVED_BYTES = 64 * 1024 * 1024;
 /** External memory that makes V8 begin a collection: it lets 64 MB more come together than the last one has left. */
 const NUDGE_BYTES = 100 * 1024 * 1024;
-/** What a collection takes at most, all in all, in milliseconds: it is done beside other work, with a pause of some twenty at its end. */
+/** What a collection takes at most, all in all, in milliseconds: most of it is done beside other work. */
 const COLLECTION_MS = 3_000;
 
 /**
@@ -33,10 +38,9 @@ export function giveBackAtRest(clock: Clock, signal: AbortSignal): void {
       timer = clock.setTimer(TICK_MS, tick);
       return;
     }
-    rounds--;
-    collect();
+    collect(rounds-- < ROUNDS && process.memoryUsage().heapUsed <= MOVED_BYTES);
     timer = clock.setTimer(COLLECTION_MS, () => {
-      endCollection();
+      setFlagsFromString('--no-memory-saver-mode');
       trimHeap();
       kept = anonymousBytes();
       timer = clock.setTimer(TICK_MS - COLLECTION_MS, tick);
@@ -46,15 +50,11 @@ export function giveBackAtRest(clock: Clock, signal: AbortSignal): void {
   signal.addEventListener('abort', () => timer.cancel(), { once: true });
 }
 
-/** Begins a collection that also gives back what V8 keeps in reserve. There is no call for one that does not stop everything else meanwhile. */
-function collect(): void {
-  setFlagsFromString('--memory-saver-mode');
+/** Begins a collection. There is no call for one that does not stop everything else meanwhile. `move`: so that whole pages can be given back. */
+function collect(move: boolean): void {
+  if (move) setFlagsFromString('--memory-saver-mode');
   // Never written to, so it takes no memory.
   new ArrayBuffer(NUDGE_BYTES);
-}
-
-function endCollection(): void {
-  setFlagsFromString('--no-memory-saver-mode');
 }
 
 /** What the process holds of its own: without the pages of files, where the system tells them apart. */
