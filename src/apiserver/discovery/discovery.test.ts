@@ -54,6 +54,11 @@ describe('discovery', () => {
       verbs: ['create'],
     });
     expect(byName('bindings')).toMatchObject({ kind: 'Binding', verbs: ['create'] });
+    expect(['pods', 'services', 'nodes'].map((name) => byName(`${name}/proxy`).kind)).toEqual([
+      'PodProxyOptions',
+      'ServiceProxyOptions',
+      'NodeProxyOptions',
+    ]);
     expect((await api.get('/apis/nothing')).code).toBe(404);
     expect((await api.get('/apis/apps/v7')).code).toBe(404);
     expect((await api.get('/api/v1/')).json.kind).toBe('APIResourceList');

@@ -295,6 +295,9 @@ export async function removeAll(scope: Scope, entries: readonly Entry<Kubernetes
         await remove(single, '');
       } catch (err) {
         if (!(err instanceof StatusError && err.reason === 'NotFound')) throw err;
+      } finally {
+        for (const text of single.warnings) if (!scope.warnings.includes(text)) scope.warnings.push(text);
+        for (const [key, value] of single.annotations) scope.annotations.set(key, value);
       }
     }
   };

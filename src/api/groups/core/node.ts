@@ -1,7 +1,7 @@
 import { duplicate, type FieldError, FieldPath, forbidden, invalid, notSupported, required } from '../../meta/field-error.ts';
 import { isQualifiedName, isValidLabelValue, nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { Node, NodeSpec, Taint } from '../../types/core-v1.ts';
-import { age, allVerbs, column, groupVersion, standardColumns } from '../define.ts';
+import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { check } from '../field-checks.ts';
 import { cidrWarnings, parseCIDR, validateLegacyCIDR } from '../ip.ts';
 import { quantityFaults } from './resource-faults.ts';
@@ -129,7 +129,13 @@ export const node = define<Node>({
   storagePrefix: '/registry/minions',
   status: true,
   generation: false,
-  subresources: [{ name: 'proxy', verbs: allVerbs.filter((v) => /^(create|delete|get|patch|update)$/.test(v)) }],
+  subresources: [
+    {
+      name: 'proxy',
+      verbs: ['create', 'delete', 'get', 'patch', 'update'],
+      kind: { group: '', version: 'v1', kind: 'NodeProxyOptions' },
+    },
+  ],
   defaults,
   // A kubelet registers its node with its status, in one request.
   strategy: {

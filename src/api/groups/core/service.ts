@@ -1,6 +1,6 @@
 import { nameIsDNSLabel } from '../../meta/names.ts';
 import type { LoadBalancerIngress, Service, ServicePort, ServiceSpec } from '../../types/core-v1.ts';
-import { age, allVerbs, column, groupVersion, standardColumns } from '../define.ts';
+import { age, column, groupVersion, standardColumns } from '../define.ts';
 import { formatLabels } from '../field-checks.ts';
 import { serviceWarnings } from '../object-warnings.ts';
 import { externallyAccessible, prepareServiceUpdate, withClusterIPs } from './service-update.ts';
@@ -96,7 +96,13 @@ export const service = define<Service>({
   storagePrefix: '/registry/services/specs',
   status: true,
   generation: false,
-  subresources: [{ name: 'proxy', verbs: allVerbs.filter((v) => /^(create|delete|get|patch|update)$/.test(v)) }],
+  subresources: [
+    {
+      name: 'proxy',
+      verbs: ['create', 'delete', 'get', 'patch', 'update'],
+      kind: { group: '', version: 'v1', kind: 'ServiceProxyOptions' },
+    },
+  ],
   defaults,
   strategy: {
     allowCreateOnUpdate: true,

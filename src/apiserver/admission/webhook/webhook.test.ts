@@ -98,7 +98,9 @@ describe('ValidatingAdmissionWebhook', () => {
       namespace: 'x',
       name: '',
     } as const;
-    await api.server.handle({ ...collection, options: {} }, { name: 'u', groups: [] });
+    server.reply = () => ({ allowed: true, warnings: ['gone with it'] });
+    const answer = await api.server.handle({ ...collection, options: {} }, { name: 'u', groups: [] });
+    expect(answer.warnings).toEqual(['gone with it']);
     const removed = asked();
     expect(removed).toMatchObject({ operation: 'DELETE', namespace: 'x', oldObject: { metadata: { name: 'c' } } });
     expect(removed).not.toHaveProperty('name');
