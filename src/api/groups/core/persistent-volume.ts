@@ -21,6 +21,7 @@ import { withFields, withMissing, withUnset } from './copy-on-change.ts';
 import { persistentVolumeSources, validatePersistentVolumeSource } from './persistent-volume-source.ts';
 import { validateNodeSelector } from './pod-validation/scheduling.ts';
 import { positiveQuantityFaults } from './resource-faults.ts';
+import { specDiff } from './spec-diff.ts';
 import { defaultPersistentVolumeSource } from './volume-defaults.ts';
 
 const define = groupVersion('', 'v1');
@@ -124,8 +125,11 @@ function validateUpdate(object: PersistentVolume, old: PersistentVolume): readon
   const before = old.spec ?? {};
   const errors = [...validateSpec(after, object.metadata?.name ?? '', before)];
   const type = 'io.k8s.api.core.v1.PersistentVolumeSource';
-  if (!semanticEqual(type, comparableSource(after, before), source(before))) {
-    errors.push(forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation'));
+  const now = comparableSource(after, before);
+  if (!semanticEqual(type, now, source(before))) {
+    const difference = specDiff(type, source(before), now);
+    const detail = `spec.persistentvolumesource is immutable after creation\n${difference}`;
+    errors.push(forbidden('spec.persistentvolumesource', detail));
   }
   errors.push(...immutable('volumeMode', after.volumeMode, before.volumeMode));
   const { nodeAffinity } = after;

@@ -60,8 +60,8 @@ function collectUpdate(pod: Pod, old: Pod, options: PodValidationOptions): reado
   }
   if (before.schedulingGates?.length) reverted = revertGated(reverted, before, errors);
   if (!semanticEqual(`${v1}.PodSpec`, reverted, before)) {
-    const diff = specDiff('core.PodSpec', before, reverted);
-    errors.push(forbidden('spec', `pod updates may not change fields other than ${updatableFields}\n${diff}\n`));
+    const diff = specDiff(`${v1}.PodSpec`, before, reverted);
+    errors.push(forbidden('spec', `pod updates may not change fields other than ${updatableFields}\n${diff}`));
   }
   return errors;
 }
@@ -204,11 +204,11 @@ export function validateEphemeralContainersUpdate(pod: Pod, old: Pod): readonly 
             ),
           );
         } else if (!semanticEqual(`${v1}.EphemeralContainer`, container, now)) {
-          const diff = specDiff('core.EphemeralContainer', container, now);
+          const diff = specDiff(`${v1}.EphemeralContainer`, container, now);
           errors.push(
             forbidden(
               'spec.ephemeralContainers',
-              `existing ephemeral containers ${JSON.stringify(container.name)} may not be changed\n${diff}\n`,
+              `existing ephemeral containers ${JSON.stringify(container.name)} may not be changed\n${diff}`,
             ),
           );
         }

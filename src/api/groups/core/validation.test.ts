@@ -222,7 +222,7 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
         c.spec.accessModes = ['ReadOnlyMany'];
       },
       [
-        'spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n  core.PersistentVolumeClaimSpec{\n  \tAccessModes: {\n- \t\t"ReadWriteOnce",\n+ \t\t"ReadOnlyMany",\n  \t},\n  \t... // 2 identical fields\n  }',
+        'spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n@@ -1,6 +1,6 @@\n {\n  "AccessModes": [\n-  "ReadWriteOnce"\n+  "ReadOnlyMany"\n  ],\n  "Selector": null,\n  "Resources": {\n',
       ],
     ],
     [
@@ -235,7 +235,7 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
         c.spec.resources.requests.storage = '500Mi';
       },
       [
-        'spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n  core.PersistentVolumeClaimSpec{\n  \t... // 1 identical fields\n  \tResources: {\n  \t\tRequests: {\n- \t\t\tStorage: "1Gi",\n+ \t\t\tStorage: "500Mi",\n  \t\t},\n  \t},\n  \t... // 1 identical fields\n  }',
+        'spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n@@ -6,7 +6,7 @@\n  "Resources": {\n   "Limits": null,\n   "Requests": {\n-   "storage": "1Gi"\n+   "storage": "500Mi"\n   }\n  },\n  "VolumeName": "",\n',
       ],
     ],
   ],
@@ -325,7 +325,7 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
         v.spec.volumeMode = 'Block';
       },
       [
-        'spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation',
+        'spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation\n@@ -2,7 +2,7 @@\n  "GCEPersistentDisk": null,\n  "AWSElasticBlockStore": null,\n  "HostPath": {\n-  "Path": "/x",\n+  "Path": "/y",\n   "Type": ""\n  },\n  "Glusterfs": null,\n',
         'volumeMode: Invalid value: "Block": field is immutable',
       ],
     ],
