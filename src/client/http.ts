@@ -9,7 +9,7 @@ import type { Status } from '../api/types/meta-v1.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
 import { jsonLines } from '../util/json-lines.ts';
 import { turn } from '../util/slice.ts';
-import { trusting } from '../util/trust.ts';
+import { checkAlternativeNames, trusting } from '../util/trust.ts';
 import type { Transport } from './contract.ts';
 
 /** Tries of a request that the server puts off with Retry-After (client-go's maxRetries). */
@@ -272,6 +272,7 @@ class ReusedConnectionError extends Error {
 function tlsOptions(options: HttpTransportOptions): https.AgentOptions {
   const { ca, cert, key, insecureSkipTlsVerify, tlsServerName } = options;
   return {
+    checkServerIdentity: checkAlternativeNames,
     ...(ca === undefined ? {} : trusting(ca)),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),

@@ -1,3 +1,5 @@
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+
 /** Certificates in PEM, one or many. */
 type Pem = string | Buffer;
 
@@ -9,3 +11,9 @@ export const trusting = <T extends Pem | Pem[]>(ca: T): { readonly ca: T; readon
   ca,
   allowPartialTrustChain: true,
 });
+
+/** Whether a certificate is its host's, as Go sees it: by its alternative names alone. OpenSSL's users fall back on the common name. */
+export function checkAlternativeNames(host: string, cert: PeerCertificate): Error | undefined {
+  const problem = checkServerIdentity(host, { ...cert, subject: { ...cert.subject, CN: '' } });
+  return problem === undefined ? undefined : Object.assign(problem, { cert });
+}

@@ -3,7 +3,7 @@ import { Agent, request as httpsRequest } from 'node:https';
 import type { UserInfo } from '../../api/request.ts';
 import type { APIService } from '../../api/types/apiregistration-v1.ts';
 import type { Clock } from '../../util/clock.ts';
-import { trusting } from '../../util/trust.ts';
+import { checkAlternativeNames, trusting } from '../../util/trust.ts';
 import type { ResolveService } from '../admission/webhook/client.ts';
 import { DEFAULT_SERVICE_PORT } from './availability.ts';
 import { userHeaders } from './remote-headers.ts';
@@ -39,6 +39,7 @@ export class RemoteApi {
     readonly rejectUnauthorized: boolean;
     readonly ca?: Buffer;
     readonly allowPartialTrustChain?: true;
+    readonly checkServerIdentity: typeof checkAlternativeNames;
   };
   readonly #service: { readonly namespace: string; readonly name: string; readonly port: number };
   readonly #resolve: ResolveService;
@@ -58,6 +59,7 @@ export class RemoteApi {
       key: client.key,
       servername: `${name}.${namespace}.svc`,
       rejectUnauthorized: !insecureSkipTLSVerify,
+      checkServerIdentity: checkAlternativeNames,
       ...(caBundle === '' ? {} : trusting(Buffer.from(caBundle, 'base64'))),
     };
     this.agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS, ...this.tls });

@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, expect, it } from 'vitest';
+import { createAuthority, issueCertificate } from '../../cluster/pki.ts';
 import { systemClock } from '../../util/clock.ts';
+import { checkAlternativeNames, trusting } from '../../util/trust.ts';
 import { createTestPki } from '../test-certificates.ts';
 import { dialError } from './dial-error.ts';
 import { type Backend, dial } from './upgrade-tunnel.ts';
@@ -59,4 +61,19 @@ it('tells of certificates, and of who does not listen, as Go does', async () => 
   expect(dialError({ host: '10.0.0.1', port: 1 }, wrongName)).toBe(
     "tls: failed to verify certificate: x509: cannot validate certificate for 10.0.0.1 because it doesn't contain any IP SANs",
   );
+});
+
+it('takes no common name for a proof, and says so', async () => {
+  const authority = await createAuthority('names', systemClock);
+  const old = await issueCertificate(authority, { commonName: 'localhost', usage: 'server' }, systemClock);
+  const { port } = await listening(createTlsServer(old, (socket) => socket.on('error', () => {})));
+  const tls = { ...trusting(authority.cert), checkServerIdentity: checkAlternativeNames };
+  const told = (servername: string): Promise<string> => problem({ host: 'localhost', port, tls: { ...tls, servername } });
+  expect(await told('localhost')).toBe(
+    'tls: failed to verify certificate: x509: certificate relies on legacy Common Name field, use SANs instead',
+  );
+  server?.close();
+  const named = await issueCertificate(authority, { commonName: 'x', names: ['localhost'], usage: 'server' }, systemClock);
+  const good = await listening(createTlsServer(named, (socket) => socket.on('error', () => {})));
+  expect(await problem({ ...good, host: 'localhost', tls: { ...tls, servername: 'localhost' } })).toBe('none');
 });

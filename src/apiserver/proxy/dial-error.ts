@@ -1,3 +1,5 @@
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+
 /** Connections that were not made, as Go tells of them. */
 const refusals: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
@@ -48,15 +50,23 @@ interface ConnectionError extends NodeJS.ErrnoException {
 }
 
 interface Names {
+  readonly subject?: { readonly CN?: string | string[] };
   /** As Node gives them: `DNS:a, IP Address:10.0.0.1`. */
   readonly subjectaltname?: string;
 }
 
 function wrongName(host: string, cert: Names | undefined): string {
+  const { subjectaltname, subject } = cert ?? {};
+  if (subjectaltname === undefined && subject !== undefined && namedBySubject(host, subject)) {
+    return 'certificate relies on legacy Common Name field, use SANs instead';
+  }
   const prefix = /^[\d.]+$|:/.test(host) ? 'IP Address:' : 'DNS:';
-  const names = (cert?.subjectaltname ?? '').split(', ').filter((name) => name.startsWith(prefix));
+  const names = (subjectaltname ?? '').split(', ').filter((name) => name.startsWith(prefix));
   if (names.length > 0) return `certificate is valid for ${names.map((n) => n.slice(prefix.length)).join(', ')}, not ${host}`;
   return prefix === 'DNS:'
     ? `certificate is not valid for any names, but wanted to match ${host}`
     : `cannot validate certificate for ${host} because it doesn't contain any IP SANs`;
 }
+
+const namedBySubject = (host: string, subject: NonNullable<Names['subject']>): boolean =>
+  subject.CN === host || checkServerIdentity(host, { subject } as PeerCertificate) === undefined;

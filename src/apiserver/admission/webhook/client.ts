@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { posix } from 'node:path';
 import type { ServiceReference, WebhookClientConfig } from '../../../api/types/admissionregistration-v1.ts';
 import type { Clock } from '../../../util/clock.ts';
-import { trusting } from '../../../util/trust.ts';
+import { checkAlternativeNames, trusting } from '../../../util/trust.ts';
 import { dialError } from '../../proxy/dial-error.ts';
 
 /** What an answer may be, in bytes. */
@@ -101,6 +101,7 @@ export class WebhookClient {
       agent = new Agent({
         keepAlive: true,
         maxSockets: MAX_SOCKETS,
+        checkServerIdentity: checkAlternativeNames,
         ...(caBundle === '' ? {} : trusting(Buffer.from(caBundle, 'base64'))),
       });
       this.#agents.set(key, agent);
