@@ -45,7 +45,9 @@ const clusterRoleRules: Readonly<Record<string, string>> = {
     *: * = *
     url: * = *`,
   'system:discovery': 'url: /api,/api/*,/apis,/apis/*,/healthz,/livez,/openapi,/openapi/*,/readyz,/version,/version/ = get',
-  'system:monitoring': 'url: /flagz,/healthz,/healthz/*,/livez,/livez/*,/metrics,/metrics/slis,/readyz,/readyz/*,/statusz = get',
+  'system:monitoring': `
+    url: /flagz,/healthz,/healthz/*,/livez,/livez/*,/metrics,/metrics/slis,/readyz,/readyz/*,/statusz = get
+    core: nodes/metrics = get`,
   'system:basic-user': `
     authorization.k8s.io: selfsubjectaccessreviews,selfsubjectrulesreviews = create
     authentication.k8s.io: selfsubjectreviews = create`,
@@ -58,20 +60,22 @@ const clusterRoleRules: Readonly<Record<string, string>> = {
     core: serviceaccounts = impersonate
     core: pods,pods/attach,pods/exec,pods/portforward,pods/proxy = WRITE
     core: pods/eviction = create
-    core: configmaps,events,persistentvolumeclaims,replicationcontrollers,replicationcontrollers/scale,secrets,serviceaccounts,services,services/proxy = WRITE
+    core: configmaps,persistentvolumeclaims,replicationcontrollers,replicationcontrollers/scale,secrets,serviceaccounts,services,services/proxy = WRITE
     core: serviceaccounts/token = create
+    core,events.k8s.io: events = WRITE
     apps: daemonsets,deployments,deployments/rollback,deployments/scale,replicasets,replicasets/scale,statefulsets,statefulsets/scale = WRITE
     autoscaling: horizontalpodautoscalers = WRITE
     batch: cronjobs,jobs = WRITE
     extensions: daemonsets,deployments,deployments/rollback,deployments/scale,ingresses,networkpolicies,replicasets,replicasets/scale,replicationcontrollers/scale = WRITE
     policy: poddisruptionbudgets = WRITE
     networking.k8s.io: ingresses,networkpolicies = WRITE
-    coordination.k8s.io: leases = create,delete,deletecollection,get,list,patch,update,watch
+    coordination.k8s.io: leases = READWRITE
     resource.k8s.io: resourceclaims,resourceclaimtemplates = WRITE`,
   'system:aggregate-to-view': `
     core: configmaps,endpoints,persistentvolumeclaims,persistentvolumeclaims/status,pods,replicationcontrollers,replicationcontrollers/scale,serviceaccounts,services,services/status = READ
-    core: bindings,events,limitranges,namespaces/status,pods/log,pods/status,replicationcontrollers/status,resourcequotas,resourcequotas/status = READ
+    core: bindings,limitranges,namespaces/status,pods/log,pods/status,replicationcontrollers/status,resourcequotas,resourcequotas/status = READ
     core: namespaces = READ
+    core,events.k8s.io: events = READ
     discovery.k8s.io: endpointslices = READ
     apps: controllerrevisions,daemonsets,daemonsets/status,deployments,deployments/scale,deployments/status,replicasets,replicasets/scale,replicasets/status,statefulsets,statefulsets/scale,statefulsets/status = READ
     autoscaling: horizontalpodautoscalers,horizontalpodautoscalers/status = READ
@@ -88,9 +92,11 @@ const clusterRoleRules: Readonly<Record<string, string>> = {
     authorization.k8s.io: localsubjectaccessreviews,subjectaccessreviews = create
     core: services = READ
     core: nodes = create,get,list,watch
-    core: nodes,nodes/status = patch,update
-    core,events.k8s.io: events = create,patch,update
-    core: pods = create,delete,get,list,watch
+    core: nodes/status = patch,update
+    core: nodes = patch,update
+    ${EVENTS}
+    core: pods = READ
+    core: pods = create,delete
     core: pods/status = patch,update
     core: pods/eviction = create
     core: configmaps,secrets = READ
@@ -105,14 +111,12 @@ const clusterRoleRules: Readonly<Record<string, string>> = {
     storage.k8s.io: csinodes = create,delete,get,patch,update
     node.k8s.io: runtimeclasses = READ
     resource.k8s.io: resourceclaims = get
-    resource.k8s.io: resourceslices = deletecollection,create,delete,get,list,patch,update,watch`,
+    resource.k8s.io: resourceslices = deletecollection
+    core: serviceaccounts = get`,
   'system:node-problem-detector': `
     core: nodes = get
     core: nodes/status = patch
     ${EVENTS}`,
-  'system:kubelet-api-admin': `
-    core: nodes = get,list,proxy,watch
-    core: nodes/configz,nodes/healthz,nodes/log,nodes/metrics,nodes/pods,nodes/proxy,nodes/stats = *`,
   'system:node-bootstrapper': 'certificates.k8s.io: certificatesigningrequests = create,get,list,watch',
   'system:auth-delegator': DELEGATION,
   'system:kube-aggregator': 'core: endpoints,services = READ',
@@ -124,7 +128,8 @@ const clusterRoleRules: Readonly<Record<string, string>> = {
     core: secrets = delete
     core: configmaps,namespaces,secrets,serviceaccounts = get
     core: secrets,serviceaccounts = update
-    ${DELEGATION.trim()}
+    authentication.k8s.io: tokenreviews = create
+    authorization.k8s.io: subjectaccessreviews = create
     *: * = list,watch
     core: serviceaccounts/token = create`,
   'system:kube-dns': 'core: endpoints,services = list,watch',
@@ -134,18 +139,39 @@ const clusterRoleRules: Readonly<Record<string, string>> = {
     storage.k8s.io: storageclasses = READ
     core: events = watch
     ${EVENTS}`,
+  'system:certificates.k8s.io:certificatesigningrequests:nodeclient':
+    'certificates.k8s.io: certificatesigningrequests/nodeclient = create',
+  'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient':
+    'certificates.k8s.io: certificatesigningrequests/selfnodeclient = create',
+  'system:volume-scheduler': `
+    core: persistentvolumes = get,list,patch,update,watch
+    storage.k8s.io: storageclasses = READ
+    core: persistentvolumeclaims = get,list,patch,update,watch`,
+  'system:certificates.k8s.io:legacy-unknown-approver': 'certificates.k8s.io: signers [kubernetes.io/legacy-unknown] = approve',
+  'system:certificates.k8s.io:kubelet-serving-approver': 'certificates.k8s.io: signers [kubernetes.io/kubelet-serving] = approve',
+  'system:certificates.k8s.io:kube-apiserver-client-approver':
+    'certificates.k8s.io: signers [kubernetes.io/kube-apiserver-client] = approve',
+  'system:certificates.k8s.io:kube-apiserver-client-kubelet-approver':
+    'certificates.k8s.io: signers [kubernetes.io/kube-apiserver-client-kubelet] = approve',
+  'system:service-account-issuer-discovery':
+    'url: /.well-known/openid-configuration,/.well-known/openid-configuration/,/openid/v1/jwks,/openid/v1/jwks/ = get',
+  'system:kubelet-api-admin': `
+    core: nodes = READ
+    core: nodes = proxy
+    core: nodes/log,nodes/metrics,nodes/proxy,nodes/stats = *
+    core: nodes/configz,nodes/healthz,nodes/pods = *`,
   'system:node-proxier': `
-    core: services,endpoints = list,watch
+    core: endpoints,services = list,watch
     core: nodes = READ
     ${EVENTS}
-    discovery.k8s.io: endpointslices = list,watch
-    networking.k8s.io: servicecidrs = list,watch`,
+    networking.k8s.io: servicecidrs = list,watch
+    discovery.k8s.io: endpointslices = list,watch`,
   'system:kube-scheduler': `
     ${EVENTS}
-    coordination.k8s.io: leases = create,list,watch
-    coordination.k8s.io: leases [kube-scheduler] = get,update
-    coordination.k8s.io: leasecandidates = create,delete,deletecollection,get,list,patch,update,watch
-    core: nodes,namespaces = READ
+    coordination.k8s.io: leases = create
+    coordination.k8s.io: leases [kube-scheduler] = get,list,update,watch
+    coordination.k8s.io: leasecandidates = READWRITE
+    core: nodes = READ
     core: pods = delete,get,list,watch
     core: bindings,pods/binding = create
     core: pods/status = patch,update
@@ -154,28 +180,20 @@ const clusterRoleRules: Readonly<Record<string, string>> = {
     apps: statefulsets = READ
     policy: poddisruptionbudgets = READ
     core: persistentvolumeclaims,persistentvolumes = READ
-    ${DELEGATION.trim()}
-    storage.k8s.io: csinodes,csidrivers,csistoragecapacities,volumeattachments = READ
-    resource.k8s.io: deviceclasses,resourceslices = READ
+    authentication.k8s.io: tokenreviews = create
+    authorization.k8s.io: subjectaccessreviews = create
+    storage.k8s.io: csinodes = READ
+    storage.k8s.io: volumeattachments = READ
+    core: namespaces = READ
+    storage.k8s.io: csidrivers = READ
+    storage.k8s.io: csistoragecapacities = READ
+    resource.k8s.io: deviceclasses = READ
     resource.k8s.io: resourceclaims = get,list,patch,update,watch
-    resource.k8s.io: resourceclaims/status = patch,update
-    core: pods/finalizers = update`,
-  'system:volume-scheduler': `
-    core: persistentvolumes = get,list,patch,update,watch
-    storage.k8s.io: storageclasses = READ
-    core: persistentvolumeclaims = get,list,patch,update,watch`,
-  'system:service-account-issuer-discovery':
-    'url: /.well-known/openid-configuration,/.well-known/openid-configuration/,/openid/v1/jwks,/openid/v1/jwks/ = get',
-  'system:certificates.k8s.io:certificatesigningrequests:nodeclient':
-    'certificates.k8s.io: certificatesigningrequests/nodeclient = create',
-  'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient':
-    'certificates.k8s.io: certificatesigningrequests/selfnodeclient = create',
-  'system:certificates.k8s.io:legacy-unknown-approver': 'certificates.k8s.io: signers [kubernetes.io/legacy-unknown] = approve',
-  'system:certificates.k8s.io:kubelet-serving-approver': 'certificates.k8s.io: signers [kubernetes.io/kubelet-serving] = approve',
-  'system:certificates.k8s.io:kube-apiserver-client-approver':
-    'certificates.k8s.io: signers [kubernetes.io/kube-apiserver-client] = approve',
-  'system:certificates.k8s.io:kube-apiserver-client-kubelet-approver':
-    'certificates.k8s.io: signers [kubernetes.io/kube-apiserver-client-kubelet] = approve',
+    resource.k8s.io: resourceclaims/status = get,list,patch,update,watch
+    core: pods/finalizers = update
+    resource.k8s.io: resourceslices = READ
+    resource.k8s.io: resourceclaims = create,delete
+    resource.k8s.io: resourceclaims/binding = patch,update`,
 };
 
 /** The user-facing roles are the sum of the roles that carry a label; the roles' own labels by name. */
@@ -195,87 +213,115 @@ const controllerRules: Readonly<Record<string, string>> = {
     core: nodes = READ
     core: nodes/status = patch,update
     core: pods = list,watch
+    ${EVENTS}
     storage.k8s.io: volumeattachments = create,delete,get,list,watch
-    storage.k8s.io: csidrivers,csinodes = READ`,
-  'certificate-controller': `
-    certificates.k8s.io: certificatesigningrequests = delete,get,list,watch
-    certificates.k8s.io: certificatesigningrequests/approval,certificatesigningrequests/status = update
-    certificates.k8s.io: signers [kubernetes.io/kube-apiserver-client-kubelet] = approve
-    certificates.k8s.io: signers [kubernetes.io/kube-apiserver-client,kubernetes.io/kube-apiserver-client-kubelet,kubernetes.io/kubelet-serving,kubernetes.io/legacy-unknown] = sign
-    authorization.k8s.io: subjectaccessreviews = create`,
+    storage.k8s.io: csidrivers = READ
+    storage.k8s.io: csinodes = READ`,
   'clusterrole-aggregation-controller': 'rbac.authorization.k8s.io: clusterroles = escalate,get,list,patch,update,watch',
   'cronjob-controller': `
-    batch: cronjobs = get,list,patch,update,watch
+    batch: cronjobs = get,list,update,watch
     batch: jobs = create,delete,get,list,patch,update,watch
-    batch: cronjobs/finalizers,cronjobs/status = update
-    core: pods = delete,list`,
+    batch: cronjobs/status = update
+    batch: cronjobs/finalizers = update
+    core: pods = delete,list,watch
+    ${EVENTS}`,
   'daemon-set-controller': `
     apps,extensions: daemonsets = READ
-    apps,extensions: daemonsets/finalizers,daemonsets/status = update
+    apps,extensions: daemonsets/status = update
+    apps,extensions: daemonsets/finalizers = update
     core: nodes = list,watch
     core: pods = create,delete,list,patch,watch
     core: pods/binding = create
-    apps: controllerrevisions = create,delete,get,list,patch,update,watch`,
+    apps: controllerrevisions = create,delete,get,list,patch,update,watch
+    ${EVENTS}`,
   'deployment-controller': `
     apps,extensions: deployments = get,list,update,watch
-    apps,extensions: deployments/finalizers,deployments/status = update
+    apps,extensions: deployments/status = update
+    apps,extensions: deployments/finalizers = update
     apps,extensions: replicasets = create,delete,get,list,patch,update,watch
-    core: pods = get,list,update,watch`,
+    core: pods = get,list,update,watch
+    ${EVENTS}`,
   'disruption-controller': `
-    apps,extensions: deployments,replicasets = READ
+    apps,extensions: deployments = READ
+    apps,extensions: replicasets = READ
     core: replicationcontrollers = READ
     policy: poddisruptionbudgets = READ
     apps: statefulsets = READ
     policy: poddisruptionbudgets/status = update
     core: pods/status = patch,update
-    *: */scale = get`,
+    *: */scale = get
+    ${EVENTS}`,
   'endpoint-controller': `
     core: pods,services = READ
-    core: endpoints = create,delete,get,list,update
-    core: endpoints/restricted = create`,
+    core: endpoints = create,delete,get,list,update,watch
+    core: endpoints/restricted = create
+    ${EVENTS}`,
   'endpointslice-controller': `
     core: nodes,pods,services = READ
     core: services/finalizers = update
-    discovery.k8s.io: endpointslices = create,delete,get,list,update`,
+    discovery.k8s.io: endpointslices = create,delete,get,list,update,watch
+    discovery.k8s.io: endpointslices/restricted = create
+    ${EVENTS}`,
   'endpointslicemirroring-controller': `
     core: endpoints,services = READ
-    core: services/finalizers,endpoints/finalizers = update
-    discovery.k8s.io: endpointslices = create,delete,get,list,update`,
-  'ephemeral-volume-controller': `
-    core: pods = READ
-    core: pods/finalizers = update
-    core: persistentvolumeclaims = create,get,list,watch`,
+    core: services/finalizers = update
+    core: endpoints/finalizers = update
+    discovery.k8s.io: endpointslices = create,delete,get,list,update,watch
+    discovery.k8s.io: endpointslices/restricted = create
+    ${EVENTS}`,
   'expand-controller': `
     core: persistentvolumes = get,list,patch,update,watch
     core: persistentvolumeclaims/status = patch,update
     core: persistentvolumeclaims = READ
-    storage.k8s.io: storageclasses = READ
-    core: endpoints,services,secrets = get`,
-  'generic-garbage-collector': '*: * = delete,get,list,patch,update,watch',
+    ${EVENTS}`,
+  'ephemeral-volume-controller': `
+    core: pods = READ
+    core: pods/finalizers = update
+    core: persistentvolumeclaims = create,get,list,watch
+    ${EVENTS}`,
+  'resource-claim-controller': `
+    core: pods = READ
+    core: pods/finalizers = update
+    resource.k8s.io: resourceclaims = create,delete,get,list,watch
+    resource.k8s.io: resourceclaims,resourceclaims/status = patch,update
+    core: pods/status = patch,update
+    ${EVENTS}
+    resource.k8s.io: resourceclaims/binding = patch,update`,
+  'device-taint-eviction-controller': `
+    core: pods = delete,get,list,watch
+    core: pods/status = patch,update
+    resource.k8s.io: resourceclaims = READ
+    resource.k8s.io: resourceslices = READ
+    resource.k8s.io: deviceclasses = READ
+    ${EVENTS}`,
+  'generic-garbage-collector': `
+    *: * = delete,get,list,patch,update,watch
+    ${EVENTS}`,
   'horizontal-pod-autoscaler': `
     autoscaling: horizontalpodautoscalers = READ
     autoscaling: horizontalpodautoscalers/status = update
     *: */scale = get,update
-    core: pods = list
-    metrics.k8s.io: pods = list
-    custom.metrics.k8s.io,external.metrics.k8s.io: * = get,list`,
+    core: pods = list,watch
+    metrics.k8s.io: pods = list,watch
+    custom.metrics.k8s.io: * = READ
+    external.metrics.k8s.io: * = READ
+    ${EVENTS}`,
   'job-controller': `
     batch: jobs = get,list,patch,update,watch
-    batch: jobs/finalizers,jobs/status = update
-    core: pods = create,delete,list,patch,watch`,
-  'legacy-service-account-token-cleaner': `
-    core: configmaps [kube-apiserver-legacy-service-account-token-tracking] = get
-    core: secrets = delete,patch`,
+    batch: jobs/status = update
+    batch: jobs/finalizers = update
+    core: pods = create,delete,list,patch,watch
+    ${EVENTS}`,
   'namespace-controller': `
     core: namespaces = delete,get,list,watch
     core: namespaces/finalize,namespaces/status = update
-    *: * = delete,deletecollection,get,list`,
+    *: * = delete,deletecollection,get,list,watch`,
   'node-controller': `
-    core: nodes = delete,get,list,patch,update
+    core: nodes = delete,get,list,patch,update,watch
     core: nodes/status = patch,update
     core: pods/status = patch,update
-    core: pods = delete,get,list
-    networking.k8s.io: clustercidrs = create,get,list,update`,
+    core: pods = delete,get,list,watch
+    ${EVENTS}`,
   'persistent-volume-binder': `
     core: persistentvolumes = create,delete,get,list,update,watch
     core: persistentvolumes/status = update
@@ -283,62 +329,100 @@ const controllerRules: Readonly<Record<string, string>> = {
     core: persistentvolumeclaims/status = update
     core: pods = create,delete,get,list,watch
     storage.k8s.io: storageclasses = READ
-    core: endpoints = create,delete,get,update
-    core: services = create,delete,get
-    core: secrets = get
-    core: nodes = get,list
+    core: nodes = list,watch
+    ${EVENTS}
     core: events = watch`,
   'pod-garbage-collector': `
     core: pods = delete,list,watch
-    core: nodes = get,list
+    core: nodes = READ
     core: pods/status = patch`,
-  'pv-protection-controller': 'core: persistentvolumes = get,list,update,watch',
-  'pvc-protection-controller': `
-    core: persistentvolumeclaims = get,list,update,watch
-    core: pods = READ`,
   'replicaset-controller': `
     apps,extensions: replicasets = get,list,update,watch
-    apps,extensions: replicasets/finalizers,replicasets/status = update
-    core: pods = create,delete,list,patch,watch`,
+    apps,extensions: replicasets/status = update
+    apps,extensions: replicasets/finalizers = update
+    core: pods = create,delete,list,patch,watch
+    ${EVENTS}`,
   'replication-controller': `
     core: replicationcontrollers = get,list,update,watch
-    core: replicationcontrollers/finalizers,replicationcontrollers/status = update
-    core: pods = create,delete,list,patch,watch`,
-  'resource-claim-controller': `
-    core: pods = READ
-    core: pods/finalizers = update
-    resource.k8s.io: resourceclaims = create,delete,get,list,watch
-    core: pods/status = patch,update
-    resource.k8s.io: resourceclaims/status = patch,update`,
+    core: replicationcontrollers/status = update
+    core: replicationcontrollers/finalizers = update
+    core: pods = create,delete,list,patch,watch
+    ${EVENTS}`,
   'resourcequota-controller': `
     *: * = list,watch
-    core: resourcequotas/status = update`,
-  'root-ca-cert-publisher': 'core: configmaps = create,update',
+    core: resourcequotas/status = update
+    ${EVENTS}`,
   'route-controller': `
     core: nodes = list,watch
-    core: nodes/status = patch`,
-  'service-account-controller': 'core: serviceaccounts = create',
-  'service-cidrs-controller': `
-    networking.k8s.io: servicecidrs = get,list,patch,update,watch
-    networking.k8s.io: servicecidrs/finalizers,servicecidrs/status = patch,update
-    networking.k8s.io: ipaddresses = READ`,
+    core: nodes/status = patch
+    ${EVENTS}`,
+  'service-account-controller': `
+    core: serviceaccounts = create
+    ${EVENTS}`,
   'service-controller': `
     core: services = READ
     core: services/status = patch,update
-    core: nodes = list,watch`,
+    core: nodes = list,watch
+    ${EVENTS}`,
+  'service-cidrs-controller': `
+    networking.k8s.io: servicecidrs = get,list,patch,update,watch
+    networking.k8s.io: servicecidrs/finalizers = patch,update
+    networking.k8s.io: servicecidrs/status = patch,update
+    networking.k8s.io: ipaddresses = READ
+    ${EVENTS}`,
   'statefulset-controller': `
     core: pods = list,watch
     apps: statefulsets = READ
-    apps: statefulsets/finalizers,statefulsets/status = update
+    apps: statefulsets/status = update
+    apps: statefulsets/finalizers = update
     core: pods = create,delete,get,patch,update
     apps: controllerrevisions = create,delete,get,list,patch,update,watch
-    core: persistentvolumeclaims = create,delete,get,list,update,watch`,
-  'ttl-after-finished-controller': 'batch: jobs = delete,get,list,watch',
-  'ttl-controller': 'core: nodes = list,patch,update,watch',
+    core: persistentvolumeclaims = create,get,list,watch
+    core: persistentvolumeclaims = delete,update
+    core: pods/finalizers = update
+    ${EVENTS}`,
+  'ttl-controller': `
+    core: nodes = list,patch,update,watch
+    ${EVENTS}`,
+  'certificate-controller': `
+    certificates.k8s.io: certificatesigningrequests = delete,get,list,watch
+    certificates.k8s.io: certificatesigningrequests/approval,certificatesigningrequests/status = update
+    certificates.k8s.io: signers [kubernetes.io/kube-apiserver-client-kubelet] = approve
+    certificates.k8s.io: signers [kubernetes.io/kube-apiserver-client,kubernetes.io/kube-apiserver-client-kubelet,kubernetes.io/kubelet-serving,kubernetes.io/legacy-unknown] = sign
+    authorization.k8s.io: subjectaccessreviews = create
+    ${EVENTS}`,
+  'pvc-protection-controller': `
+    core: persistentvolumeclaims = get,list,update,watch
+    core: persistentvolumeclaims/status = update
+    core: pods = READ
+    ${EVENTS}`,
+  'pv-protection-controller': `
+    core: persistentvolumes = get,list,update,watch
+    ${EVENTS}`,
+  'volumeattributesclass-protection-controller': `
+    core: persistentvolumeclaims = READ
+    core: persistentvolumes = READ
+    storage.k8s.io: volumeattributesclasses = get,list,update,watch
+    ${EVENTS}`,
+  'ttl-after-finished-controller': `
+    batch: jobs = delete,get,list,watch
+    ${EVENTS}`,
+  'root-ca-cert-publisher': `
+    core: configmaps = create,update
+    ${EVENTS}`,
   'validatingadmissionpolicy-status-controller': `
     admissionregistration.k8s.io: validatingadmissionpolicies = READ
     admissionregistration.k8s.io: validatingadmissionpolicies/status = get,patch,update
-    *: * = list,watch`,
+    ${EVENTS}`,
+  'legacy-service-account-token-cleaner': `
+    core: configmaps [kube-apiserver-legacy-service-account-token-tracking] = get
+    core: secrets = delete,patch`,
+  'selinux-warning-controller': `
+    ${EVENTS}
+    core: persistentvolumes = READ
+    core: persistentvolumeclaims = READ
+    core: pods = READ
+    storage.k8s.io: csidrivers = READ`,
 };
 
 const user = (name: string): Subject => ({ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name });
@@ -368,6 +452,10 @@ interface NamespaceRole {
   readonly rules: string;
 }
 
+const LEADER_LOCKING = `
+  coordination.k8s.io: leases = create,get,list,update,watch
+  coordination.k8s.io: leasecandidates = create,get,list,update,watch`;
+
 const namespaceRoles: readonly NamespaceRole[] = [
   {
     namespace: 'kube-system',
@@ -384,12 +472,12 @@ const namespaceRoles: readonly NamespaceRole[] = [
   {
     namespace: 'kube-system',
     name: 'system::leader-locking-kube-controller-manager',
-    rules: 'core: configmaps = watch\ncore: configmaps [kube-controller-manager] = get,update',
+    rules: LEADER_LOCKING,
   },
   {
     namespace: 'kube-system',
     name: 'system::leader-locking-kube-scheduler',
-    rules: 'core: configmaps = watch\ncore: configmaps [kube-scheduler] = get,update',
+    rules: LEADER_LOCKING,
   },
   {
     namespace: 'kube-public',
@@ -435,7 +523,7 @@ const namespaceBindings: readonly NamespaceBinding[] = [
     namespace: 'kube-system',
     name: 'system::leader-locking-kube-controller-manager',
     role: 'system::leader-locking-kube-controller-manager',
-    subjects: [user('system:kube-controller-manager'), account('kube-controller-manager')],
+    subjects: [user('system:kube-controller-manager'), account('kube-controller-manager'), account('leader-election-controller')],
   },
   {
     namespace: 'kube-system',
@@ -487,7 +575,7 @@ export function bootstrapClusterRoles(): readonly ClusterRole[] {
   return [
     ...Object.entries(clusterRoleRules).map(([name, rules]) => role(name, rules)),
     ...sums,
-    ...Object.entries(controllerRules).map(([name, rules]) => role(controllerRole(name), `${rules}\n${EVENTS}`)),
+    ...Object.entries(controllerRules).map(([name, rules]) => role(controllerRole(name), rules)),
   ];
 }
 
