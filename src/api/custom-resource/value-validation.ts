@@ -27,6 +27,18 @@ export function valueValidator(schema: JSONSchemaProps): ValueValidator {
   };
 }
 
+/**
+ * Whether a value is the one of an enum once Go has converted it to that one's type, as upstream compares them: a fraction loses what
+ * follows the point where the enum has integers, and an integer becomes the character that it is the number of.
+ */
+function equalsConverted(value: unknown, allowed: unknown): boolean {
+  if (typeof value !== 'number') return false;
+  if (typeof allowed === 'number') return Number.isInteger(allowed) && Math.trunc(value) === allowed;
+  if (typeof allowed !== 'string' || !Number.isInteger(value)) return false;
+  const isCharacter = value >= 0 && value <= 0x10ffff && (value < 0xd800 || value > 0xdfff);
+  return allowed === (isCharacter ? String.fromCodePoint(value) : '\ufffd');
+}
+
 /** Upstream's path when an error has none. */
 export const NO_PATH = '<nil>';
 
@@ -184,7 +196,7 @@ class Node {
   #enum(value: unknown, path: string): Fault | undefined {
     const values = this.#schema.enum;
     if (values === undefined || values.length === 0) return undefined;
-    if (value !== null && values.some((v) => deepEqual(v, value))) return undefined;
+    if (value !== null && values.some((v) => deepEqual(v, value) || equalsConverted(value, v))) return undefined;
     const shown = values.map((v) => (typeof v === 'string' ? v : JSON.stringify(v)));
     return fault(path, `${path} in body should be one of [${shown.join(' ')}]`, (place) => notSupported(place, value, shown));
   }
