@@ -11,6 +11,7 @@ import { claimQuota } from './claims.ts';
 import { matchesQuota, type QuotaEvaluator } from './evaluator.ts';
 import { countedType, objectCount } from './object-count.ts';
 import { podQuota } from './pods.ts';
+import { resourceClaimQuota } from './resource-claims.ts';
 import { serviceQuota } from './services.ts';
 
 export {
@@ -33,6 +34,7 @@ export function quotaEvaluator(group: string, resource: string): QuotaEvaluator 
   if (group === '' && resource === 'pods') return podQuota;
   if (group === '' && resource === 'services') return serviceQuota;
   if (group === '' && resource === 'persistentvolumeclaims') return claimQuota;
+  if (group === 'resource.k8s.io' && resource === 'resourceclaims') return resourceClaimQuota;
   return objectCount(group, resource);
 }
 
@@ -44,6 +46,7 @@ export function typesCounted(names: Iterable<string>): readonly { readonly group
     for (const resource of ['pods', 'services', 'persistentvolumeclaims']) {
       if (quotaEvaluator('', resource).counts(name)) note('', resource);
     }
+    if (resourceClaimQuota.counts(name)) note('resource.k8s.io', 'resourceclaims');
     const type = countedType(name);
     if (type !== undefined) note(type.group, type.resource);
   }

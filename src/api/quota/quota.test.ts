@@ -41,6 +41,34 @@ describe('the usage of pods', () => {
   });
 });
 
+describe('the usage of device claims', () => {
+  it('is the devices that they may be given of each class', () => {
+    const claims = quotaEvaluator('resource.k8s.io', 'resourceclaims');
+    const requests = [
+      { name: 'a', exactly: { deviceClassName: 'gpu', allocationMode: 'ExactCount', count: 2 } },
+      { name: 'b', exactly: { deviceClassName: 'nic', allocationMode: 'All' } },
+      {
+        name: 'c',
+        firstAvailable: [
+          { name: 'x', deviceClassName: 'gpu', allocationMode: 'ExactCount', count: 1 },
+          { name: 'y', deviceClassName: 'gpu', allocationMode: 'ExactCount', count: 3 },
+          { name: 'z', deviceClassName: 'fpga', allocationMode: 'ExactCount', count: 1 },
+        ],
+      },
+    ];
+    const claim = deepFreeze({ spec: { devices: { requests } } }) as KubernetesObject;
+    expect(toResourceList(claims.usage(claim, 0))).toEqual({
+      'count/resourceclaims.resource.k8s.io': '1',
+      'gpu.deviceclass.resource.k8s.io/devices': '5',
+      'nic.deviceclass.resource.k8s.io/devices': '32',
+      'fpga.deviceclass.resource.k8s.io/devices': '1',
+    });
+    expect(typesCounted(['gpu.deviceclass.resource.k8s.io/devices'])).toEqual([
+      { group: 'resource.k8s.io', resource: 'resourceclaims' },
+    ]);
+  });
+});
+
 describe('the scopes of pods', () => {
   const term = { topologyKey: 'a', namespaces: ['b'] };
   const requirement = (scopeName: string, operator = 'Exists', values?: string[]): ScopedResourceSelectorRequirement =>

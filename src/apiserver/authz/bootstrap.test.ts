@@ -30,6 +30,10 @@ describe('the bootstrap policy', () => {
     ['system:kube-scheduler', 'create', 'coordination.k8s.io', 'leases', ''],
     ['system:kube-controller-manager', 'create', '', 'serviceaccounts', 'token'],
     ['system:kube-controller-manager', 'create', 'coordination.k8s.io', 'leases', ''],
+    ['system:monitoring', 'get', '', 'nodes', 'metrics'],
+    ['system:aggregate-to-edit', 'create', 'events.k8s.io', 'events', ''],
+    ['system:kube-scheduler', 'patch', 'resource.k8s.io', 'resourceclaims', 'binding'],
+    ['system:controller:device-taint-eviction-controller', 'create', '', 'events', ''],
     ['system:node-bootstrapper', 'create', 'certificates.k8s.io', 'certificatesigningrequests', ''],
   ])('lets %s %s %s/%s/%s', (role, verb, apiGroup, resource, subresource) => {
     const rules = bootstrapClusterRoles().find((r) => r.metadata?.name === role)?.rules ?? [];
