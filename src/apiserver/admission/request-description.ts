@@ -25,7 +25,8 @@ export function requestOf(attributes: AdmissionAttributes, match: Pick<ResourceM
       ...(user.extra === undefined || Object.keys(user.extra).length === 0 ? {} : { extra: user.extra }),
     },
     dryRun,
-    options,
+    // What is connected with its options has no others.
+    options: operation === 'CONNECT' ? null : options,
   };
 }
 

@@ -1,7 +1,15 @@
 import type { AdmissionTarget } from '../../contract.ts';
 
-/** Reviews tell what is, and the configuration of admission must stay changeable whatever it says. */
-const exempt: ReadonlySet<string> = new Set(['admissionregistration.k8s.io', 'authentication.k8s.io', 'authorization.k8s.io']);
+/** Reviews tell what is, and no policy may stand between the cluster and them. */
+const reviews: ReadonlySet<string> = new Set(['authentication.k8s.io', 'authorization.k8s.io']);
+/** Policies must stay changeable whatever they say. Webhooks' configurations are under them. */
+const policies: ReadonlySet<string> = new Set([
+  'mutatingadmissionpolicies',
+  'mutatingadmissionpolicybindings',
+  'validatingadmissionpolicies',
+  'validatingadmissionpolicybindings',
+]);
 
 /** Whether policies are asked about a kind of write. */
-export const isUnderPolicy = ({ group }: AdmissionTarget): boolean => !exempt.has(group);
+export const isUnderPolicy = ({ group, resource }: AdmissionTarget): boolean =>
+  !reviews.has(group) && !(group === 'admissionregistration.k8s.io' && policies.has(resource));

@@ -81,6 +81,21 @@ describe('ValidatingAdmissionPolicy', () => {
       expect(plugin.metrics?.()).toContain(`apiserver_validating_admission_policy_check_total{${labels}} 1\n`);
     }
   });
+  it('looks at the configuration of webhooks, not at that of policies', async () => {
+    const configuration = {
+      apiGroups: ['admissionregistration.k8s.io'],
+      apiVersions: ['*'],
+      resources: ['*'],
+      operations: ['*'],
+    };
+    await policy({ matchConstraints: { resourceRules: [configuration] }, validations: [{ expression: 'false', message: 'no' }] });
+    await binding();
+    expect(
+      (await refusal(api.create('validatingwebhookconfigurations', { metadata: { name: 'w' }, webhooks: [] }))).message,
+    ).toContain(`${denied}no`);
+    await api.remove('validatingadmissionpolicybindings', '', 'b');
+    await api.create('validatingwebhookconfigurations', { metadata: { name: 'w' }, webhooks: [] });
+  });
   it('looks only where policy and binding say', async () => {
     const excludeResourceRules = [{ ...podRule, resourceNames: ['bad-exempt'] }];
     await policy({ matchConstraints: { resourceRules: [podRule], excludeResourceRules }, validations: [bad] });
