@@ -13,6 +13,8 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const MAX_SOCKETS = 64;
 /** Webhooks whose connections are kept. */
 const MAX_AGENTS = 200;
+/** How often a webhook may send elsewhere, as Go's client has it; only to paths of its own. */
+const MAX_REDIRECTS = 10;
 const DEFAULT_PORT = 443;
 
 /** Where a Service is reached, by its name and one of its ports. Throws an Error when it cannot be. */
@@ -36,8 +38,18 @@ export class WebhookClient {
     try {
       const address =
         service === undefined ? undefined : this.#resolve(service.namespace, service.name, service.port ?? DEFAULT_PORT);
-      const answer = await this.#send(new URL(text), address, config.caBundle ?? '', JSON.stringify(body), timeoutSeconds);
-      if (answer.status !== 200) throw new AnswerFault(httpMessage(answer.status, answer.text.trim()));
+      const payload = Buffer.from(JSON.stringify(body));
+      const until = this.#clock.monotonic() + timeoutSeconds * 1000;
+      let target = new URL(text);
+      let answer = await this.#send(target, address, config.caBundle ?? '', payload, until);
+      for (let n = 1; answer.location !== undefined; n++) {
+        if (n > MAX_REDIRECTS) throw new Error(`stopped after ${MAX_REDIRECTS} redirects`);
+        const next = URL.parse(answer.location, target);
+        if (next?.origin !== target.origin) break;
+        target = next;
+        answer = await this.#send(target, address, config.caBundle ?? '', payload, until);
+      }
+      if (answer.status < 200 || answer.status > 206) throw new AnswerFault(httpMessage(answer.status, answer.text.trim()));
       return parse(answer.text);
     } catch (err) {
       if (err instanceof AnswerFault) throw err;
@@ -51,11 +63,10 @@ export class WebhookClient {
     target: URL,
     address: { readonly host: string; readonly port: number } | undefined,
     caBundle: string,
-    body: string,
-    timeoutSeconds: number,
-  ): Promise<{ readonly status: number; readonly text: string }> {
+    payload: Buffer,
+    until: number,
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const payload = Buffer.from(body);
       let late: Error | undefined;
       const name = target.hostname.replace(/^\[|\]$/g, '');
       const request = httpsRequest(
@@ -79,7 +90,7 @@ export class WebhookClient {
           read(answer).then(resolve, (err: unknown) => reject(late ?? err));
         },
       );
-      const timer = this.#clock.setTimer(timeoutSeconds * 1000, () => {
+      const timer = this.#clock.setTimer(until - this.#clock.monotonic(), () => {
         late = new Error('context deadline exceeded');
         request.destroy(late);
       });
@@ -141,7 +152,14 @@ function parse(text: string): unknown {
   }
 }
 
-async function read(answer: IncomingMessage): Promise<{ status: number; text: string }> {
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  /** Where the same is to be asked instead: servers written in Go send from one form of a path to another. */
+  readonly location: string | undefined;
+}
+
+async function read(answer: IncomingMessage): Promise<Answer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
@@ -149,7 +167,9 @@ async function read(answer: IncomingMessage): Promise<{ status: number; text: st
     if (size > MAX_ANSWER_BYTES) throw new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`);
     chunks.push(chunk);
   }
-  return { status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString() };
+  const status = answer.statusCode ?? 0;
+  const location = status === 307 || status === 308 ? answer.headers.location : undefined;
+  return { status, text: Buffer.concat(chunks).toString(), location };
 }
 
 /** There was an answer, but it is no use. */

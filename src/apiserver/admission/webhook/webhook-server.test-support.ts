@@ -14,7 +14,11 @@ export interface ReceivedReview {
 }
 
 /** What it answers: a response, whose uid is filled in; text with a status; the beginning of an answer, or none. */
-export type Reply = object | { readonly httpStatus: number; readonly text: string } | 'nothing' | 'half';
+export type Reply =
+  | object
+  | { readonly httpStatus: number; readonly text: string; readonly location?: string }
+  | 'nothing'
+  | 'half';
 
 /** A webhook of the tests: real TLS on loopback, and a record of what it was asked. */
 export interface TestWebhook {
@@ -48,8 +52,8 @@ export async function startWebhook(): Promise<TestWebhook> {
         return;
       }
       if ('httpStatus' in reply) {
-        const { httpStatus, text } = reply as { httpStatus: number; text: string };
-        response.writeHead(httpStatus).end(text);
+        const { httpStatus, text, location } = reply as { httpStatus: number; text: string; location?: string };
+        response.writeHead(httpStatus, location === undefined ? {} : { location }).end(text);
         return;
       }
       const answer = { kind: 'AdmissionReview', apiVersion: review.apiVersion, response: { uid: review.request.uid, ...reply } };

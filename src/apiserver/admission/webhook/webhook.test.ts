@@ -225,6 +225,18 @@ describe('a webhook that does not work', () => {
     await api.create('pods', testPod('p'));
     expect(server.received[0]!.path).toBe(`${asked}?timeout=10s`);
   });
+  it('may send to another of its paths, but not round and round or away', async () => {
+    await validating(hook('check'));
+    server.reply = (_review, path) =>
+      path === '/check/' ? { allowed: true } : { httpStatus: 307, text: '', location: '/check/?timeout=10s' };
+    await api.create('pods', testPod('p'));
+    expect(server.received.map(({ path }) => path)).toEqual(['/check?timeout=10s', '/check/?timeout=10s']);
+    expect(server.received[1]!.review).toEqual(server.received[0]!.review);
+    server.reply = () => ({ httpStatus: 308, text: '', location: '/check' });
+    expect(await failure()).toMatch(/: stopped after 10 redirects$/);
+    server.reply = () => ({ httpStatus: 307, text: '', location: 'https://example.com/' });
+    expect(await failure()).toContain('status code 307');
+  });
   it('may answer nonsense', async () => {
     await validating(hook('check'));
     const replies: readonly (readonly [object, string])[] = [
