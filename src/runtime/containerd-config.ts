@@ -18,6 +18,20 @@ export interface ContainerdConfig {
   readonly registryConfigPath?: string;
   /** The runtimes there are, with the paths of their programs; the first is the default. */
   readonly runtimes: readonly { readonly name: RuncRuntime; readonly path: string }[];
+  /** Whether containers may be given a lower oom_score_adj than the daemon's own, as those of guaranteed pods are; see `mayLowerOomScore`. */
+  readonly lowOomScores: boolean;
+}
+
+/** CAP_SYS_RESOURCE, as a bit of the sets in /proc/PID/status. */
+const SYS_RESOURCE = 1n << 24n;
+
+/**
+ * Whether a process whose /proc/PID/status is `status` may lower its oom_score_adj. One that may not, in most containers and some virtual
+ * machines, must not ask for it: no container would start.
+ */
+export function mayLowerOomScore(status: string): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+  return effective !== undefined && (BigInt(`0x${effective}`) & SYS_RESOURCE) !== 0n;
 }
 
 /**
@@ -54,7 +68,7 @@ sandbox_image = ${quote(PAUSE_IMAGE)}
 stream_server_address = ${quote(config.streamAddress)}
 stream_server_port = "0"
 disable_apparmor = true
-restrict_oom_score_adj = true
+restrict_oom_score_adj = ${!config.lowOomScores}
 ${cri}.cni]
 bin_dir = ${quote(config.cniBinDir)}
 conf_dir = ${quote(config.cniConfDir)}

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { backoffDelay } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
-import { containerdConfig, type RuncRuntime } from './containerd-config.ts';
+import { containerdConfig, mayLowerOomScore, type RuncRuntime } from './containerd-config.ts';
 import type { ContainerRuntime } from './contract.ts';
 import { connectRuntime } from './cri-client.ts';
 
@@ -291,6 +291,7 @@ async function launch(options: ContainerdOptions, paths: Paths, programs: Progra
     cniConfDir: options.cniConfDir,
     streamAddress: options.streamAddress ?? '127.0.0.1',
     runtimes: programs.runtimes,
+    lowOomScores: mayLowerOomScore(await readFile('/proc/self/status', 'utf8').catch(() => '')),
     ...(options.registryConfigPath === undefined ? {} : { registryConfigPath: options.registryConfigPath }),
   });
   await writeFile(paths.config, text, { mode: 0o600 });
