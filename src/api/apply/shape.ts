@@ -150,7 +150,7 @@ function scalarOf(schema: ScalarSchema): Shape {
     case 'string':
     case 'bytes':
     case 'duration':
-      return scalars.string;
+      return schema.formatted === true ? scalars.untyped : scalars.string;
     case 'boolean':
       return scalars.boolean;
     case 'int32':

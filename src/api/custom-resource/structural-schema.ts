@@ -139,5 +139,12 @@ function compileList(props: JSONSchemaProps): ListSchema {
 const scalarTypes = { string: 'string', boolean: 'boolean', integer: 'int64', number: 'float64' } as const;
 
 function scalar(props: JSONSchemaProps): ScalarSchema {
-  return { ...common(props), kind: 'scalar', type: scalarTypes[props.type as keyof typeof scalarTypes] };
+  const { type, format = '' } = props;
+  const formatted = type === 'string' && format !== '' && format !== 'byte';
+  return {
+    ...common(props),
+    kind: 'scalar',
+    type: scalarTypes[type as keyof typeof scalarTypes],
+    ...(formatted ? { formatted } : {}),
+  };
 }

@@ -93,6 +93,8 @@ export interface ScalarSchema extends SchemaBase {
   readonly type: ScalarType;
   /** The closed set of values, for enums. */
   readonly enum?: readonly string[];
+  /** For CRDs: a text with a format other than `byte`, which server-side apply takes for any scalar. */
+  readonly formatted?: boolean;
 }
 
 /** Any JSON (RawExtension, FieldsV1, a CRD's preserve-unknown-fields node). */

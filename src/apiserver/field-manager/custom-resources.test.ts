@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { definition } from '../crd/test-support.ts';
+import { definition, version } from '../crd/test-support.ts';
 import { type Any, ApplyApi, entriesOf, refusal } from './test-api.ts';
 
 let api: ApplyApi;
@@ -49,6 +49,22 @@ describe('custom resources', () => {
     expect((await refusal(api.apply(widget({ size: 'x' }), 'widgets', 'one'))).message).toBe(
       'failed to create typed patch object (/w; example.com/v1, Kind=Widget): .spec.size: expected numeric (int or float), got string',
     );
+  });
+
+  it('have texts with a format compared as whatever they are: validation tells of their type', async () => {
+    const more = definition(
+      { plural: 'gadgets', kind: 'Gadget' },
+      version('v1', { due: { type: 'string', format: 'date' } }),
+    ) as Any;
+    await api.create(more, 'customresourcedefinitions');
+    const ready = async (): Promise<boolean> => {
+      const crd = await api.get('apiextensions.k8s.io/v1', 'customresourcedefinitions', 'gadgets.example.com');
+      return crd.status?.conditions?.some((c: Any) => c.type === 'Established' && c.status === 'True') ?? false;
+    };
+    await expect.poll(ready, { timeout: 10_000, interval: 1 }).toBe(true);
+    const gadget = (due: unknown): Any => ({ ...widget({ due }), kind: 'Gadget' });
+    expect(await refusal(api.apply(gadget(1), 'gadgets', 'one'))).toMatchObject({ code: 422, reason: 'Invalid' });
+    expect((await api.apply(gadget('2026-01-01'), 'gadgets', 'one')).spec.due).toBe('2026-01-01');
   });
 
   it('of which an update is wrong are refused by validation, not by tracking', async () => {
