@@ -14,6 +14,8 @@ const WORTH_BYTES = 32 * 1024 * 1024;
  * has made free.
  */
 const ROUNDS = 3;
+/** So many ticks later comes one more rest: what was remembered for a minute or two, as the changes for watchers are, has become garbage by then. */
+const AGAIN_TICKS = 12;
 /** Heaps in use up to this size, in bytes, are moved together: that stops everything for about half a millisecond for each megabyte. */
 const MOVED_BYTES = 64 * 1024 * 1024;
 /** External memory that makes V8 begin a collection: it lets 64 MB more come together than the last one has left. */
@@ -29,11 +31,15 @@ export function giveBackAtRest(clock: Clock, signal: AbortSignal): void {
   let last = performance.eventLoopUtilization();
   let kept = 0;
   let rounds = 0;
+  let again = 0;
   const tick = (): void => {
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, last);
     last = now;
-    if (rounds === 0 && anonymousBytes() >= kept + WORTH_BYTES) rounds = ROUNDS;
+    if (rounds === 0 && (again === 1 || anonymousBytes() >= kept + WORTH_BYTES)) {
+      rounds = ROUNDS;
+      again = again === 1 ? 0 : AGAIN_TICKS;
+    } else if (again > 1) again--;
     if (utilization >= REST_SHARE || rounds === 0) {
       timer = clock.setTimer(TICK_MS, tick);
       return;
