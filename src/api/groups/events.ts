@@ -6,8 +6,8 @@ import type { Resource } from '../resource.ts';
 import type { Event as CoreEvent } from '../types/core-v1.ts';
 import type { Event } from '../types/events-v1.ts';
 import { eventColumns, eventRow, eventStorage, eventTtlSeconds, validateEvent } from './core/event.ts';
+import { internalForm } from './core/internal-json.ts';
 import { deepEqual, groupVersion } from './define.ts';
-import { internalForm } from './internal-form.ts';
 
 const define = groupVersion('events.k8s.io', 'v1');
 

@@ -81,3 +81,7 @@ export function firstFew(items: readonly string[], max = 3): string {
   const text = items.slice(0, max).join(',');
   return items.length > max ? `${text} + ${items.length - max} more...` : text;
 }
+
+/** A map as Go's encoder writes it, by its keys. */
+export const sorted = <T>(map: Readonly<Record<string, T>>): Record<string, T> =>
+  Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -43,8 +43,10 @@ describe('the built-in types', () => {
     });
 
     it('prints an empty object in as many cells as it has columns', () => {
-      expect(r.row({}, context.now)).toHaveLength(r.columns.length);
-      expect(r.row(r.defaults(bare(r)), context.now)).toHaveLength(r.columns.length);
+      // IPAddress has an age without a column, as upstream.
+      const cells = r.columns.length + (r.kind === 'IPAddress' ? 1 : 0);
+      expect(r.row({}, context.now)).toHaveLength(cells);
+      expect(r.row(r.defaults(bare(r)), context.now)).toHaveLength(cells);
     });
 
     it('defaults once', () => {

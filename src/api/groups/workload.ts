@@ -10,8 +10,7 @@ import { withFields } from './core/copy-on-change.ts';
 import { prepareTemplate } from './core/pod.ts';
 import { podTemplateWarnings } from './core/pod-warnings.ts';
 import { withGeneration } from './define.ts';
-import { nonNegative } from './field-checks.ts';
-import { sorted } from './internal-form.ts';
+import { nonNegative, sorted } from './field-checks.ts';
 import { semanticEqual } from './semantic-equal.ts';
 
 /** What types have in common that keep pods after a template: ReplicaSets, Deployments, Jobs and their like. */

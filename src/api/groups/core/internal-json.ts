@@ -34,6 +34,9 @@ const initials =
   /^(?:api|aws|csi|dns|fc|fs|gce|gmsa|grpc|http|ip|iqn|iscsi|nfs|os|pd|rbd|se(?=Linux)|ssl|tcp|tty|uid)(?=[A-Z]|$)/;
 const irregular: Readonly<Record<string, string>> = { cephfs: 'CephFS', storageos: 'StorageOS', wwids: 'WWIDs' };
 
+/** A value as `internalJson` writes it, for the bad value of a fault. */
+export const internalForm = (type: string, value: object): unknown => struct(builtinSchema(type), value as Members);
+
 /**
  * A value of a type of the core group as the JSON of the struct that upstream holds it in, which its messages about pods and volumes
  * show: every field, by its name in Go, with what it is when nothing was said. Types of other groups are as on the wire.

@@ -12,12 +12,12 @@ import type {
   VolumeNodeAffinity,
 } from '../../types/core-v1.ts';
 import { age, column, deepEqual, groupVersion, standardColumns } from '../define.ts';
-import { check, checkRequired, immutable } from '../field-checks.ts';
-import { internalForm, sorted } from '../internal-form.ts';
+import { check, checkRequired, immutable, sorted } from '../field-checks.ts';
 import { persistentVolumeWarnings } from '../object-warnings.ts';
 import { semanticEqual } from '../semantic-equal.ts';
 import { accessModeFaults, formatAccessModes } from './access-modes.ts';
 import { withFields, withMissing, withUnset } from './copy-on-change.ts';
+import { internalForm } from './internal-json.ts';
 import { persistentVolumeSources, validatePersistentVolumeSource } from './persistent-volume-source.ts';
 import { validateNodeSelector } from './pod-validation/scheduling.ts';
 import { positiveQuantityFaults } from './resource-faults.ts';

@@ -3,8 +3,8 @@ import { isDNS1123Label, isDNS1123Subdomain, isDNS1123SubdomainWithUnderscore, n
 import { validateAnnotations } from '../../meta/object-meta-validation.ts';
 import type { HostAlias, Pod, PodDNSConfig, PodResourceClaim, PodSpec, PodTemplateSpec, Volume } from '../../types/core-v1.ts';
 import type { ObjectMeta } from '../../types/meta-v1.ts';
-import { internalForm } from '../internal-form.ts';
 import { validateLegacyIP } from '../ip.ts';
+import { internalForm } from './internal-json.ts';
 import { validateAppArmorMatches, validatePodAnnotations, validateSeccompMatches } from './pod-validation/annotations.ts';
 import {
   type PodScope,

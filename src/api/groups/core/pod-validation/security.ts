@@ -1,6 +1,6 @@
 import { duplicate, forbidden, invalid, notSupported, required, tooLong } from '../../../meta/field-error.ts';
 import type { AppArmorProfile, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext } from '../../../types/core-v1.ts';
-import { internalForm } from '../../internal-form.ts';
+import { internalForm } from '../internal-json.ts';
 import { containersWithPaths } from './containers-with-paths.ts';
 import { type Errors, type PodValidationOptions, report } from './options.ts';
 import { validateDescendingPath } from './paths.ts';
@@ -53,11 +53,7 @@ export function validateSecurityContext(
   validateAppArmor(context.appArmorProfile, `${at}.appArmorProfile`, errors);
 }
 
-const shown = (context: SecurityContext): unknown =>
-  internalForm('io.k8s.api.core.v1.SecurityContext', context, [
-    ...['capabilities', 'privileged', 'seLinuxOptions', 'windowsOptions', 'runAsUser', 'runAsGroup', 'runAsNonRoot'],
-    ...['readOnlyRootFilesystem', 'allowPrivilegeEscalation', 'procMount', 'seccompProfile', 'appArmorProfile'],
-  ]);
+const shown = (context: SecurityContext): unknown => internalForm('io.k8s.api.core.v1.SecurityContext', context);
 
 /** A pod's. `at` is the spec's path. */
 export function validatePodSecurityContext(spec: PodSpec, at: string, options: PodValidationOptions, errors: Errors): void {
