@@ -22,7 +22,7 @@ import type {
   SubresourceHandler,
   VirtualResource,
 } from './contract.ts';
-import { StartHooks } from './discovery/start-hooks.ts';
+import { StartHooks } from './discovery/health-checks.ts';
 import { managerOfUser } from './field-manager/manager-name.ts';
 import type { FlowControl } from './flow-control/flow-control.ts';
 import { authorize } from './http/authorize.ts';

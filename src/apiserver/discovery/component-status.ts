@@ -3,7 +3,7 @@ import type { ComponentStatus } from '../../api/types/core-v1.ts';
 import { PreconditionError } from '../../store/contract.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
 import type { ApiServer } from '../server.ts';
-import type { HealthCheck } from './health.ts';
+import type { HealthCheck } from './health-checks.ts';
 
 /**
  * Serves ComponentStatus (deprecated since 1.19, and still what `kubectl get cs` shows): every check is made anew when somebody asks, and what

@@ -2,13 +2,7 @@ import { genericNotFound } from '../../api/meta/status.ts';
 import { metric } from '../http/metrics.ts';
 import { jsonAnswer, type RouteAnswer, type RouteRequest, textAnswer } from '../http/routes.ts';
 import type { ApiServer } from '../server.ts';
-import { HOOK_PREFIX } from './start-hooks.ts';
-
-/** One thing that must be well: throws, or rejects, with the reason when it is not. */
-export interface HealthCheck {
-  readonly name: string;
-  check(): void | Promise<void>;
-}
+import { type HealthCheck, HOOK_PREFIX } from './health-checks.ts';
 
 /** Serves /healthz, /livez and /readyz with their single checks, /version, /metrics and the list of paths at `/`. */
 export function addHealth(

@@ -1,4 +1,8 @@
-import type { HealthCheck } from './health.ts';
+/** One thing that must be well: throws, or rejects, with the reason when it is not. */
+export interface HealthCheck {
+  readonly name: string;
+  check(): void | Promise<void>;
+}
 
 /** What stands before the name of a start hook in a list of checks. */
 export const HOOK_PREFIX = 'poststarthook/';
