@@ -298,7 +298,12 @@ describe.skipIf(missing !== undefined)(
       const before = containerId(node.pod(name));
       expect(await memory()).toBe(64 * MiB);
       await resize({ limits: { memory: '128Mi' }, requests: { memory: '48Mi' } });
-      const larger = await node.until(name, (p) => statusOf(p)?.resources?.limits?.['memory'] === '128Mi');
+      // Whoever waits for a resize looks at these two.
+      const larger = await node.until(
+        name,
+        (p) => p.status?.observedGeneration === 2 && !p.status.conditions?.some((c) => c.type.startsWith('PodResize')),
+      );
+      expect(statusOf(larger)!.resources!.limits!['memory']).toBe('128Mi');
       expect(statusOf(larger)).toMatchObject({ restartCount: 0, allocatedResources: { cpu: '100m', memory: '48Mi' } });
       expect(containerId(larger)).toBe(before);
       expect(await memory()).toBe(128 * MiB);

@@ -288,7 +288,7 @@ export class PodWorker {
       recursiveReadOnly: recursiveReadOnly(services.abilities().runtimeHandlers),
       now: services.clock.now(),
       inForce: (id) => this.#resizer.inForce(id),
-      resizing: this.#resizer.conditions,
+      resizing: this.#resizer.conditions(this.#wanted, observed),
       ...(this.#resizer.wholePod === undefined ? {} : { wholePod: this.#resizer.wholePod }),
       terminal,
       ...(this.#restarting === undefined ? {} : { restarting: this.#restarting }),

@@ -58,14 +58,30 @@ export class Resizer {
     this.#inForce.set(containerId, resources ?? {});
   }
 
-  /** What the status says of a resize that is not over. */
-  get conditions(): readonly Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>[] {
-    return [
-      ...(this.#pending === undefined ? [] : [{ type: 'PodResizePending', status: 'True' as const, ...this.#pending }]),
-      ...(this.#error === undefined
-        ? []
-        : [{ type: 'PodResizeInProgress', status: 'True' as const, reason: 'Error', message: this.#error }]),
-    ];
+  /**
+   * What the status says of a resize that is not over. `pod` as in the API: a status that tells of its generation, and of no resize, tells
+   * that all it asks for is in force.
+   */
+  conditions(pod: Pod, observed: ObservedPod): readonly Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>[] {
+    const inProgress = { type: 'PodResizeInProgress', status: 'True' } as const;
+    if (this.#error !== undefined) return [...this.#waiting(), { ...inProgress, reason: 'Error', message: this.#error }];
+    const begins = this.#pending === undefined && this.granted(pod) !== pod;
+    return begins || this.#differs(observed) ? [...this.#waiting(), inProgress] : this.#waiting();
+  }
+
+  #waiting(): readonly (ResizePending & { readonly type: string; readonly status: 'True' })[] {
+    return this.#pending === undefined ? [] : [{ type: 'PodResizePending', status: 'True', ...this.#pending }];
+  }
+
+  /** Whether what was granted is known not to be in force. */
+  #differs(observed: ObservedPod): boolean {
+    if (!sameResources(this.#podInForce, this.#allocation.get(WHOLE_POD))) return true;
+    for (const [name, to] of this.#allocation) {
+      const container = latest(observed, name);
+      const from = container !== undefined && isRunning(container) ? this.#inForce.get(container.id) : undefined;
+      if (from !== undefined && !sameResources(from, to)) return true;
+    }
+    return false;
   }
 
   /** Whether there is nothing to do. */
