@@ -7,6 +7,8 @@ import { age, column, groupVersion, plainColumns, plainRow, standardColumns } fr
 import { check } from './field-checks.ts';
 
 const group = 'rbac.authorization.k8s.io';
+import { selects } from './workload.ts';
+
 const define = groupVersion(group, 'v1');
 
 type Binding = RoleBinding | ClusterRoleBinding;
@@ -39,7 +41,11 @@ function validateClusterRole(object: ClusterRole): readonly FieldError[] {
   if (selectors.length === 0) {
     errors.push(required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil'));
   }
-  selectors.forEach((selector, i) => void errors.push(...validateLabelSelector(selector, path.index(i))));
+  selectors.forEach((selector, i) => {
+    errors.push(...validateLabelSelector(selector, path.index(i)));
+    // Upstream shows what it could not make of it.
+    if (selects(selector, {}) === 'unusable') errors.push(invalid(path.index(i), null, 'invalid label selector.'));
+  });
   return errors;
 }
 

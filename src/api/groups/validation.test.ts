@@ -71,7 +71,10 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
       'sel',
       { aggregationRule: { clusterRoleSelectors: [{ matchExpressions: [{ key: 'a', operator: 'X' }] }] } },
       undefined,
-      ['aggregationRule.clusterRoleSelectors[0].matchExpressions[0].operator: Invalid value: "X": not a valid selector operator'],
+      [
+        'aggregationRule.clusterRoleSelectors[0].matchExpressions[0].operator: Invalid value: "X": not a valid selector operator',
+        'aggregationRule.clusterRoleSelectors[0]: Invalid value: null: invalid label selector.',
+      ],
     ],
   ],
   'rbac.authorization.k8s.io/v1/rolebindings': [

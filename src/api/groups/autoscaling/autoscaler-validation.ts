@@ -194,7 +194,8 @@ function faults(object: HorizontalPodAutoscaler, least: number, old?: Horizontal
     errors.push(invalid(spec.child('minReplicas'), minReplicas, `must be greater than or equal to ${least}`));
   }
   const max = spec.child('maxReplicas');
-  if (maxReplicas < 1) errors.push(invalid(max, maxReplicas, 'must be greater than 0'));
+  if (maxReplicas === 0) errors.push(required(max, 'must be set and greater than 0'));
+  else if (maxReplicas < 0) errors.push(invalid(max, maxReplicas, 'must be greater than or equal to 1'));
   if (minReplicas !== undefined && maxReplicas < minReplicas) {
     errors.push(invalid(max, maxReplicas, 'must be greater than or equal to `minReplicas`'));
   }
