@@ -8,11 +8,11 @@ import type {
 } from '../types/core-v1.ts';
 import type { NetworkPolicy, NetworkPolicyPeer } from '../types/networking-v1.ts';
 import { nodeSelectorTermWarnings } from './core/deprecated-node-labels.ts';
+import { storageClassAnnotation } from './core/storage-class-annotation.ts';
 import { cidrWarnings, ipWarnings } from './ip.ts';
 
 /** Warnings about objects that are valid, but made of what is deprecated, or of what is not heeded. Those about pods: core/pod-warnings. */
 
-const storageClassAnnotation = 'volume.beta.kubernetes.io/storage-class';
 const mountOptionsAnnotation = 'volume.beta.kubernetes.io/mount-options';
 const hintsAnnotation = 'service.kubernetes.io/topology-aware-hints';
 const hintsReplacement = 'service.kubernetes.io/topology-mode';

@@ -9,9 +9,9 @@ import { claimWarnings } from '../object-warnings.ts';
 import { semanticEqual } from '../semantic-equal.ts';
 import { accessModeFaults, formatAccessModes } from './access-modes.ts';
 import { withFields } from './copy-on-change.ts';
-import { storageClassAnnotation } from './persistent-volume.ts';
 import { positiveQuantityFaults, quantityFaults } from './resource-faults.ts';
 import { specDiff } from './spec-diff.ts';
+import { storageClassAnnotation } from './storage-class-annotation.ts';
 
 const define = groupVersion('', 'v1');
 const specPath = new FieldPath('spec');

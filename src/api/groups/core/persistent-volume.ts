@@ -22,15 +22,13 @@ import { persistentVolumeSources, validatePersistentVolumeSource } from './persi
 import { validateNodeSelector } from './pod-validation/scheduling.ts';
 import { positiveQuantityFaults } from './resource-faults.ts';
 import { specDiff } from './spec-diff.ts';
+import { storageClassAnnotation } from './storage-class-annotation.ts';
 import { defaultPersistentVolumeSource } from './volume-defaults.ts';
 
 const define = groupVersion('', 'v1');
 const spec = new FieldPath('spec');
 const noSpec: PersistentVolumeSpec = Object.freeze({});
 const noStatus: PersistentVolumeStatus = Object.freeze({});
-
-/** The annotation that named a class before spec.storageClassName did. */
-export const storageClassAnnotation = 'volume.beta.kubernetes.io/storage-class';
 
 /** Whether a selector has values that no label can have: what is stored stays updatable. */
 const hasInvalidValues = (selector: NodeSelector): boolean =>
