@@ -5,9 +5,9 @@ import type { Resource, TableColumn } from '../resource.ts';
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject } from '../types/rbac-v1.ts';
 import { age, column, groupVersion, plainColumns, plainRow, standardColumns } from './define.ts';
 import { check } from './field-checks.ts';
+import { selects } from './workload.ts';
 
 const group = 'rbac.authorization.k8s.io';
-import { selects } from './workload.ts';
 
 const define = groupVersion(group, 'v1');
 
