@@ -36,7 +36,7 @@ import { ConnectGate, type ConnectHandler, ConnectHandlers } from './proxy/conne
 import { AdmissionChains } from './rest/admission-chain.ts';
 import { attributesOf } from './rest/attributes.ts';
 import type { Core } from './rest/core.ts';
-import { Dispatcher, readyAll, toObject } from './rest/dispatch.ts';
+import { Dispatcher, readyToWatch, toObject } from './rest/dispatch.ts';
 import { watchObjects } from './rest/object-watch.ts';
 import { Registry } from './rest/registry.ts';
 import { methodNotAllowed } from './rest/scope.ts';
@@ -213,7 +213,8 @@ export class ApiServer implements RequestHandler {
     const endpoint = this.registry.find(request.group, request.version, request.resource);
     if (endpoint === undefined) throw genericNotFound();
     if (!endpoint.resource.verbs.includes('watch')) throw methodNotAllowed();
-    if (endpoint.isRemote) await readyAll(endpoint, request.namespace);
+    const ready = readyToWatch(endpoint, request, this.clock);
+    if (ready !== undefined) await ready;
     const prepared = prepareWatch(endpoint, request, this.clock, this.#random);
     yield* watchObjects(endpoint, prepared, request.signal, this.#shutdown.signal);
   }

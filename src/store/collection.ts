@@ -84,6 +84,8 @@ export interface CollectionWatcher<T> {
 export interface Collection<T> {
   /** The newest revision that this collection is known to be complete at: the store's, when it is in step. */
   readonly revision: number;
+  /** As the store's: the revision to wait for, where others write to the store. */
+  newest(): Promise<number> | undefined;
   get(key: string): Entry<T> | undefined;
   /** The newest state. Cheap. */
   snapshot(): CollectionSnapshot<T>;

@@ -18,6 +18,10 @@ export interface Store {
   readonly revision: number;
   /** History before this revision is gone. */
   readonly compactedRevision: number;
+  /**
+   * A revision that nobody's commit is beyond that was acknowledged before the call. Only where others write too; else it is `revision`.
+   */
+  newest?(): Promise<number>;
   get(key: string): Promise<StoreEntry | undefined>;
   /** Entries under `prefix` in key order. */
   list(prefix: string, options?: StoreListOptions): Promise<StoreListResult>;

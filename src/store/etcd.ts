@@ -77,6 +77,9 @@ class EtcdStore implements Store {
   readonly #closing = new AbortController();
   readonly #recent = new RecentEvents();
   readonly #inFlight = new Set<Promise<unknown>>();
+  /** The question for the newest revision that is under way, and the one after it. */
+  #asking: Promise<number> | undefined;
+  #askingNext: Promise<number> | undefined;
   #endpoint = 0;
   #revision = 0;
   #compacted = 0;
@@ -111,6 +114,26 @@ class EtcdStore implements Store {
 
   get compactedRevision(): number {
     return this.#compacted;
+  }
+
+  /** Asked of etcd once for all who ask meanwhile: an answer that is under way may be older than the question. */
+  newest(): Promise<number> {
+    if (this.#asking === undefined) return this.#ask();
+    return (this.#askingNext ??= this.#asking.then(
+      () => this.#ask(),
+      () => this.#ask(),
+    ));
+  }
+
+  #ask(): Promise<number> {
+    this.#askingNext = undefined;
+    const asking = this.#range({ key: Buffer.from('\0'), limit: 1 }).then(({ header }) => header.revision);
+    const over = (): void => {
+      if (this.#asking === asking) this.#asking = undefined;
+    };
+    this.#asking = asking;
+    asking.then(over, over);
+    return asking;
   }
 
   async get(key: string): Promise<StoreEntry | undefined> {

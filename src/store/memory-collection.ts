@@ -159,6 +159,10 @@ class MemoryCollection<T> implements Collection<T> {
     return this.#revision;
   }
 
+  newest(): Promise<number> | undefined {
+    return this.#store.newest?.();
+  }
+
   get(key: string): Entry<T> | undefined {
     return this.#tree.get(key);
   }

@@ -26,10 +26,12 @@ export function prefixedStore(store: Store, prefix: string): Store {
 class PrefixedStore implements Store {
   readonly #store: Store;
   readonly #base: string;
+  readonly newest: (() => Promise<number>) | undefined;
 
   constructor(store: Store, base: string) {
     this.#store = store;
     this.#base = base;
+    this.newest = store.newest?.bind(store);
   }
 
   get revision(): number {

@@ -13,7 +13,7 @@ import type { AuditSink, Authenticator, Authorizer, ClientCertificate, RequestAt
 import type { FlowControl } from '../flow-control/flow-control.ts';
 import type { Ticket } from '../flow-control/priority-level.ts';
 import type { ConnectHandlers } from '../proxy/connect.ts';
-import { type Dispatcher, type Outcome, readyAll, toObject } from '../rest/dispatch.ts';
+import { type Dispatcher, type Outcome, readyToWatch, toObject } from '../rest/dispatch.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
 import { acceptedPatches } from '../rest/patch.ts';
 import type { Registry } from '../rest/registry.ts';
@@ -503,11 +503,13 @@ export class Pipeline {
     if (endpoint.resource.deprecation !== undefined) exchange.warnings.push(endpoint.resource.deprecation);
     const media = this.#media(exchange, request);
     const encoder = this.#encoders.choose(exchange, endpoint, media);
-    if (endpoint.isRemote) {
-      readyAll(endpoint, request.namespace)
+    const waiting = readyToWatch(endpoint, request, this.#parts.clock);
+    if (waiting === undefined) this.#startWatch(exchange, request, endpoint, encoder);
+    else {
+      waiting
         .then(() => this.#startWatch(exchange, request, endpoint, encoder))
         .catch((err: unknown) => this.#fail(exchange, err));
-    } else this.#startWatch(exchange, request, endpoint, encoder);
+    }
   }
 
   #startWatch(exchange: Exchange, request: ApiRequest, endpoint: Endpoint, encoder: WatchEncoder): void {

@@ -3,6 +3,7 @@ import { genericNotFound, invalidObject, notFound } from '../../api/meta/status.
 import type { ApiRequest, ApiResponse, UserInfo } from '../../api/request.ts';
 import type { Resource, Subresource } from '../../api/resource.ts';
 import { builtinSchema } from '../../api/schema/builtin.ts';
+import type { Clock } from '../../util/clock.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import type { HandlerScope, MaybePromise, SubresourceHandler, VirtualResource } from '../contract.ts';
 import { AdmissionRecord, mutate, validate } from './admission-chain.ts';
@@ -14,6 +15,7 @@ import type { Endpoint } from './endpoint.ts';
 import { builtinTypeName } from './kind-schema.ts';
 import { patch } from './patch.ts';
 import { get, type ListResult, list } from './read.ts';
+import { newestFor } from './resource-version.ts';
 import { scale } from './scale.ts';
 import { methodNotAllowed, type RestResult, Scope, validateWriteOptions } from './scope.ts';
 import { update } from './update.ts';
@@ -71,6 +73,22 @@ export class Dispatcher {
     const endpoint = this.#core.registry.find(request.group, request.version, request.resource);
     if (endpoint === undefined) return this.#dispatchVirtual(request, user, agent, warnings, duplicateFields);
     if (endpoint.resource.deprecation !== undefined) warnings.push(endpoint.resource.deprecation);
+    const waiting = newestFor(endpoint.collection, request, this.#core.clock);
+    if (waiting !== undefined) {
+      return waiting.then(() => this.#dispatchNow(endpoint, request, user, agent, warnings, duplicateFields, annotations));
+    }
+    return this.#dispatchNow(endpoint, request, user, agent, warnings, duplicateFields, annotations);
+  }
+
+  #dispatchNow(
+    endpoint: Endpoint,
+    request: ApiRequest,
+    user: UserInfo,
+    agent: string,
+    warnings: string[],
+    duplicateFields?: readonly string[],
+    annotations?: Map<string, string>,
+  ): MaybePromise<Outcome> {
     if (endpoint.isRemote) return this.#dispatchRemote(endpoint, request, user, agent, warnings, duplicateFields);
     if (endpoint.refresh !== undefined) {
       return endpoint.refresh().then(() => this.#dispatchStored(endpoint, request, user, agent, warnings, duplicateFields));
@@ -269,8 +287,15 @@ export class Dispatcher {
   }
 }
 
+/** What a watch has to wait for before it can begin; undefined when there is nothing. */
+export function readyToWatch(endpoint: Endpoint, request: ApiRequest, clock: Clock): Promise<void> | undefined {
+  const waiting = newestFor(endpoint.collection, request, clock);
+  if (!endpoint.isRemote) return waiting;
+  return (waiting ?? Promise.resolve()).then(() => readyAll(endpoint, request.namespace));
+}
+
 /** Converts everything of a namespace, or of all; again what has come meanwhile, so that at the end nothing is missing at that moment. */
-export async function readyAll(endpoint: Endpoint, namespace: string): Promise<void> {
+async function readyAll(endpoint: Endpoint, namespace: string): Promise<void> {
   for (;;) {
     const objects: KubernetesObject[] = [];
     for (const entry of endpoint.collection.snapshot().entries(endpoint.keyPrefix(namespace))) objects.push(entry.object);

@@ -1,7 +1,7 @@
 import type { FieldError } from '../../api/meta/field-error.ts';
 import { forbidden, notSupported } from '../../api/meta/field-error.ts';
 import { badRequest, expired, invalidObject, tooLargeResourceVersion } from '../../api/meta/status.ts';
-import type { RequestOptions } from '../../api/request.ts';
+import type { ApiRequest, RequestOptions } from '../../api/request.ts';
 import type { Collection } from '../../store/collection.ts';
 import type { Clock } from '../../util/clock.ts';
 
@@ -85,6 +85,21 @@ export function waitForRevision(
       throw giveUp.signal.aborted ? giveUp.signal.reason : err;
     },
   );
+}
+
+/**
+ * Waits until a request that wants the newest state finds it, where several servers share a store; undefined when there is nothing to wait for.
+ * What names a revision, or goes on with a list, says itself how new its answer must be.
+ */
+export function newestFor(
+  collection: Collection<import('../../api/meta/object.ts').KubernetesObject>,
+  request: ApiRequest,
+  clock: Clock,
+): Promise<void> | undefined {
+  const { resourceVersion = '', continue: token = '' } = request.options;
+  // A name that is taken is the store's to tell.
+  if (resourceVersion !== '' || token !== '' || request.verb === 'create') return undefined;
+  return collection.newest()?.then((revision) => waitForRevision(collection, revision, clock, request.signal));
 }
 
 const CONTINUE_EXPIRED =

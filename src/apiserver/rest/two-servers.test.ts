@@ -11,6 +11,12 @@ const NAMESPACE = '/api/v1/namespaces/default';
 /** Two API servers that know of each other by nothing but the etcd they share. */
 describe.skipIf(process.env[TEST_ETCD] === undefined)('two API servers on one etcd', () => {
   let servers: readonly [TestServer, TestServer];
+  /** Somebody who writes config maps into the store that the servers share. */
+  let direct: {
+    put(name: string, n: string): Promise<unknown>;
+    remove(name: string): Promise<unknown>;
+    close(): Promise<void>;
+  };
   beforeAll(async () => {
     const prefix = `/${randomUUID()}`;
     const start = async (): Promise<TestServer> =>
@@ -20,9 +26,23 @@ describe.skipIf(process.env[TEST_ETCD] === undefined)('two API servers on one et
         fieldManager: fieldManager(),
       });
     servers = [await start(), await start()];
+    const store = await openTestStore(systemClock, silentLogger, prefix);
+    const key = (name: string): string => `/registry/configmaps/default/${name}`;
+    direct = {
+      put: (name, n) => {
+        const metadata = { name, namespace: 'default', uid: 'a-uid', creationTimestamp: '2026-01-01T00:00:00Z' };
+        const value = Buffer.from(JSON.stringify({ kind: 'ConfigMap', apiVersion: 'v1', metadata, data: { n } }));
+        return store.commit([{ type: 'put', key: key(name), value }]);
+      },
+      remove: (name) => store.commit([{ type: 'delete', key: key(name) }]),
+      close: () => store.close(),
+    };
     await servers[0].post('/api/v1/namespaces', { metadata: { name: 'default' } });
   });
-  afterAll(() => Promise.all(servers.map((server) => server.close())));
+  afterAll(async () => {
+    await Promise.all(servers.map((server) => server.close()));
+    await direct.close();
+  });
   const either = (i: number): TestServer => servers[i % 2]!;
 
   it('read what the other one has just written', async () => {
@@ -33,6 +53,20 @@ describe.skipIf(process.env[TEST_ETCD] === undefined)('two API servers on one et
       const list = await either(i + 1).get(`${NAMESPACE}/configmaps`);
       expect(list.json.items.map((item: { metadata: { name: string } }) => item.metadata.name)).toContain(`seen-${i}`);
     }
+  });
+
+  it('answer with what anybody has written before, whoever it was', async () => {
+    const path = `${NAMESPACE}/configmaps/fresh`;
+    await either(0).post(`${NAMESPACE}/configmaps`, { metadata: { name: 'fresh' }, data: { n: '0' } });
+    for (let i = 1; i <= 30; i++) {
+      // Straight into the store: none of the servers has heard of it when it is asked.
+      await direct.put('fresh', String(i));
+      expect((await either(i).get(path)).json.data).toEqual({ n: String(i) });
+    }
+    await direct.remove('fresh');
+    expect((await either(0).request('DELETE', path)).code).toBe(404);
+    await direct.put('fresh', '31');
+    expect((await either(1).request('DELETE', path)).code).toBe(200);
   });
 
   it('give a name to one of those who want it', async () => {
