@@ -4,10 +4,7 @@ import type { Entry } from '../../store/collection.ts';
 import { PreconditionError } from '../../store/contract.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import { mutate, validate } from './admission-chain.ts';
-import { type RestResult, Scope, timestamp, validateWriteOptions } from './scope.ts';
-
-/** How often a deletion without preconditions is tried again when a writer came between. */
-const MAX_CONFLICT_RETRIES = 10;
+import { MAX_CONFLICT_RETRIES, type RestResult, Scope, timestamp, validateWriteOptions } from './scope.ts';
 
 /** Types whose DELETE answers the object (upstream's ReturnDeletedObject); the others answer a Status. */
 const returnsObject: ReadonlySet<string> = new Set([
@@ -43,6 +40,7 @@ export async function remove(scope: Scope, nameAsked = scope.request.name): Prom
       return await removeOnce(scope, entry, nameAsked);
     } catch (err) {
       if (!(err instanceof PreconditionError)) throw err;
+      scope.request.signal?.throwIfAborted();
       if (insists || attempt >= MAX_CONFLICT_RETRIES) throw preconditionFailed(scope, endpoint.collection.get(key));
     }
   }

@@ -7,9 +7,8 @@ import { PreconditionError } from '../../store/contract.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 import type { HandlerScope, SubresourceHandler, VirtualResource } from '../contract.ts';
 import type { Registry } from './registry.ts';
-import { timestamp } from './scope.ts';
+import { MAX_CONFLICT_RETRIES, timestamp } from './scope.ts';
 
-const MAX_CONFLICT_RETRIES = 5;
 const subject = { group: '', resource: 'pods/binding' };
 
 const success: KubernetesObject = deepFreeze({

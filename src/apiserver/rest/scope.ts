@@ -9,6 +9,12 @@ import { type AdmissionChain, AdmissionRecord } from './admission-chain.ts';
 import type { Core } from './core.ts';
 import type { Endpoint } from './endpoint.ts';
 
+/**
+ * How often a write that named no resourceVersion is tried again when another one came between. Upstream's storage goes on for as long as
+ * the request has time, so that of any crowd all get through, each after those that were quicker; more than this are not let in at once.
+ */
+export const MAX_CONFLICT_RETRIES = 1000;
+
 const MAX_FIELD_MANAGER_LENGTH = 128;
 
 /** The outcome of a write or of a get: an entry whose bytes are ready, or an object made for this answer. */

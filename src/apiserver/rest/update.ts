@@ -16,14 +16,8 @@ import { attributesOf } from './attributes.ts';
 import { createObject, withRequestNamespace } from './create.ts';
 import { decodeBody } from './decode-body.ts';
 import { withDistinctOwners } from './owner-references.ts';
-import { type RestResult, type Scope, validateWriteOptions } from './scope.ts';
+import { MAX_CONFLICT_RETRIES, type RestResult, type Scope, validateWriteOptions } from './scope.ts';
 import { shareUnchanged } from './share-unchanged.ts';
-
-/**
- * How often a write that named no resourceVersion is tried again when another one came between. Upstream's storage goes on for as long as
- * the request has time, so that of any crowd all get through, each after those that were quicker; more than this are not let in at once.
- */
-const MAX_CONFLICT_RETRIES = 1000;
 
 /** PUT of an object, or of its view through a subresource. */
 export async function update(scope: Scope, subresource: Subresource | undefined): Promise<RestResult> {
