@@ -78,6 +78,31 @@ describe('openApiDefinitions', () => {
     expect(JSON.stringify(v2)).not.toContain('"default":');
   });
 
+  it('tells of fields by what their types are, where nobody told of them', () => {
+    const types: Readonly<Record<string, string>> = { PodSpec: 'What a pod shall be.', Container: 'One of its processes.' };
+    const last = (type: string): string => type.slice(type.lastIndexOf('.') + 1);
+    const descriptions = {
+      type: (type: string) => types[last(type)],
+      field: (type: string, field: string) =>
+        `${last(type)}.${field}` === 'PodSpec.initContainers' ? 'Those before.' : undefined,
+      parameter: () => undefined,
+    };
+    for (const version of ['v2', 'v3'] as const) {
+      const definitions = openApiDefinitions(roots, version, descriptions) as Record<
+        string,
+        { properties: Record<string, { description?: string; items?: object }> }
+      >;
+      const pod = definitions['io.k8s.api.core.v1.Pod']!.properties;
+      const spec = definitions['io.k8s.api.core.v1.PodSpec']!.properties;
+      expect(pod['spec']!.description).toBe('What a pod shall be.');
+      expect(pod['status']).not.toHaveProperty('description');
+      expect(spec['containers']!.description).toBe('One of its processes.');
+      expect(spec['containers']!.items).not.toHaveProperty('description');
+      expect(spec['initContainers']!.description).toBe('Those before.');
+      expect(spec['hostname']).not.toHaveProperty('description');
+    }
+  });
+
   it('leaves no reference open', () => {
     for (const [definitions, prefix] of [
       [v2, '#/definitions/'],

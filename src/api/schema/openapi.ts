@@ -179,8 +179,25 @@ class Emitter {
 
   #describedProperty(type: string | undefined, field: Field): Json {
     const property = this.#property(field);
-    const known = type === undefined ? undefined : this.#descriptions?.field(type, field.name);
+    const known =
+      type === undefined || this.#descriptions === undefined
+        ? undefined
+        : (this.#descriptions.field(type, field.name) ?? this.#ofItsType(field.schema));
     return this.#wrapped(known === undefined ? property : { description: known, ...property });
+  }
+
+  /** What a field is told of that has no text of its own: what its type is, or that of its items. */
+  #ofItsType(schema: Schema): string | undefined {
+    switch (schema.kind) {
+      case 'list':
+        return this.#ofItsType(schema.items);
+      case 'map':
+        return this.#ofItsType(schema.values);
+      case 'scalar':
+        return undefined;
+      default:
+        return schema.name === undefined ? undefined : this.#descriptions?.type(schema.name);
+    }
   }
 
   #property(field: Field): Json {
