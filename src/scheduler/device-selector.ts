@@ -1,5 +1,6 @@
 import { CelError, CompileError, CostLimitError, compileExpression, type Program } from '../api/cel/compile.ts';
-import { DYN, STRING } from '../api/cel/types.ts';
+import { compileDeviceSelector } from '../api/cel/device-selector.ts';
+import { STRING } from '../api/cel/types.ts';
 import { HashMap, MapValue, type Value } from '../api/cel/values.ts';
 import type { Device, DeviceAttribute } from '../api/types/resource-v1.ts';
 
@@ -19,7 +20,7 @@ export class DeviceSelectors {
     try {
       if (program === undefined) {
         if (this.#programs.size >= MAX_PROGRAMS) this.#programs.clear();
-        program = compileExpression(expression, { device: DYN });
+        program = compileDeviceSelector(expression);
         this.#programs.set(expression, program);
       }
       return program.evaluate({ device: this.#valueOf(device, driver) }).value === true;

@@ -314,8 +314,10 @@ class Estimator {
     for (const step of path.slice(1)) {
       if (type === undefined) return undefined;
       if (step === '@items' || step === '@values') type = type.elements;
-      else if (step === '@keys') return type.kind === 'map' ? free : undefined;
-      else type = type.fields?.get(step)?.type;
+      else if (step === '@keys') {
+        if (type.keys === undefined) return type.kind === 'map' ? free : undefined;
+        type = type.keys;
+      } else type = type.fieldsAreElements === true ? type.elements : type.fields?.get(step)?.type;
     }
     return type === undefined ? undefined : { min: 0, max: type.maxElements };
   }

@@ -15,6 +15,10 @@ export interface DeclType {
   readonly fields?: ReadonlyMap<string, DeclField>;
   /** Items of lists and values of maps. */
   readonly elements?: DeclType;
+  /** Keys of maps, where their length is bounded. */
+  readonly keys?: DeclType;
+  /** Of maps: what is selected by name is as large as the values are. */
+  readonly fieldsAreElements?: boolean;
   /** Null is a value. */
   readonly nullable?: boolean;
   readonly listType?: 'set' | 'map';

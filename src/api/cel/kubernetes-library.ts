@@ -29,7 +29,7 @@ import { noOverload } from './standard-library.ts';
 import { BOOL, DOUBLE, INT, listOf, opaque, optionalOf, STRING, type Type } from './types.ts';
 import { ArrayList, CelError, costSize, OpaqueValue, Optional, type Value } from './values.ts';
 
-const QUANTITY = opaque('kubernetes.Quantity');
+export const QUANTITY = opaque('kubernetes.Quantity');
 const SEMVER = opaque('kubernetes.Semver');
 const FORMAT = opaque('kubernetes.NamedFormat');
 

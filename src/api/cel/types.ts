@@ -30,6 +30,8 @@ export interface Type {
 const plain = (kind: TypeKind, name: string = kind): Type => ({ kind, name, params: [] });
 
 export const DYN = plain('dyn');
+/** As dyn, but of a value whose type is not told, instead of one that may be of any. */
+export const ANY = plain('dyn', 'google.protobuf.Any');
 export const ERROR = plain('error', '!error!');
 export const NULL = plain('null', 'null_type');
 export const BOOL = plain('bool');
@@ -60,6 +62,8 @@ export const isDyn = (type: Type): boolean => type.kind === 'dyn' || type.kind =
 /** A type as error messages name it. */
 export function formatType(type: Type): string {
   switch (type.kind) {
+    case 'dyn':
+      return type.name === ANY.name ? 'any' : type.name;
     case 'null':
       return 'null';
     case 'timestamp':

@@ -1,4 +1,5 @@
-import { invalid, required, tooLong } from '../../meta/field-error.ts';
+import { deviceSelectorFault } from '../../cel/device-selector.ts';
+import { forbidden, invalid, required, tooLong } from '../../meta/field-error.ts';
 import type { DeviceConfiguration, DeviceSelector, OpaqueDeviceConfiguration } from '../../types/resource-v1.ts';
 import type { Errors } from '../core/pod-validation/options.ts';
 import { validateDriverName, validateList } from './names.ts';
@@ -9,16 +10,25 @@ const maxSelectors = 32;
 const maxExpressionLength = 10 * 1024;
 const maxParametersLength = 10 * 1024;
 
-/** Selectors of devices. Their expressions are compiled by who evaluates them; here only their length counts. */
+/** Selectors of devices: expressions that compile and do not cost too much. */
 export function validateSelectors(selectors: readonly DeviceSelector[] | undefined, at: string, errors: Errors): void {
   validateList(selectors, maxSelectors, validateSelector, at, errors);
 }
 
 function validateSelector({ cel }: DeviceSelector, at: string, errors: Errors): void {
-  if (cel === undefined) errors.push(required(`${at}.cel`));
-  else if (Buffer.byteLength(cel.expression ?? '') > maxExpressionLength) {
-    errors.push(tooLong(`${at}.cel.expression`, maxExpressionLength));
+  if (cel === undefined) {
+    errors.push(required(`${at}.cel`));
+    return;
   }
+  const { expression = '' } = cel;
+  const path = `${at}.cel.expression`;
+  if (Buffer.byteLength(expression) > maxExpressionLength) {
+    errors.push(tooLong(path, maxExpressionLength));
+    return;
+  }
+  const fault = deviceSelectorFault(expression);
+  if (fault === undefined) return;
+  errors.push('invalid' in fault ? invalid(path, expression, fault.invalid) : forbidden(path, 'too complex, exceeds cost limit'));
 }
 
 /** Configuration that only the driver understands. `stored`: it was there before there was a limit to its size. */

@@ -248,6 +248,27 @@ describe('a class', () => {
     expect(old.metadata.generation).toBe(1);
     expect(updated(classes, old, (c) => void (c.spec.extendedResourceName = 'a.io/gpu')).metadata.generation).toBe(2);
   });
+  it.each<[string, string | undefined]>([
+    ['true', undefined],
+    ['device.driver == "a.io" && device.attributes["a.io"].fast', undefined],
+    ['device.attributes["a.io"].fast', undefined],
+    ['cel.bind(a, device.attributes["a.io"], a.size > 3 && a.name.startsWith("x"))', undefined],
+    ['device.capacity["a.io"].memory.compareTo(quantity("1Gi")) >= 0 && device.allowMultipleAllocations', undefined],
+    ['device.attributes["a.io"].all(n, n.matches("[a-z]*"))', undefined],
+    ['1', 'Invalid value: "1": must evaluate to bool or the unknown type, not int'],
+    ['dyn(true)', 'Invalid value: "dyn(true)": must evaluate to bool or the unknown type, not dyn'],
+    [
+      'device.size',
+      'Invalid value: "device.size": compilation failed: ERROR: <input>:1:7: undefined field \'size\'\n | device.size\n | ......^',
+    ],
+    [
+      'device.attributes.all(a, device.attributes.all(b, device.attributes.all(c, device.attributes.all(d, a + b + c == d))))',
+      'Forbidden: too complex, exceeds cost limit',
+    ],
+  ])('selects by %s', (expression, fault) => {
+    const faults = fault === undefined ? [] : [`spec.selectors[0].cel.expression: ${fault}`];
+    expect(createFaults(classes, { spec: { selectors: [{ cel: { expression } }] } })).toEqual(faults);
+  });
   it('wants sense', () => {
     expect(
       createFaults(classes, {
