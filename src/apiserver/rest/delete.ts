@@ -15,7 +15,21 @@ const returnsObject: ReadonlySet<string> = new Set([
   '/resourcequotas',
   '/serviceaccounts',
   '/services',
+  'resource.k8s.io/deviceclasses',
+  'resource.k8s.io/devicetaintrules',
+  'resource.k8s.io/resourceclaims',
+  'resource.k8s.io/resourceclaimtemplates',
+  'resource.k8s.io/resourceslices',
+  'storage.k8s.io/csidrivers',
+  'storage.k8s.io/csinodes',
+  'storage.k8s.io/storageclasses',
+  'storage.k8s.io/volumeattachments',
+  'storage.k8s.io/volumeattributesclasses',
 ]);
+
+/** Whether DELETE of one object of a type answers what was deleted. */
+export const answersDeleted = ({ group, plural }: { readonly group: string; readonly plural: string }): boolean =>
+  returnsObject.has(`${group}/${plural}`);
 
 /** Types that leave no dependents behind on purpose: no finalizer of the garbage collector is put on them (rest.Unsupported). */
 const noGarbageCollection: ReadonlySet<string> = new Set(['/events', 'events.k8s.io/events']);
@@ -127,7 +141,7 @@ function answer(
 ): RestResult {
   const { endpoint } = scope;
   const code = codeOf(scope, deleted);
-  if (returnsObject.has(endpoint.id)) {
+  if (answersDeleted(endpoint.resource)) {
     return entry === undefined ? { code, endpoint, entry: undefined, object } : { code, endpoint, entry, object: undefined };
   }
   const status: Status = {

@@ -414,6 +414,9 @@ describe('delete', () => {
     expect((await api.remove(`${maps}/d`)).code).toBe(404);
     await api.post('/api/v1/namespaces/x/serviceaccounts', { metadata: { name: 'sa' } });
     expect((await api.remove('/api/v1/namespaces/x/serviceaccounts/sa')).json.kind).toBe('ServiceAccount');
+    const classes = '/apis/storage.k8s.io/v1/storageclasses';
+    await api.post(classes, { metadata: { name: 'slow' }, provisioner: 'example.com/disks' });
+    expect((await api.remove(`${classes}/slow`)).json).toMatchObject({ kind: 'StorageClass', metadata: { name: 'slow' } });
   });
 
   it('checks preconditions', async () => {
