@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { builtinResources } from '../../api/groups/index.ts';
 import type { KubernetesObject } from '../../api/meta/object.ts';
+import { isConflict } from '../../api/meta/status.ts';
 import type { Secret, ServiceAccount } from '../../api/types/core-v1.ts';
 import { VirtualClock } from '../../util/clock.ts';
 import { silentLogger } from '../../util/logger.ts';
@@ -35,6 +36,17 @@ const write = async (
 ): Promise<KubernetesObject> => {
   const target = { group: '', version: 'v1', resource, namespace: 'default', name: verb === 'create' ? '' : name };
   return (await server.access.handler.handle({ verb, ...target, options: {}, body }, loopbackUser)).object;
+};
+/** Changes the secret as it is by then: the day of its use is noted at the same time. */
+const change = async (update: (secret: Secret) => Secret): Promise<void> => {
+  for (;;) {
+    try {
+      await write('update', 'secrets', 'tok', update(secretNow()));
+      return;
+    } catch (err) {
+      if (!isConflict(err)) throw err;
+    }
+  }
 };
 const secretNow = (): Secret => server.access.view<Secret>('', 'secrets')!.get('default', 'tok')!;
 
@@ -84,13 +96,14 @@ it('is refused for other audiences, once the secret holds another, is marked, or
   await expect(verify(['vault'])).rejects.toEqual(refused);
   await expect(verify()).resolves.toBeDefined();
   await expect.poll(() => secretNow().metadata?.labels).toBeDefined();
-  const good = secretNow();
-  const labels = { ...good.metadata?.labels, 'kubernetes.io/legacy-token-invalid-since': '2020-01-01' };
-  await write('update', 'secrets', 'tok', { ...good, metadata: { ...good.metadata, labels } });
+  await change(({ metadata, ...secret }) => {
+    const labels = { ...metadata?.labels, 'kubernetes.io/legacy-token-invalid-since': '2020-01-01' };
+    return { ...secret, metadata: { ...metadata, labels } };
+  });
   await expect(verify()).rejects.toEqual(refused);
-  await write('update', 'secrets', 'tok', { ...secretNow(), metadata: { ...secretNow().metadata, labels: {} } });
+  await change((secret) => ({ ...secret, metadata: { ...secret.metadata, labels: {} } }));
   await expect(verify()).resolves.toBeDefined();
-  await write('update', 'secrets', 'tok', { ...secretNow(), data: { token: 'eA==' } } as Secret);
+  await change((secret) => ({ ...secret, data: { token: 'eA==' } }));
   await expect(verify()).rejects.toEqual(refused);
   await write('delete', 'secrets', 'tok');
   await expect(verify()).rejects.toEqual(refused);

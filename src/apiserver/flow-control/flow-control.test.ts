@@ -102,7 +102,8 @@ describe('bootstrap objects', () => {
       1, 2, 100, 400, 500, 800, 800, 900, 9000, 9900, 10_000,
     ]);
     const exempt = (await server.get(`${PATH}/flowschemas/exempt`)).json;
-    expect(exempt.status.conditions).toMatchObject([
+    const conditions = async () => (await server.get(`${PATH}/flowschemas/exempt`)).json.status.conditions;
+    await expect.poll(conditions).toMatchObject([
       {
         type: 'Dangling',
         status: 'False',
@@ -120,10 +121,11 @@ describe('bootstrap objects', () => {
     await server.remove(`${PATH}/flowschemas/catch-all`);
     const path = `${PATH}/prioritylevelconfigurations/system`;
     const merge = 'application/merge-patch+json';
-    await server.patch(path, merge, {
+    const changed = await server.patch(path, merge, {
       metadata: { annotations: { 'apf.kubernetes.io/autoupdate-spec': 'false' } },
       spec: { limited: { nominalConcurrencyShares: 77 } },
     });
+    expect(changed.code).toBe(200);
     await server.patch(`${PATH}/prioritylevelconfigurations/node-high`, merge, {
       spec: { limited: { nominalConcurrencyShares: 78 } },
     });

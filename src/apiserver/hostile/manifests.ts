@@ -127,7 +127,7 @@ const byVersion: Readonly<Record<string, Readonly<Record<string, object>>>> = {
   'autoscaling/v1': {
     'horizontalpodautoscalers HorizontalPodAutoscaler': {
       metadata: { name: 'b' },
-      spec: { maxReplicas: 3, scaleTargetRef: { kind: 'Deployment', name: 'a' } },
+      spec: { maxReplicas: 3, scaleTargetRef: { kind: 'Deployment', name: 'a', apiVersion: 'apps/v1' } },
     },
   },
   'batch/v1': {
