@@ -75,8 +75,38 @@ function withoutConfigSource(object: Node): Node {
   return { ...object, spec };
 }
 
+const featureName = /^[A-Z][a-zA-Z0-9]*(\/[a-zA-Z][a-zA-Z0-9]*)*$/;
+const maxFeatureName = 253;
+
+/** Features are sorted and told once. */
+function featureFaults(features: readonly string[]): readonly FieldError[] {
+  const list = new FieldPath('status.declaredFeatures');
+  return features.flatMap((feature, i) => {
+    const errors: FieldError[] = [];
+    const before = i === 0 ? undefined : features[i - 1]!;
+    if (before === feature) errors.push(duplicate(list.index(i), feature));
+    else if (before !== undefined && before > feature) {
+      errors.push(invalid(list.index(i), feature, 'list must be sorted alphabetically'));
+    }
+    const wrong = `invalid feature name ${JSON.stringify(feature)}: must`;
+    if (Buffer.byteLength(feature) > maxFeatureName) {
+      errors.push(invalid(list.index(i), feature, `${wrong} be no more than ${maxFeatureName} characters`));
+    } else if (!featureName.test(feature)) {
+      const detail =
+        "start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes";
+      errors.push(invalid(list.index(i), feature, `${wrong} ${detail}`));
+    }
+    return errors;
+  });
+}
+
 function validate(object: Node): readonly FieldError[] {
-  return [...taintFaults(object.spec?.taints ?? []), ...resourceFaults(object), ...podCIDRFaults(object.spec?.podCIDRs ?? [])];
+  return [
+    ...taintFaults(object.spec?.taints ?? []),
+    ...resourceFaults(object),
+    ...featureFaults(object.status?.declaredFeatures ?? []),
+    ...podCIDRFaults(object.spec?.podCIDRs ?? []),
+  ];
 }
 
 /** Of a node's spec, taints and unschedulable may change; podCIDRs and providerID may be set once. */

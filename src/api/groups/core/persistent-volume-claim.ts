@@ -10,6 +10,7 @@ import { semanticEqual } from '../semantic-equal.ts';
 import { accessModeFaults, formatAccessModes } from './access-modes.ts';
 import { withFields } from './copy-on-change.ts';
 import { positiveQuantityFaults, quantityFaults } from './resource-faults.ts';
+import { isNativeResource } from './resource-names.ts';
 import { specDiff } from './spec-diff.ts';
 import { storageClassAnnotation } from './storage-class-annotation.ts';
 
@@ -171,22 +172,34 @@ const resizeStates = [
   'NodeResizePending',
 ];
 
+function amountFaults(path: FieldPath, amount: string): readonly FieldError[] {
+  const parsed = Quantity.parse(String(amount));
+  return parsed.sign < 0 ? [invalid(path, parsed.value(), 'must be a valid resource quantity')] : [];
+}
+
+/** Of Kubernetes' own resources a volume has storage alone. */
+function allocatedNameFaults(path: FieldPath, name: string): readonly FieldError[] {
+  const faults = check(path, name, isQualifiedName);
+  if (faults.length > 0 || name === 'storage' || !isNativeResource(name)) return faults;
+  return [notSupported(path, name, ['storage'])];
+}
+
 function validateStatus(object: PersistentVolumeClaim): readonly FieldError[] {
   const status = new FieldPath('status');
   const errors: FieldError[] = [];
   for (const [name, amount] of Object.entries(object.status?.capacity ?? {})) {
-    const parsed = Quantity.parse(String(amount));
-    if (parsed.sign < 0)
-      errors.push(invalid(status.child('capacity').key(name), parsed.value(), 'must be a valid resource quantity'));
+    errors.push(...amountFaults(status.child('capacity').key(name), amount));
   }
   for (const [name, state] of Object.entries(object.status?.allocatedResourceStatuses ?? {})) {
-    const path = status.child('allocatedResourceStatus').key(name);
-    errors.push(...check(path, name, isQualifiedName));
-    if (!resizeStates.includes(state)) errors.push(notSupported(path, state, resizeStates));
+    const path = status.child('allocatedResourceStatuses');
+    errors.push(...allocatedNameFaults(path, name));
+    // Upstream shows the resource, not its state.
+    if (!resizeStates.includes(state)) errors.push(notSupported(path, name, resizeStates));
   }
   for (const [name, amount] of Object.entries(object.status?.allocatedResources ?? {})) {
-    const path = status.child('allocatedResources').key(name);
-    errors.push(...check(path, name, isQualifiedName), ...quantityFaults(path, name, amount));
+    const path = status.child('allocatedResources');
+    const faults = allocatedNameFaults(path, name);
+    errors.push(...(faults.length > 0 ? faults : amountFaults(path.key(name), amount)));
   }
   return errors;
 }

@@ -163,9 +163,10 @@ export const persistentVolume = define<PersistentVolume>({
   },
   prepareStatusUpdate: (object, old, context) => {
     const { phase, lastPhaseTransitionTime: time } = object.status ?? {};
-    const given = time !== undefined && time !== old.status?.lastPhaseTransitionTime;
-    if (phase === old.status?.phase || given) return object;
-    return { ...object, status: { ...object.status, lastPhaseTransitionTime: formatTime(context.now) } };
+    const before = old.status?.lastPhaseTransitionTime;
+    const same = phase === old.status?.phase;
+    if (same ? time !== undefined || before === undefined : time !== undefined && time !== before) return object;
+    return { ...object, status: { ...object.status, lastPhaseTransitionTime: same ? before! : formatTime(context.now) } };
   },
   validate: (object) => validateSpec(object.spec ?? {}, object.metadata?.name ?? ''),
   validateUpdate,

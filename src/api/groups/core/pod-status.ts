@@ -9,6 +9,7 @@ import type {
   PodStatus,
 } from '../../types/core-v1.ts';
 import { isIPv6, validateLegacyIP } from '../ip.ts';
+import { validateContainerReports, validateExtendedResourceClaim } from './container-status.ts';
 import { withFields } from './copy-on-change.ts';
 import { isRestartableInit } from './pod-columns.ts';
 import { validatePodAnnotationUpdates } from './pod-validation/annotations.ts';
@@ -17,6 +18,7 @@ import { ratchet } from './pod-validation.ts';
 
 /** The `status` subresource of pods: what the kubelet and the scheduler report. */
 
+const negative = 'must be a non-negative integer';
 const systemConditions = new Set(['PodScheduled', 'Ready', 'Initialized']);
 
 /** The pod a status update makes: the old spec, and of the metadata what status writers may touch. */
@@ -65,9 +67,11 @@ function collectStatus(pod: Pod, old: Pod, options: PodValidationOptions): reado
   const before = old.status ?? {};
   validatePodAnnotationUpdates(pod, old, options, errors);
   (status.conditions ?? []).forEach((condition, i) => {
+    const { observedGeneration = 0 } = condition;
+    if (observedGeneration < 0) errors.push(invalid(`status.conditions[${i}].observedGeneration`, observedGeneration, negative));
     if (systemConditions.has(condition.type)) return;
     // The path is upstream's.
-    report(errors, `metadata.conditions[${i}].Type`, condition.type ?? '', isQualifiedName(condition.type ?? ''));
+    report(errors, `status.conditions[${i}].Type`, condition.type ?? '', isQualifiedName(condition.type ?? ''));
   });
   if ((pod.spec?.nodeName ?? '') !== (old.spec?.nodeName ?? '')) {
     errors.push(forbidden('status.nodeName', 'may not be changed directly'));
@@ -75,7 +79,12 @@ function collectStatus(pod: Pod, old: Pod, options: PodValidationOptions): reado
   const nominated = status.nominatedNodeName ?? '';
   if (nominated !== '' && nominated !== before.nominatedNodeName) {
     report(errors, 'status.nominatedNodeName', nominated, nameIsDNSSubdomain(nominated, false));
+    if (old.spec?.nodeName) {
+      errors.push(forbidden('status.nominatedNodeName', 'may not be set on pods that are already bound to a node'));
+    }
   }
+  const { observedGeneration = 0 } = status;
+  if (observedGeneration < 0) errors.push(invalid('status.observedGeneration', observedGeneration, negative));
   if ((status.qosClass ?? '') !== (before.qosClass ?? '')) {
     errors.push(invalid('status.qosClass', status.qosClass ?? '', 'field is immutable'));
   }
@@ -96,6 +105,9 @@ function collectStatus(pod: Pod, old: Pod, options: PodValidationOptions): reado
     errors,
   );
   validateClaimStatuses(status.resourceClaimStatuses ?? [], pod.spec?.resourceClaims ?? [], errors);
+  if (status.extendedResourceClaimStatus !== undefined) {
+    validateExtendedResourceClaim(status.extendedResourceClaimStatus, pod.spec, errors);
+  }
   validateIPs(status.podIPs ?? [], 'status.podIPs', errors);
   const hostIPs = status.hostIPs ?? [];
   if (hostIPs.length > 0) {
@@ -104,7 +116,7 @@ function collectStatus(pod: Pod, old: Pod, options: PodValidationOptions): reado
     }
     validateIPs(hostIPs, 'status.hostIPs', errors);
   }
-  validateObservedGenerations(status, errors);
+  validateContainerReports(pod, errors);
   return errors;
 }
 
@@ -135,14 +147,15 @@ function validateClaimStatuses(
 ): void {
   const seen = new Set<string>();
   statuses.forEach(({ name, resourceClaimName }, i) => {
-    const at = `status.resourceClaimStatuses[${i}].name`;
+    const path = `status.resourceClaimStatuses[${i}]`;
+    const at = `${path}.name`;
     if (!claims.some((claim) => claim.name === name)) {
       errors.push(invalid(at, name, 'must match the name of an entry in `spec.resourceClaims`'));
     }
     if (seen.has(name)) errors.push(duplicate(at, name));
     seen.add(name);
     if (resourceClaimName !== undefined) {
-      report(errors, at, resourceClaimName, nameIsDNSSubdomain(resourceClaimName, false));
+      report(errors, `${path}.resourceClaimName`, resourceClaimName, nameIsDNSSubdomain(resourceClaimName, false));
     }
   });
 }
@@ -161,18 +174,6 @@ function validateIPs(ips: readonly { readonly ip: string }[], at: string, errors
   ips.forEach((entry, i) => {
     if (seen.has(entry.ip)) errors.push(duplicate(`${at}[${i}]`, entry));
     seen.add(entry.ip);
-  });
-}
-
-function validateObservedGenerations(status: PodStatus, errors: Errors): void {
-  const negative = 'must be greater than or equal to 0';
-  if ((status.observedGeneration ?? 0) < 0) {
-    errors.push(invalid('status.observedGeneration', status.observedGeneration, negative));
-  }
-  (status.conditions ?? []).forEach((condition, i) => {
-    if ((condition.observedGeneration ?? 0) < 0) {
-      errors.push(invalid(`status.conditions[${i}].observedGeneration`, condition.observedGeneration, negative));
-    }
   });
 }
 
