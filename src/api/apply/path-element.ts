@@ -1,4 +1,5 @@
 import { goQuote } from '../meta/go-text.ts';
+import { parseExactly } from '../wire/exact-integers.ts';
 import { goJson, goString, sortedEntries } from './go-json.ts';
 import { compareStrings, isList, isMap, type JsonList, type JsonMap } from './json-value.ts';
 
@@ -62,7 +63,7 @@ const simpleKey = /^\{"[A-Za-z0-9]+":"[A-Za-z0-9 ./_:-]*"\}$/;
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExactly(text);
   } catch (err) {
     throw new PathElementError(`invalid JSON: ${text}`, { cause: err });
   }
@@ -75,11 +76,11 @@ export function showElement(element: PathElement): string {
     case 'f':
       return `.${body}`;
     case 'k':
-      return `[${Object.entries(JSON.parse(body) as JsonMap)
+      return `[${Object.entries(parseExactly(body) as JsonMap)
         .map(([name, value]) => `${name}=${showValue(value)}`)
         .join(',')}]`;
     case 'v':
-      return `[=${showValue(JSON.parse(body))}]`;
+      return `[=${showValue(parseExactly(body))}]`;
     default:
       return `[${body}]`;
   }
@@ -138,8 +139,8 @@ function compareSameStart(a: string, b: string): number | undefined {
 }
 
 function compareParsed(a: string, b: string): number {
-  const left = JSON.parse(a.slice(2)) as unknown;
-  const right = JSON.parse(b.slice(2)) as unknown;
+  const left = parseExactly(a.slice(2));
+  const right = parseExactly(b.slice(2));
   if (a.startsWith('v:')) return compareValues(left, right);
   return compareFieldLists(Object.entries(left as JsonMap), Object.entries(right as JsonMap));
 }
@@ -165,7 +166,7 @@ export function compareValues(a: unknown, b: unknown): number {
   switch (kind) {
     case 0:
     case 2:
-      return Number(a) - Number(b);
+      return (a as number) < (b as number) ? -1 : (a as number) > (b as number) ? 1 : 0;
     case 1:
       return compareStrings(a as string, b as string);
     case 3:
@@ -180,6 +181,7 @@ export function compareValues(a: unknown, b: unknown): number {
 function valueOrder(value: unknown): number {
   switch (typeof value) {
     case 'number':
+    case 'bigint':
       return 0;
     case 'string':
       return 1;

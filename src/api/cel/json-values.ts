@@ -62,7 +62,7 @@ export function typedValue(json: unknown, type: DeclType): Value {
   }
   switch (type.kind) {
     case 'dyn':
-      if (typeof json === 'string') return json;
+      if (typeof json === 'string' || typeof json === 'bigint') return json;
       if (typeof json === 'number' && Number.isInteger(json)) return BigInt(json);
       throw new CelError('invalid data, expected XIntOrString value to be either a string or integer');
     case 'object':
@@ -75,9 +75,11 @@ export function typedValue(json: unknown, type: DeclType): Value {
       if (!Array.isArray(json)) throw new CelError('invalid data, expected an array for the provided schema with type=array');
       return typedList(json, type);
     case 'int':
+      if (typeof json === 'bigint') return json;
       if (typeof json !== 'number' || !Number.isInteger(json)) throw wrongType('int', json);
       return BigInt(json);
     case 'double':
+      if (typeof json === 'bigint') return Number(json);
       if (typeof json !== 'number') throw wrongType('float', json);
       return json;
     case 'bool':
@@ -100,6 +102,8 @@ function goType(json: unknown): string {
       return 'string';
     case 'boolean':
       return 'bool';
+    case 'bigint':
+      return 'int64';
     case 'number':
       return Number.isInteger(json) ? 'int64' : 'float64';
     default:

@@ -100,7 +100,8 @@ export class ItemsByKey {
     const values: unknown[] = [];
     for (const name of this.#keys) {
       const value = Object.hasOwn(item, name) ? item[name] : undefined;
-      if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return undefined;
+      if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'bigint' && typeof value !== 'boolean')
+        return undefined;
       values.push(value);
     }
     return JSON.stringify(values);

@@ -194,7 +194,7 @@ function passes(left: Operand, operator: string | undefined, right: Operand | un
   const [a, b] = [found[0], wanted[0]];
   if (operator === '==') return a === b;
   if (operator === '!=') return a !== b;
-  const comparable = (typeof a === 'number' && typeof b === 'number') || (typeof a === 'string' && typeof b === 'string');
+  const comparable = (isNumber(a) && isNumber(b)) || (typeof a === 'string' && typeof b === 'string');
   if (!comparable) return false;
   switch (operator) {
     case '<':
@@ -207,6 +207,8 @@ function passes(left: Operand, operator: string | undefined, right: Operand | un
       return a >= b;
   }
 }
+
+const isNumber = (value: unknown): value is number | bigint => typeof value === 'number' || typeof value === 'bigint';
 
 /** The parts of a union, not split inside of quotes. */
 const splitUnion = (text: string): readonly string[] => text.match(/(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,])+/g) ?? [''];

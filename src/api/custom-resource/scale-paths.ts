@@ -53,7 +53,8 @@ export function scaleFaults(
 ): readonly FieldError[] {
   const errors: FieldError[] = [];
   const replicas = (path: string): void => {
-    const value = read(object, split(path)) ?? 0;
+    const found = read(object, split(path)) ?? 0;
+    const value = typeof found === 'bigint' ? Number(found) : found;
     if (typeof value !== 'number' || !Number.isInteger(value)) errors.push(invalid(path, 0, accessor(path, value, 'int64')));
     else if (value < 0) errors.push(invalid(path, value, 'should be a non-negative integer'));
     else if (value > MAX_REPLICAS) errors.push(invalid(path, value, `should be less than or equal to ${MAX_REPLICAS}`));

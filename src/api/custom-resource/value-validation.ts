@@ -32,6 +32,8 @@ export function valueValidator(schema: JSONSchemaProps): ValueValidator {
  * follows the point where the enum has integers, and an integer becomes the character that it is the number of.
  */
 function equalsConverted(value: unknown, allowed: unknown): boolean {
+  // The definition's own numbers are doubles.
+  if (typeof value === 'bigint') return typeof allowed === 'number' && Number(value) === allowed;
   if (typeof value !== 'number') return false;
   if (typeof allowed === 'number') return Number.isInteger(allowed) && Math.trunc(value) === allowed;
   if (typeof allowed !== 'string' || !Number.isInteger(value)) return false;
@@ -164,7 +166,7 @@ class Node {
         if (!this.#checksFormat(value)) out.add(wrongType(path, this.#format, value));
         out.matches++;
       }
-    } else if (typeof value === 'number') {
+    } else if (typeof value === 'number' || typeof value === 'bigint') {
       this.#number(value, path, out);
       out.matches += 2;
     } else if (Array.isArray(value)) {
@@ -219,7 +221,7 @@ class Node {
     }
   }
 
-  #number(value: number, path: string, out: Findings): void {
+  #number(value: number | bigint, path: string, out: Findings): void {
     const { multipleOf, maximum, minimum, exclusiveMaximum = false, exclusiveMinimum = false } = this.#schema;
     out.add(this.#range(value, 'Checked', path));
     const whole = isInteger(value);
@@ -235,8 +237,7 @@ class Node {
         const text = `factor MultipleOf declared for ${path} must be positive: ${factor}`;
         out.add(invalidValue(path, factor, text));
       } else {
-        const multiple = factor < 1 ? (1 / factor) * value : value / factor;
-        if (!isJsonInteger(multiple)) {
+        if (!isMultiple(value, factor)) {
           out.add(invalidValue(path, value, `${path} in body should be a multiple of ${factor}`));
         }
       }
@@ -259,13 +260,13 @@ class Node {
     }
   }
 
-  #range(value: number, what: string, path: string): Fault | undefined {
+  #range(value: number | bigint, what: string, path: string): Fault | undefined {
     const type = this.#types.length === 1 ? this.#types[0] : undefined;
     const format = this.#format;
     const fits =
       type === 'integer'
-        ? isInteger(value) && (format === 'int32' ? Math.abs(value + 0.5) < 2 ** 31 : true)
-        : !(type === 'number' && format === 'float' && Math.abs(value) > 3.4028234663852886e38);
+        ? isInteger(value) && (format === 'int32' ? value >= -(2 ** 31) && value < 2 ** 31 : true)
+        : !(type === 'number' && format === 'float' && typeof value === 'number' && Math.abs(value) > 3.4028234663852886e38);
     if (fits) return undefined;
     return general(
       `${what} value must be of type ${type} ${format === '' ? '(default format)' : `with format ${format}`} in ${path}`,
@@ -385,6 +386,8 @@ function typeOf(value: unknown): readonly [type: string, format: string] {
       return ['boolean', ''];
     case 'string':
       return ['string', ''];
+    case 'bigint':
+      return ['integer', 'int64'];
     case 'number':
       return isInteger(value) ? ['integer', 'int64'] : ['number', 'float64'];
     default:
@@ -392,7 +395,15 @@ function typeOf(value: unknown): readonly [type: string, format: string] {
   }
 }
 
-const isInteger = (value: number): boolean => Number.isInteger(value) && Math.abs(value) <= 2 ** 63;
+const isInteger = (value: number | bigint): boolean =>
+  typeof value === 'bigint' || (Number.isInteger(value) && Math.abs(value) <= 2 ** 63);
+
+/** Of an integer the factor is one, too, unless it cannot be. */
+function isMultiple(value: number | bigint, factor: number): boolean {
+  if (typeof value === 'bigint' && Number.isInteger(factor)) return value % BigInt(factor) === 0n;
+  const number = Number(value);
+  return isJsonInteger(factor < 1 ? (1 / factor) * number : number / factor);
+}
 
 /** Within a rounding error of an integer (swag.IsFloat64AJSONInteger). */
 function isJsonInteger(value: number): boolean {

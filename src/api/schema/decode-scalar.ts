@@ -58,7 +58,9 @@ export function scalarDecoder(schema: ScalarSchema): Decoder {
 }
 
 function integer(goType: string, kind: GoKind, min: number, max: number, clampMin = min, clampMax = max): Decoder {
-  return (value, state, depth) => {
+  return (given, state, depth) => {
+    // Metadata of custom resources may have been read with all its digits.
+    const value = typeof given === 'bigint' ? Number(given) : given;
     if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
       return state.fail(depth, value, goType, kind);
     }

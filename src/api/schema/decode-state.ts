@@ -87,6 +87,8 @@ function heldAs(value: unknown): string {
   switch (typeof value) {
     case 'boolean':
       return 'bool';
+    case 'bigint':
+      return 'int64';
     case 'number':
       return Number.isInteger(value) ? 'int64' : 'float64';
     case 'string':
@@ -103,6 +105,7 @@ function describeValue(value: unknown, withNumber = false): string {
     case 'boolean':
       return 'bool';
     case 'number':
+    case 'bigint':
       return withNumber ? `number ${value}` : 'number';
     case 'string':
       return 'string';

@@ -49,6 +49,7 @@ export const MAX_DECODE_DEPTH = 1000;
  * does not tell them apart.
  *
  * A custom resource (a schema without a name) is pruned instead, and only its metadata decoded: its types are a matter of validation.
+ * Its integers that a double cannot hold are bigints where the reader of the text kept them (`parseExactly`).
  *
  * Throws a BadRequest StatusError with upstream's message when a value has the wrong type, or what `failure` makes of it.
  */

@@ -1,3 +1,4 @@
+import { mayHaveLargeIntegers, parseExactly } from './exact-integers.ts';
 import { closingQuote, countColons, countFields, notJson, QUOTE } from './json-members.ts';
 import { jsonSyntaxProblem } from './json-syntax.ts';
 import type { RepeatedText } from './repeated-text.ts';
@@ -9,6 +10,8 @@ export interface ParseOptions {
   readonly duplicates: boolean;
   /** Parts that have come before are taken from here, and those that may come again are kept here. */
   readonly repeated?: RepeatedText | undefined;
+  /** Integers of an int64 that a double cannot hold come as bigints: for custom resources. */
+  readonly exact?: boolean | undefined;
 }
 
 export interface Parsed {
@@ -30,13 +33,14 @@ const none: readonly string[] = Object.freeze([]);
 
 /**
  * Parses a request body as Go's decoder would. Bytes that are not UTF-8 become U+FFFD; a byte order mark is an error.
- * Integers beyond 2^53 become the nearest double: JSON.parse keeps no more, and the API's own numbers stay far below.
+ * Integers beyond 2^53 become the nearest double unless they are to be `exact`: the API's own numbers stay far below.
  * Throws a BadRequest StatusError with Go's message for what is not JSON, is nested too deeply, or has a number beyond a double.
  */
 export function parseJson(bytes: Uint8Array, options: ParseOptions): Parsed {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   // What has as many characters as bytes has every character where its byte is.
-  const repeated = text.length === bytes.length ? options.repeated : undefined;
+  const large = options.exact === true && mayHaveLargeIntegers(text);
+  const repeated = text.length === bytes.length && !large ? options.repeated : undefined;
   const known = repeated?.recognize(text);
   if (known !== undefined) {
     const { value, fields, start, end } = known;
@@ -45,7 +49,7 @@ export function parseJson(bytes: Uint8Array, options: ParseOptions): Parsed {
   }
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = large ? parseExactly(text) : JSON.parse(text);
   } catch {
     throw notJson(jsonSyntaxProblem(bytes) ?? 'invalid JSON');
   }

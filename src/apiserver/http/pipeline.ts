@@ -13,6 +13,7 @@ import type { AuditSink, Authenticator, Authorizer, ClientCertificate, RequestAt
 import type { FlowControl } from '../flow-control/flow-control.ts';
 import type { Ticket } from '../flow-control/priority-level.ts';
 import type { ConnectHandlers } from '../proxy/connect.ts';
+import { isCustom } from '../rest/decode-body.ts';
 import { type Dispatcher, type Outcome, readyToWatch, toObject } from '../rest/dispatch.ts';
 import type { Endpoint } from '../rest/endpoint.ts';
 import { acceptedPatches } from '../rest/patch.ts';
@@ -425,7 +426,8 @@ export class Pipeline {
         exchange,
         (body, read) => {
           const repeated = patchType === patchTypes.apply ? this.#repeated : undefined;
-          const { value, duplicateFields } = read ?? readPatch(body, patchType, duplicates, repeated);
+          const { value, duplicateFields } =
+            read ?? readPatch(body, patchType, duplicates, repeated, isCustom(endpoint.resource));
           this.#finish(exchange, { ...request, patchType, body: value }, duplicates ? duplicateFields : noDuplicates, media);
         },
         (err) => unreadablePatch(err, patchType),

@@ -7,7 +7,7 @@ import { parseJson } from '../../api/wire/json.ts';
 import { decodeProtobuf, openProtobuf } from '../../api/wire/protobuf.ts';
 import type { RepeatedText } from '../../api/wire/repeated-text.ts';
 import { parseYaml } from '../../api/wire/yaml.ts';
-import { type BodyType, decodeValue, typeOfBody } from '../rest/decode-body.ts';
+import { type BodyType, decodeValue, isCustom, typeOfBody } from '../rest/decode-body.ts';
 import { bodyEncoding, bodyType, type Encoding } from './negotiation.ts';
 import { unreadableObject, unreadablePatch } from './unreadable-body.ts';
 
@@ -49,7 +49,7 @@ export function readObject(
   read?: RequestBody,
 ): RequestBody {
   try {
-    const parsed = read ?? parse(body, encoding, type, duplicates, repeated);
+    const parsed = read ?? parse(body, encoding, type, duplicates, repeated, type !== undefined && isCustom(type));
     if (type !== undefined) typeOfBody(parsed.value);
     return parsed;
   } catch (err) {
@@ -63,12 +63,13 @@ function parse(
   type: BodyType | undefined,
   duplicates: boolean,
   repeated: RepeatedText | undefined,
+  exact: boolean,
 ): RequestBody {
   switch (encoding) {
     case 'json':
-      return parseJson(body, { duplicates, repeated });
+      return parseJson(body, { duplicates, repeated, exact });
     case 'yaml': {
-      const quick = body[0] === OPEN_BRACE ? readJsonAsYaml(body, duplicates, repeated) : undefined;
+      const quick = body[0] === OPEN_BRACE ? readJsonAsYaml(body, duplicates, repeated, exact) : undefined;
       if (quick !== undefined) return quick;
       const parsed = parseYaml(body.toString('utf8'));
       return duplicates ? parsed : { value: parsed.value, duplicateFields: none };
@@ -81,9 +82,14 @@ function parse(
 const OPEN_BRACE = 0x7b;
 
 /** JSON is YAML, and most of what comes as YAML is JSON. What is none, or has something to be told of, is for the slow reader. */
-function readJsonAsYaml(body: Buffer, duplicates: boolean, repeated: RepeatedText | undefined): RequestBody | undefined {
+function readJsonAsYaml(
+  body: Buffer,
+  duplicates: boolean,
+  repeated: RepeatedText | undefined,
+  exact: boolean,
+): RequestBody | undefined {
   try {
-    const parsed = parseJson(body, { duplicates, repeated });
+    const parsed = parseJson(body, { duplicates, repeated, exact });
     return parsed.duplicateFields.length === 0 ? parsed : undefined;
   } catch {
     return undefined;
@@ -109,10 +115,16 @@ export function patchTypeOf(contentType: string | undefined, accepted: readonly 
 /** Whether a body is YAML, by its content type. */
 export const isYaml = (contentType: string | undefined): boolean => bodyType(contentType).includes('yaml');
 
-/** Reads the body of a PATCH. */
-export function readPatch(body: Buffer, type: PatchType, duplicates: boolean, repeated?: RepeatedText): RequestBody {
+/** Reads the body of a PATCH. `exact` keeps the digits of large integers, for custom resources. */
+export function readPatch(
+  body: Buffer,
+  type: PatchType,
+  duplicates: boolean,
+  repeated?: RepeatedText,
+  exact = false,
+): RequestBody {
   try {
-    return parse(body, type === patchTypes.apply ? 'yaml' : 'json', undefined, duplicates, repeated);
+    return parse(body, type === patchTypes.apply ? 'yaml' : 'json', undefined, duplicates, repeated, exact);
   } catch (err) {
     throw unreadablePatch(err, type);
   }

@@ -2,6 +2,7 @@ import type { KubernetesObject } from '../../api/meta/object.ts';
 import { apiVersionOf } from '../../api/meta/object.ts';
 import { isRepeated, onceFor } from '../../api/repeated-parts.ts';
 import type { ObjectMeta } from '../../api/types/meta-v1.ts';
+import { parseExactly } from '../../api/wire/exact-integers.ts';
 import type { Codec } from '../../store/collection.ts';
 import { deepFreeze } from '../../util/deep-freeze.ts';
 
@@ -21,7 +22,7 @@ export class ObjectCodec implements Codec<KubernetesObject> {
   readonly #kind: string;
   readonly #apiVersion: string;
   readonly #withDefaults: (object: KubernetesObject) => KubernetesObject;
-  /** Whether objects are kept in the version that they say they are in: the storage version of custom types may change. */
+  /** Custom types: objects are kept in the version that they say they are in, which may change, and have integers of any size. */
   readonly #mixed: boolean;
   /** `{"kind":"Pod","apiVersion":"v1",`: what a list item leaves out. */
   readonly head: Buffer;
@@ -70,7 +71,9 @@ export class ObjectCodec implements Codec<KubernetesObject> {
 
   decode(bytes: Uint8Array, revision: number): KubernetesObject {
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
-    const object = JSON.parse(text) as KubernetesObject & { metadata: { resourceVersion: string } };
+    const object = (this.#mixed ? parseExactly(text) : JSON.parse(text)) as KubernetesObject & {
+      metadata: { resourceVersion: string };
+    };
     object.metadata.resourceVersion = String(revision);
     return deepFreeze(this.#withDefaults(object));
   }

@@ -58,7 +58,8 @@ export function typeOfBody(body: unknown): { readonly kind: string; readonly api
   return { kind, apiVersion };
 }
 
-const isCustom = ({ schema }: BodyType): boolean => schema.kind !== 'object' || schema.name === undefined;
+/** Whether a type is one that a definition made, or is not known. */
+export const isCustom = ({ schema }: BodyType): boolean => schema.kind !== 'object' || schema.name === undefined;
 
 /** An object of another kind, or another version, than the request is about. */
 function checkKind(type: BodyType, body: KubernetesObject, kind: string, apiVersion: string): void {
@@ -137,5 +138,11 @@ export function reportUnknown(
 /** What Go calls a JSON value of this kind. */
 export function jsonType(value: unknown): string {
   if (Array.isArray(value)) return 'array';
-  return value === null || value === undefined ? 'null' : typeof value === 'boolean' ? 'bool' : typeof value;
+  return value === null || value === undefined
+    ? 'null'
+    : typeof value === 'boolean'
+      ? 'bool'
+      : typeof value === 'bigint'
+        ? 'number'
+        : typeof value;
 }

@@ -3,6 +3,7 @@ import { Agent, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import { posix } from 'node:path';
 import type { ServiceReference, WebhookClientConfig } from '../../../api/types/admissionregistration-v1.ts';
+import { parseExactly } from '../../../api/wire/exact-integers.ts';
 import type { Clock } from '../../../util/clock.ts';
 import { checkAlternativeNames, trusting } from '../../../util/trust.ts';
 import { dialError } from '../../proxy/dial-error.ts';
@@ -146,7 +147,7 @@ function unescaped(path: string): string {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExactly(text);
   } catch (err) {
     throw new AnswerFault((err as Error).message);
   }
