@@ -38,6 +38,12 @@ export const notAMap = (patch: Json): string => `${cannotUnmarshal(patch)} map[s
 
 /** `json: cannot unmarshal array into Go value of type`, of a value. */
 export function cannotUnmarshal(value: unknown): string {
-  const type = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value === 'bigint' ? 'number' : typeof value;
+  const type = Array.isArray(value)
+    ? 'array'
+    : typeof value === 'boolean'
+      ? 'bool'
+      : typeof value === 'bigint'
+        ? 'number'
+        : typeof value;
   return `json: cannot unmarshal ${type} into Go value of type`;
 }
