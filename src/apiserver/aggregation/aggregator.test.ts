@@ -437,7 +437,7 @@ describe('documents', () => {
     expect((await server.get(serverRelativeURL)).json).toEqual({ openapi: '3.0.0', info: { title: 'hello' } });
     const { paths, definitions, parameters } = (await server.get('/openapi/v2')).json;
     expect(Object.keys(paths).filter((path) => path.startsWith('/apis/hello'))).toEqual(['/apis/hello.example.com/v1/greetings']);
-    expect(paths['/apis/']).toBeUndefined();
+    expect(paths['/apis/'].get.operationId).toBe('getAPIVersions');
     expect(definitions['com.example.Greeting']).toEqual({});
     expect(parameters['tone-12345678']).toEqual({ name: 'tone', in: 'query' });
   });

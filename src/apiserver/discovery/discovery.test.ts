@@ -131,6 +131,57 @@ describe('OpenAPI', () => {
     }
   });
 
+  it('tells of what tells what is served, and of pages that are there', async () => {
+    const { paths } = (await api.get('/openapi/v3')).json;
+    const operationIds = async (path: string) => {
+      const found = (await api.get(paths[path].serverRelativeURL)).json.paths as Record<
+        string,
+        { get?: { operationId: string } }
+      >;
+      return Object.entries(found).map(([at, { get }]) => [at, get?.operationId]);
+    };
+    expect(await operationIds('api')).toEqual([['/api/', 'getCoreAPIVersions']]);
+    expect(await operationIds('apis')).toEqual([['/apis/', 'getAPIVersions']]);
+    expect(await operationIds('apis/rbac.authorization.k8s.io')).toEqual([
+      ['/apis/rbac.authorization.k8s.io/', 'getRbacAuthorizationAPIGroup'],
+    ]);
+    expect(await operationIds('version')).toEqual([['/version/', 'getCodeVersion']]);
+    expect(await operationIds('api/v1')).toContainEqual(['/api/v1/', 'getCoreV1APIResources']);
+    expect(paths).not.toHaveProperty(['openid/v1/jwks']);
+    const v2 = (await api.get('/openapi/v2')).json.paths;
+    expect(v2['/apis/flowcontrol.apiserver.k8s.io/v1/'].get).toEqual({
+      description: 'get available resources',
+      operationId: 'getFlowcontrolApiserverV1APIResources',
+      tags: ['flowcontrolApiserver_v1'],
+      consumes: ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'],
+      produces: ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'],
+      schemes: ['https'],
+      parameters: [],
+      responses: {
+        '200': { description: 'OK', schema: { $ref: '#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.APIResourceList' } },
+        '401': { description: 'Unauthorized' },
+      },
+    });
+    expect(v2['/version/'].get.responses['200'].schema.$ref).toBe('#/definitions/io.k8s.apimachinery.pkg.version.Info');
+  });
+
+  it('tells how pods are connected to and their logs read', async () => {
+    const { paths } = (await api.get('/openapi/v2')).json;
+    const pod = '/api/v1/namespaces/{namespace}/pods/{name}';
+    const log = paths[`${pod}/log`].get;
+    expect(log).toMatchObject({ operationId: 'readCoreV1NamespacedPodLog', 'x-kubernetes-action': 'get' });
+    expect(log.produces[0]).toBe('text/plain');
+    expect(paths[`${pod}/exec`].post).toMatchObject({
+      operationId: 'connectCoreV1PostNamespacedPodExec',
+      'x-kubernetes-action': 'connect',
+      'x-kubernetes-group-version-kind': { group: '', kind: 'PodExecOptions', version: 'v1' },
+      consumes: ['*/*'],
+      produces: ['*/*'],
+    });
+    expect(Object.keys(paths[`${pod}/proxy/{path}`])).toEqual(expect.arrayContaining(['head', 'options', 'patch']));
+    expect(paths[pod].delete.responses['200'].schema.$ref).toBe('#/definitions/io.k8s.api.core.v1.Pod');
+  });
+
   it('v3 is given as gnostic has it to those who like that better', async () => {
     const { paths } = (await api.get('/openapi/v3')).json;
     const url = paths['apis/apps/v1'].serverRelativeURL;

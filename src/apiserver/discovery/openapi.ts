@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { publishedList } from '../../api/custom-resource/published-schema.ts';
-import { apiVersionOf, type GroupVersionKind } from '../../api/meta/object.ts';
+import type { GroupVersionKind } from '../../api/meta/object.ts';
 import { genericNotFound, notAcceptable } from '../../api/meta/status.ts';
 import type { Resource } from '../../api/resource.ts';
 import { builtinSchema, hasBuiltinSchema } from '../../api/schema/builtin.ts';
@@ -19,11 +19,23 @@ import type { OpenApiV2Part } from '../aggregation/contract.ts';
 import type { MaybePromise, VirtualResource } from '../contract.ts';
 import { acceptedTypes } from '../http/negotiation.ts';
 import { jsonAnswer, type RouteAnswer, type RouteRequest } from '../http/routes.ts';
+import { isCustom } from '../rest/endpoint.ts';
 import { builtinTypeName } from '../rest/kind-schema.ts';
 import type { ApiServer } from '../server.ts';
 import {
+  coreVersionsOperation,
+  groupListOperation,
+  groupOperation,
+  pageOperations,
+  resourcesOperation,
+  VERSION_INFO_DEFINITION,
+  versionInfoSchema,
+} from './discovery-operations.ts';
+import {
+  basePath,
   DELETE_OPTIONS_DEFINITION,
   type Operation,
+  PATCH_DEFINITION,
   resourceOperations,
   STATUS_DEFINITION,
   virtualOperation,
@@ -31,7 +43,6 @@ import {
 import { describeParameter, SharedParameters } from './shared-parameters.ts';
 
 const JSON_TYPE = 'application/json';
-const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 /** What is asked for with an `@` in it is answered without: Go's parser of media types does not take one. */
 const V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 const V3_PROTOBUF = 'application/com.github.proto-openapi.spec.v3.v1.0+protobuf';
@@ -51,6 +62,14 @@ interface Served {
   readonly version: string;
   readonly resources: readonly Resource[];
   readonly virtuals: readonly VirtualResource[];
+}
+
+/** One document of v3, or all that v2 tells in one. */
+interface ApiDocument {
+  readonly path: string;
+  readonly served: readonly Served[];
+  /** Those on no objects. */
+  readonly operations: readonly Operation[];
 }
 
 /** Serves `/openapi/v2` and `/openapi/v3`. Documents are made when first asked for, in slices of time, and kept until what is served changes. */
@@ -82,7 +101,7 @@ export function addOpenApi(
   server.addRoute('/openapi/v2', (request) => {
     const wantsProtobuf = chosenFormat(request, V2_PROTOBUF) === V2_PROTOBUF;
     const answer = cached(wantsProtobuf ? 'v2 protobuf' : 'v2', function* () {
-      const own = yield* v2Document(servedBy(server), gitVersion, descriptions?.());
+      const own = yield* v2Document(documentsOf(server), gitVersion, descriptions?.());
       const document = withRemotes(own, server.aggregated?.openApiV2() ?? []);
       return wantsProtobuf
         ? yield* tagged(openApiV2Pieces(document), V2_PROTOBUF)
@@ -92,18 +111,18 @@ export function addOpenApi(
   });
   const hashes = (): Map<string, string> => {
     const out = new Map<string, string>();
-    for (const served of servedBy(server)) {
-      const custom = served.resources.some((r) => r.schema.kind !== 'object' || r.schema.name === undefined);
+    for (const { path, served, operations } of documentsOf(server)) {
+      const custom = served.some((s) => s.resources.some(isCustom));
       const content = [
         gitVersion,
         build,
         descriptions === undefined ? '' : 'described',
-        ...served.resources.map((r) => `${r.plural} ${Object.keys(r.subresources).join()} ${r.verbs.join()}`),
-        ...served.virtuals.map((v) => v.plural),
+        ...served.flatMap((s) => s.resources.map((r) => `${r.plural} ${Object.keys(r.subresources).join()} ${r.verbs.join()}`)),
+        ...served.flatMap((s) => s.virtuals.map((v) => v.plural)),
+        ...operations.map((o) => o.id),
         ...(custom ? [nonce, String(server.registry.generation)] : []),
       ];
-      const hash = createHash('sha512').update(content.join('\n')).digest('hex').toUpperCase();
-      out.set(pathOf(served), hash);
+      out.set(path, createHash('sha512').update(content.join('\n')).digest('hex').toUpperCase());
     }
     return out;
   };
@@ -119,8 +138,8 @@ export function addOpenApi(
     const path = request.path.slice('/openapi/v3/'.length);
     const elsewhere = server.aggregated?.openApiV3Document(path, request);
     if (elsewhere !== undefined) return elsewhere;
-    const served = servedBy(server).find((s) => pathOf(s) === path);
-    if (served === undefined) throw genericNotFound();
+    const found = documentsOf(server).find((d) => d.path === path);
+    if (found === undefined) throw genericNotFound();
     const hash = hashes().get(path)!;
     const asked = request.query?.get('hash') ?? '';
     const contentType = chosenFormat(request, V3_PROTOBUF);
@@ -129,7 +148,7 @@ export function addOpenApi(
       return { code: 301, contentType, body: Buffer.alloc(0), headers };
     }
     const answer = cached(`v3 ${contentType} ${path}`, function* () {
-      const document = yield* v3Document(served, gitVersion, descriptions?.());
+      const document = yield* v3Document(found, gitVersion, descriptions?.());
       const pieces = contentType === V3_PROTOBUF ? openApiV3Pieces(document) : textPieces(jsonPieces(document, V3_DEPTH));
       return yield* tagged(pieces, contentType);
     });
@@ -137,7 +156,27 @@ export function addOpenApi(
   });
 }
 
-const pathOf = (served: Served): string => (served.group === '' ? `api/${served.version}` : `apis/${apiVersionOf(served)}`);
+/** Everything there is a document of, by path. */
+function documentsOf(server: ApiServer): readonly ApiDocument[] {
+  const out: ApiDocument[] = [{ path: 'apis', served: [], operations: [groupListOperation] }];
+  const groups = new Set<string>();
+  for (const served of servedBy(server)) {
+    const { group, version, resources, virtuals } = served;
+    const base = basePath(group, version);
+    // Of groups that only definitions make nothing is told but their types.
+    const builtin = virtuals.length > 0 || resources.some((r) => !isCustom(r));
+    const operations = builtin ? [resourcesOperation(base, group, version)] : [];
+    out.push({ path: base.slice(1), served: [served], operations });
+    if (!builtin || groups.has(group)) continue;
+    groups.add(group);
+    if (group === '') out.push({ path: 'api', served: [], operations: [coreVersionsOperation] });
+    else out.push({ path: `apis/${group}`, served: [], operations: [groupOperation(group)] });
+  }
+  for (const [path, operation] of pageOperations) {
+    if (server.routes.find(path) !== undefined) out.push({ path: path.slice(1), served: [], operations: [operation] });
+  }
+  return out.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
 
 function servedBy(server: ApiServer): readonly Served[] {
   const out = new Map<string, { group: string; version: string; resources: Resource[]; virtuals: VirtualResource[] }>();
@@ -234,13 +273,21 @@ function definitionOf(resource: Resource): string {
   return `${resource.group.split('.').reverse().join('.')}.${resource.version}.${resource.kind}`;
 }
 
-/** The schemas that the operations of some group versions speak of, and custom list types, which have none. */
+/** The schemas that the operations of some documents speak of, and definitions of what has none: custom lists among others. */
 function rootsOf(
-  all: readonly Served[],
+  documents: readonly ApiDocument[],
   version: OpenApiVersion,
-): { readonly roots: OpenApiRoot[]; readonly lists: Record<string, Json> } {
+): { readonly roots: OpenApiRoot[]; readonly others: Record<string, Json> } {
   const roots: OpenApiRoot[] = [];
-  const lists: Record<string, Json> = {};
+  const others: Record<string, Json> = {};
+  for (const { response } of documents.flatMap((d) => d.operations)) {
+    if (response === undefined) continue;
+    if (response === VERSION_INFO_DEFINITION) others[response] = versionInfoSchema(version === 'v3') as Json;
+    else
+      roots.push({ schema: builtinSchema(response), kinds: [{ group: '', version: 'v1', kind: response.split('.').at(-1)! }] });
+  }
+  const all = documents.flatMap((d) => d.served);
+  if (all.length === 0) return { roots: mergeRoots(roots), others };
   const anyGroup: GroupVersionKind[] = all.map(({ group, version: v }) => ({ group, version: v, kind: 'DeleteOptions' }));
   roots.push({ schema: builtinSchema(DELETE_OPTIONS_DEFINITION), kinds: anyGroup });
   roots.push({ schema: builtinSchema(STATUS_DEFINITION), kinds: [{ group: '', version: 'v1', kind: 'Status' }] });
@@ -253,9 +300,10 @@ function rootsOf(
       roots.push({ schema: named, kinds: [{ group, version: v, kind }] });
       const list = `${name}List`;
       if (hasBuiltinSchema(list)) roots.push({ schema: builtinSchema(list), kinds: [{ group, version: v, kind: listKind }] });
-      else lists[list] = customList(resource, name, version);
+      else others[list] = customList(resource, name, version);
       for (const { kind: other } of Object.values(resource.subresources)) {
-        if (other === undefined) continue;
+        // What is connected to has options that are told as parameters.
+        if (other === undefined || other.kind.endsWith('Options')) continue;
         const type = builtinTypeName(other);
         if (hasBuiltinSchema(type)) roots.push({ schema: builtinSchema(type), kinds: [other] });
       }
@@ -264,7 +312,8 @@ function rootsOf(
       roots.push({ schema: builtinSchema(type), kinds: [{ group, version: v, kind }] });
     }
   }
-  return { roots: mergeRoots(roots), lists };
+  if (all.some((s) => s.resources.some((r) => r.verbs.includes('patch')))) others[PATCH_DEFINITION] = patchSchema;
+  return { roots: mergeRoots(roots), others };
 }
 
 /** One root for each type: kinds that were told twice once. */
@@ -298,12 +347,18 @@ function* operationsOf(served: Served): Generator<readonly Operation[], void, vo
   for (const v of served.virtuals) yield [virtualOperation(v)];
 }
 
-function* byPath<T>(all: readonly Served[], render: (o: Operation) => T): Steps<Record<string, Record<string, T>>> {
+function* byPath<T>(documents: readonly ApiDocument[], render: (o: Operation) => T): Steps<Record<string, Record<string, T>>> {
   const paths: Record<string, Record<string, T>> = {};
-  for (const served of all) {
-    for (const operations of operationsOf(served)) {
-      for (const operation of operations) (paths[operation.path] ??= {})[operation.method] = render(operation);
-      yield;
+  const add = (operations: readonly Operation[]): void => {
+    for (const operation of operations) (paths[operation.path] ??= {})[operation.method] = render(operation);
+  };
+  for (const document of documents) {
+    add(document.operations);
+    for (const served of document.served) {
+      for (const operations of operationsOf(served)) {
+        add(operations);
+        yield;
+      }
     }
   }
   return paths;
@@ -312,21 +367,16 @@ function* byPath<T>(all: readonly Served[], render: (o: Operation) => T): Steps<
 const common = (o: Operation): Json => ({
   description: o.description,
   operationId: o.id,
-  tags: [tagOf(o)],
-  'x-kubernetes-action': o.action,
-  'x-kubernetes-group-version-kind': { group: o.kind.group, kind: o.kind.kind, version: o.kind.version },
+  tags: [o.tag],
+  ...(o.action === undefined ? {} : { 'x-kubernetes-action': o.action }),
+  ...(o.kind === undefined
+    ? {}
+    : { 'x-kubernetes-group-version-kind': { group: o.kind.group, kind: o.kind.kind, version: o.kind.version } }),
 });
 
-const tagOf = (o: Operation): string => {
-  const parts = o.path.split('/');
-  return parts[1] === 'api' ? `core_${parts[2]}` : `${parts[2]!.replace(/\.k8s\.io$/, '').replaceAll('.', '_')}_${parts[3]}`;
-};
-
-const produced = ['application/json', 'application/yaml'];
-
-function* v2Document(all: readonly Served[], gitVersion: string, descriptions: Descriptions | undefined): Steps<Json> {
+function* v2Document(all: readonly ApiDocument[], gitVersion: string, descriptions: Descriptions | undefined): Steps<Json> {
   yield;
-  const { roots, lists } = rootsOf(all, 'v2');
+  const { roots, others } = rootsOf(all, 'v2');
   const definitions = yield* openApiDefinitionSteps(roots, 'v2', descriptions);
   const parameters = new SharedParameters(descriptions);
   const paths = yield* byPath(all, (o) => v2Operation(o, parameters));
@@ -334,7 +384,7 @@ function* v2Document(all: readonly Served[], gitVersion: string, descriptions: D
     swagger: '2.0',
     info: { title: 'Kubernetes', version: gitVersion },
     paths,
-    definitions: { ...definitions, ...lists, [`${META}.Patch`]: patchSchema },
+    definitions: { ...definitions, ...others },
     parameters: parameters.all(),
     securityDefinitions: {
       BearerToken: { description: 'Bearer Token authentication', type: 'apiKey', name: 'authorization', in: 'header' },
@@ -355,13 +405,20 @@ function v2Operation(o: Operation, parameters: SharedParameters): Json {
   const ok = o.response === undefined ? { schema: { type: 'string' } } : { schema: { $ref: definitionRef(o.response, 'v2') } };
   return {
     ...common(o),
-    consumes: o.body === undefined ? ['*/*'] : o.bodyTypes,
-    produces: produced,
+    ...(o.consumes === undefined ? {} : { consumes: o.consumes }),
+    produces: o.produces,
     schemes: ['https'],
     parameters: [
       ...(o.body === undefined
         ? []
-        : [{ name: 'body', in: 'body', required: o.method !== 'delete', schema: { $ref: definitionRef(o.body, 'v2') } }]),
+        : [
+            {
+              name: 'body',
+              in: 'body',
+              ...(o.method === 'delete' ? {} : { required: true }),
+              schema: { $ref: definitionRef(o.body, 'v2') },
+            },
+          ]),
       ...o.parameters.map((p) => parameters.of(p)),
     ],
     responses: {
@@ -373,16 +430,16 @@ function v2Operation(o: Operation, parameters: SharedParameters): Json {
 
 const describe = (code: number): string => (code === 201 ? 'Created' : code === 202 ? 'Accepted' : 'OK');
 
-function* v3Document(served: Served, gitVersion: string, descriptions: Descriptions | undefined): Steps<Json> {
+function* v3Document(document: ApiDocument, gitVersion: string, descriptions: Descriptions | undefined): Steps<Json> {
   yield;
-  const { roots, lists } = rootsOf([served], 'v3');
+  const { roots, others } = rootsOf([document], 'v3');
   const schemas = yield* openApiDefinitionSteps(roots, 'v3', descriptions);
   return {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: gitVersion },
-    paths: yield* byPath([served], (o) => v3Operation(o, descriptions)),
+    paths: yield* byPath([document], (o) => v3Operation(o, descriptions)),
     components: {
-      schemas: { ...schemas, ...lists, [`${META}.Patch`]: patchSchema },
+      schemas: { ...schemas, ...others },
       securitySchemes: {
         BearerToken: { type: 'apiKey', description: 'Bearer Token authentication', name: 'authorization', in: 'header' },
       },
@@ -393,8 +450,8 @@ function* v3Document(served: Served, gitVersion: string, descriptions: Descripti
 function v3Operation(o: Operation, descriptions: Descriptions | undefined): Json {
   const content = (name: string, types: readonly string[]): Json =>
     Object.fromEntries(types.map((t) => [t, { schema: { $ref: definitionRef(name, 'v3') } }]));
-  const { response } = o;
-  const body = response === undefined ? { '*/*': { schema: { type: 'string' } } } : content(response, produced);
+  const schema = o.response === undefined ? { type: 'string' } : { $ref: definitionRef(o.response, 'v3') };
+  const body = Object.fromEntries(o.produces.map((type) => [type, { schema }]));
   return {
     ...common(o),
     parameters: o.parameters.map((p) => ({
@@ -406,7 +463,7 @@ function v3Operation(o: Operation, descriptions: Descriptions | undefined): Json
     })),
     ...(o.body === undefined
       ? {}
-      : { requestBody: { ...(o.method === 'delete' ? {} : { required: true }), content: content(o.body, o.bodyTypes) } }),
+      : { requestBody: { ...(o.method === 'delete' ? {} : { required: true }), content: content(o.body, o.consumes ?? []) } }),
     responses: {
       ...Object.fromEntries(o.codes.map((c) => [String(c), { description: describe(c), content: body }])),
       '401': { description: 'Unauthorized' },

@@ -1,22 +1,30 @@
 import type { GroupVersionKind } from '../../api/meta/object.ts';
 import { apiVersionOf } from '../../api/meta/object.ts';
+import type { Verb } from '../../api/request.ts';
 import type { Resource, Subresource } from '../../api/resource.ts';
+import { builtinSchema } from '../../api/schema/builtin.ts';
+import type { ScalarSchema } from '../../api/schema/schema.ts';
 import type { VirtualResource } from '../contract.ts';
+import { answersDeleted } from '../rest/delete.ts';
+import { isCustom } from '../rest/endpoint.ts';
 import { acceptedPatches } from '../rest/patch.ts';
 
 /** One operation of one path, as both OpenAPI versions describe it. */
 export interface Operation {
   readonly path: string;
-  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete' | 'head' | 'options';
   readonly id: string;
   readonly description: string;
-  /** x-kubernetes-action: what kubectl looks at. */
-  readonly action: string;
-  readonly kind: GroupVersionKind;
+  readonly tag: string;
+  /** x-kubernetes-action: what kubectl looks at. Like the kind, only operations on objects have it. */
+  readonly action: string | undefined;
+  readonly kind: GroupVersionKind | undefined;
   /** Definition name of the body: an object, a patch, delete options. */
   readonly body: string | undefined;
-  readonly bodyTypes: readonly string[];
-  /** Definition name of the answer; undefined for streams. */
+  /** Media types of what is sent; undefined where nothing is told of them. */
+  readonly consumes: readonly string[] | undefined;
+  readonly produces: readonly string[];
+  /** Definition name of the answer; undefined for text and streams. */
   readonly response: string | undefined;
   readonly codes: readonly number[];
   readonly parameters: readonly Parameter[];
@@ -76,17 +84,39 @@ const deleteParameters = [
   query('propagationPolicy', 'string', 'What becomes of dependents: Orphan, Background or Foreground.'),
 ];
 
-const objectTypes = ['application/json', 'application/yaml'];
+/** How objects of built-in types may be written, and those of custom ones, which have no protobuf. */
+export const ANY_VERSION_TYPES: readonly string[] = [
+  'application/json',
+  'application/yaml',
+  'application/vnd.kubernetes.protobuf',
+];
+const customTypes: readonly string[] = ['application/json', 'application/yaml'];
+const watchTypes: readonly string[] = ['application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch'];
+const listTypes: readonly string[] = [...ANY_VERSION_TYPES, ...watchTypes];
+const anything: readonly string[] = ['*/*'];
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** `CoreV1`, `RbacAuthorizationV1`: how operation ids name a group version. */
-function groupTag(group: string, version: string): string {
+/** `Core`, `RbacAuthorization`: how operation ids name a group. */
+export function groupTag(group: string): string {
   const name = group === '' ? 'core' : group.replace(/\.k8s\.io$/, '');
-  return name.split('.').map(capital).join('') + capital(version);
+  return name.split('.').map(capital).join('');
 }
 
-const basePath = (group: string, version: string): string =>
+/** `CoreV1`, `RbacAuthorizationV1`: how operation ids name a group version. */
+export const groupVersionTag = (group: string, version: string): string => groupTag(group) + capital(version);
+
+/** `core_v1`, `rbacAuthorization_v1`: what the operations of a group version are sorted by. */
+const sectionOf = (group: string, version: string): string => {
+  const name = groupTag(group);
+  return `${name.charAt(0).toLowerCase()}${name.slice(1)}_${version}`;
+};
+
+/** The kind with its article, which those in the plural have none of. */
+const someOf = (kind: string): string => (/(?:^|[^s])s$/.test(kind) ? kind : `${/^[aeiou]/i.test(kind) ? 'an' : 'a'} ${kind}`);
+
+/** `/api/v1`, `/apis/apps/v1`. */
+export const basePath = (group: string, version: string): string =>
   group === '' ? `/api/${version}` : `/apis/${apiVersionOf({ group, version })}`;
 
 /** The operations of a stored type. `definition` and `listDefinition` name its schemas. */
@@ -100,13 +130,20 @@ export function resourceOperations(
   const base = basePath(group, version);
   const collection = namespaced ? `${base}/namespaces/{namespace}/${plural}` : `${base}/${plural}`;
   const scope = namespaced ? [inNamespace] : [];
-  const tag = groupTag(group, version) + (namespaced ? 'Namespaced' : '');
+  const tag = groupVersionTag(group, version) + (namespaced ? 'Namespaced' : '');
   const gvk = { group, version, kind };
   const named = [pathParameter('name', `name of the ${kind}`), ...scope];
   const patches = acceptedPatches(resource);
+  const custom = isCustom(resource);
+  const section = sectionOf(group, version);
+  const consumes = custom ? customTypes : anything;
+  const produces = custom ? customTypes : ANY_VERSION_TYPES;
+  const listed = custom ? customTypes : listTypes;
+  const listing = `list${verbs.includes('watch') ? ' or watch' : ''} objects of kind ${kind}`;
   const out: Operation[] = [];
   const add = (o: Pick<Operation, 'path' | 'method' | 'action' | 'id' | 'description'> & Partial<Operation>): void => {
-    out.push({ kind: gvk, body: undefined, bodyTypes: objectTypes, response: definition, codes: [200], parameters: [], ...o });
+    const usual = { kind: gvk, tag: section, body: undefined, consumes, produces, response: definition, codes: [200] };
+    out.push({ ...usual, parameters: [], ...o });
   };
   if (verbs.includes('list')) {
     add({
@@ -114,7 +151,8 @@ export function resourceOperations(
       method: 'get',
       action: 'list',
       id: `list${tag}${kind}`,
-      description: `list or watch objects of kind ${kind}`,
+      description: listing,
+      produces: listed,
       response: listDefinition,
       parameters: [pretty, ...scope, ...listParameters],
     });
@@ -123,8 +161,9 @@ export function resourceOperations(
         path: `${base}/${plural}`,
         method: 'get',
         action: 'list',
-        id: `list${groupTag(group, version)}${kind}ForAllNamespaces`,
-        description: `list or watch objects of kind ${kind}`,
+        id: `list${groupVersionTag(group, version)}${kind}ForAllNamespaces`,
+        description: listing,
+        produces: listed,
         response: listDefinition,
         parameters: [pretty, ...listParameters],
       });
@@ -136,7 +175,7 @@ export function resourceOperations(
       method: 'post',
       action: 'post',
       id: `create${tag}${kind}`,
-      description: `create a ${kind}`,
+      description: `create ${someOf(kind)}`,
       body: definition,
       codes: [200, 201, 202],
       parameters: [pretty, ...scope, ...writeParameters],
@@ -147,7 +186,7 @@ export function resourceOperations(
       path: collection,
       method: 'delete',
       action: 'deletecollection',
-      id: `delete${groupTag(group, version)}Collection${namespaced ? 'Namespaced' : ''}${kind}`,
+      id: `delete${groupVersionTag(group, version)}Collection${namespaced ? 'Namespaced' : ''}${kind}`,
       description: `delete collection of ${kind}`,
       body: DELETE_OPTIONS_DEFINITION,
       response: STATUS_DEFINITION,
@@ -189,7 +228,7 @@ export function resourceOperations(
       id: `patch${tag}${kind}`,
       description: `partially update the specified ${kind}`,
       body: PATCH_DEFINITION,
-      bodyTypes: patches,
+      consumes: patches,
       codes: [200, 201],
       parameters: [pretty, ...named, ...writeParameters, force],
     });
@@ -200,62 +239,106 @@ export function resourceOperations(
       method: 'delete',
       action: 'delete',
       id: `delete${tag}${kind}`,
-      description: `delete a ${kind}`,
+      description: `delete ${someOf(kind)}`,
       body: DELETE_OPTIONS_DEFINITION,
-      response: STATUS_DEFINITION,
+      response: answersDeleted(resource) ? definition : STATUS_DEFINITION,
       codes: [200, 202],
       parameters: [pretty, ...named, ...deleteParameters],
     });
   }
   for (const sub of Object.values(resource.subresources)) {
-    out.push(
-      ...subresourceOperations(
-        sub,
-        `${item}/${sub.name}`,
-        gvk,
-        tag,
-        named,
-        patches,
-        sub.kind === undefined ? definition : definitionOf(sub.kind),
-      ),
-    );
+    const about = { path: `${item}/${sub.name}`, tag: section, consumes, produces, kind: sub.kind ?? gvk };
+    if (streamed.has(sub.name)) {
+      out.push(...streamOperations(sub, about, resource, named));
+      continue;
+    }
+    const type = sub.kind === undefined ? definition : definitionOf(sub.kind);
+    out.push(...subresourceOperations(sub, about, kind, `${tag}${kind}${capital(sub.name)}`, named, patches, type));
   }
   return out;
 }
 
 const streamed: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
 
+/** What all operations of a subresource have in common. */
+type About = Pick<Operation, 'path' | 'tag' | 'consumes' | 'produces' | 'kind'>;
+
+/** What the parameters of a subresource are that come from a type of options: its fields. */
+function optionParameters(kind: string): readonly Parameter[] {
+  const schema = builtinSchema(`io.k8s.api.core.v1.${kind}`);
+  if (schema.kind !== 'object') return [];
+  return [...schema.fields.values()].flatMap(({ name, schema: field }): Parameter[] => {
+    const { kind: shape, type } = field.kind === 'list' ? (field.items as ScalarSchema) : (field as ScalarSchema);
+    // Structs are no parameters: a time is one.
+    if (shape !== 'scalar' || type === 'time' || name === 'kind' || name === 'apiVersion') return [];
+    return [
+      query(name, type === 'boolean' ? 'boolean' : type.startsWith('int') ? 'integer' : 'string', `${name} of the ${kind}.`),
+    ];
+  });
+}
+
+const onwards = pathParameter('path', 'path to the resource');
+/** The methods that streams are opened with, in the order of the verbs that allow them. */
+const streamMethods: readonly (readonly [Operation['method'], Verb])[] = [
+  ['get', 'get'],
+  ['put', 'update'],
+  ['post', 'create'],
+  ['delete', 'delete'],
+  ['options', 'delete'],
+  ['head', 'delete'],
+  ['patch', 'patch'],
+];
+
+/** Text and streams: logs are read, the others connected to. */
+function streamOperations(
+  sub: Subresource,
+  about: About,
+  { group, version, kind, namespaced }: Resource,
+  named: readonly Parameter[],
+): Operation[] {
+  const whole = `${namespaced ? 'Namespaced' : ''}${kind}${capital(sub.name)}`;
+  const tag = groupVersionTag(group, version);
+  const text = { ...about, body: undefined, response: undefined, codes: [200] };
+  if (sub.name === 'log') {
+    return [
+      {
+        ...text,
+        method: 'get',
+        action: 'get',
+        id: `read${tag}${whole}`,
+        description: `read log of the specified ${kind}`,
+        produces: ['text/plain', ...about.produces],
+        parameters: [pretty, ...named, ...optionParameters('PodLogOptions')],
+      },
+    ];
+  }
+  const parameters = [...named, ...optionParameters(about.kind!.kind)];
+  return streamMethods.flatMap(([method, verb]): Operation[] => {
+    if (!sub.verbs.includes(verb)) return [];
+    const connect: Operation = {
+      ...text,
+      method,
+      action: 'connect',
+      id: `connect${tag}${capital(method)}${whole}`,
+      description: `connect ${method.toUpperCase()} requests to ${sub.name} of ${kind}`,
+      produces: anything,
+      parameters,
+    };
+    if (sub.name !== 'proxy') return [connect];
+    const below = { path: `${about.path}/{path}`, id: `${connect.id}WithPath`, parameters: [...parameters, onwards] };
+    return [connect, { ...connect, ...below }];
+  });
+}
+
 function subresourceOperations(
   sub: Subresource,
-  path: string,
-  parent: GroupVersionKind,
-  tag: string,
+  common: About,
+  parent: string,
+  name: string,
   named: readonly Parameter[],
   patches: readonly string[],
   definition: string,
 ): readonly Operation[] {
-  const kind = sub.kind ?? parent;
-  const name = `${tag}${parent.kind}${capital(sub.name)}`;
-  const common = { path, kind, bodyTypes: objectTypes as readonly string[] };
-  if (streamed.has(sub.name)) {
-    return sub.verbs.flatMap((verb): Operation[] => {
-      const method = streamMethods[verb];
-      if (method === undefined) return [];
-      return [
-        {
-          ...common,
-          method,
-          action: 'connect',
-          id: `connect${capital(method)}${name}`,
-          description: `connect to ${sub.name} of ${parent.kind}`,
-          body: undefined,
-          response: undefined,
-          codes: [200],
-          parameters: named,
-        },
-      ];
-    });
-  }
   return sub.verbs.flatMap((verb): Operation[] => {
     switch (verb) {
       case 'get':
@@ -265,7 +348,7 @@ function subresourceOperations(
             method: 'get',
             action: 'get',
             id: `read${name}`,
-            description: `read ${sub.name} of the specified ${parent.kind}`,
+            description: `read ${sub.name} of the specified ${parent}`,
             body: undefined,
             response: definition,
             codes: [200],
@@ -279,7 +362,7 @@ function subresourceOperations(
             method: 'post',
             action: 'post',
             id: `create${name}`,
-            description: `create ${sub.name} of a ${parent.kind}`,
+            description: `create ${sub.name} of ${someOf(parent)}`,
             body: definition,
             response: definition,
             codes: [200, 201, 202],
@@ -293,7 +376,7 @@ function subresourceOperations(
             method: 'put',
             action: 'put',
             id: `replace${name}`,
-            description: `replace ${sub.name} of the specified ${parent.kind}`,
+            description: `replace ${sub.name} of the specified ${parent}`,
             body: definition,
             response: definition,
             codes: [200, 201],
@@ -307,9 +390,9 @@ function subresourceOperations(
             method: 'patch',
             action: 'patch',
             id: `patch${name}`,
-            description: `partially update ${sub.name} of the specified ${parent.kind}`,
+            description: `partially update ${sub.name} of the specified ${parent}`,
             body: PATCH_DEFINITION,
-            bodyTypes: patches,
+            consumes: patches,
             response: definition,
             codes: [200, 201],
             parameters: [pretty, ...named, ...writeParameters, force],
@@ -321,14 +404,6 @@ function subresourceOperations(
   });
 }
 
-const streamMethods: Readonly<Partial<Record<string, Operation['method']>>> = {
-  get: 'get',
-  create: 'post',
-  update: 'put',
-  patch: 'patch',
-  delete: 'delete',
-};
-
 /** The operation of a type that is only created. */
 export function virtualOperation(virtual: VirtualResource): Operation {
   const { group, version, kind, plural, namespaced, type } = virtual;
@@ -337,11 +412,13 @@ export function virtualOperation(virtual: VirtualResource): Operation {
     path: namespaced ? `${base}/namespaces/{namespace}/${plural}` : `${base}/${plural}`,
     method: 'post',
     action: 'post',
-    id: `create${groupTag(group, version)}${namespaced ? 'Namespaced' : ''}${kind}`,
-    description: `create a ${kind}`,
+    id: `create${groupVersionTag(group, version)}${namespaced ? 'Namespaced' : ''}${kind}`,
+    description: `create ${someOf(kind)}`,
     kind: { group, version, kind },
+    tag: sectionOf(group, version),
     body: type,
-    bodyTypes: objectTypes,
+    consumes: anything,
+    produces: ANY_VERSION_TYPES,
     response: type,
     codes: [200, 201, 202],
     parameters: [pretty, ...(namespaced ? [inNamespace] : []), ...writeParameters],
