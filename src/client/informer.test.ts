@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
-import { expired } from '../api/meta/status.ts';
+import { expired, genericNotFound } from '../api/meta/status.ts';
 import type { Pod } from '../api/types/core-v1.ts';
+import { silentLogger } from '../util/logger.ts';
+import { createInformerFactory } from './informer.ts';
 import { pods } from './resource-refs.ts';
 import { createFixture } from './test-support/fixture.ts';
 
@@ -80,6 +82,35 @@ test('goes on from the last revision when a watch ends, and lists again when it 
   await f.advance(60_000);
   expect(lists()).toBe(2);
   expect(log.slice(4).sort()).toEqual(['+d', '-b']);
+  f.stop();
+});
+
+test('a watch whose type is gone is no fault, and goes on when the type is back', async () => {
+  const f = createFixture();
+  await f.api.seed(pods, pod('a'));
+  const warnings: string[] = [];
+  const logger = {
+    ...silentLogger,
+    warn: (_fields: unknown, message: string) => void warnings.push(message),
+    child: () => logger,
+  };
+  const informers = createInformerFactory(f.client, { ...f.context, logger });
+  const informer = informers.informer(pods);
+  const stop = new AbortController();
+  informers.start(stop.signal);
+  await f.advance(2000);
+  expect(informer.hasSynced).toBe(true);
+  f.api.intercept = () => {
+    throw genericNotFound();
+  };
+  f.api.endOneWatch();
+  await f.advance(5000);
+  expect(warnings).toEqual([]);
+  f.api.intercept = undefined;
+  await f.client.resource(pods).create(pod('b'));
+  await f.advance(60_000);
+  expect(informer.list().map((o) => o.metadata?.name)).toEqual(['a', 'b']);
+  stop.abort();
   f.stop();
 });
 

@@ -1,5 +1,5 @@
 import type { KubernetesObject } from '../api/meta/object.ts';
-import { isExpired } from '../api/meta/status.ts';
+import { isExpired, isNotFound } from '../api/meta/status.ts';
 import { backoffDelay } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/logger.ts';
@@ -139,6 +139,9 @@ export class ReflectedInformer<T extends KubernetesObject> implements Informer<T
           this.#logger.debug({ err }, 'watch expired; listing again');
           listed = false;
           this.#resourceVersion = '';
+        } else if (listed && isNotFound(err)) {
+          // The type went with its definition: whoever started this will end it.
+          this.#logger.debug({ err }, 'watch failed: the type is not served any more; retrying');
         } else {
           this.#logger.warn({ err }, listed ? 'watch failed; retrying' : 'list failed; retrying');
         }

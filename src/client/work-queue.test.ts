@@ -2,7 +2,7 @@ import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { VirtualClock } from '../util/clock.ts';
 import { silentLogger } from '../util/logger.ts';
-import { createWorkQueue, runWorkers } from './work-queue.ts';
+import { createWorkQueue, NotYetError, runWorkers } from './work-queue.ts';
 
 test('a key added while it is worked on is worked on once more, not at the same time', async () => {
   const clock = new VirtualClock();
@@ -110,4 +110,24 @@ test('retries of many keys share a bucket of ten a second', () => {
     await clock.advance(5_000);
     expect(queue.length).toBe(150);
   });
+});
+
+test('what waits for others is tried again as a failure is, without a warning', async () => {
+  const clock = new VirtualClock();
+  const queue = createWorkQueue({ name: 'q', clock });
+  const stop = new AbortController();
+  const warnings: string[] = [];
+  const logger = { ...silentLogger, warn: (_fields: unknown, message: string) => void warnings.push(message) };
+  let runs = 0;
+  const reconcile = async (): Promise<void> => {
+    runs++;
+    if (runs < 3) throw new NotYetError('others first');
+    if (runs < 4) throw new Error('a fault');
+  };
+  runWorkers({ queue, workers: 1, logger, reconcile }, stop.signal);
+  queue.add('a');
+  await clock.advance(1000);
+  expect(runs).toBe(4);
+  expect(warnings).toEqual(['reconcile failed; retrying']);
+  stop.abort();
 });

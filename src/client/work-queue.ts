@@ -190,6 +190,9 @@ export interface ReconcileResult {
   readonly requeueAfterMs?: number;
 }
 
+/** What a reconcile throws when it has to wait for others: no fault, and tried again with backoff as one. */
+export class NotYetError extends Error {}
+
 export interface WorkerOptions {
   readonly queue: WorkerQueue;
   /** How many keys may be worked on at a time. */
@@ -223,6 +226,7 @@ export function runWorkers(options: WorkerOptions, signal: AbortSignal): void {
         queue.forget(key);
       } else {
         if (isConflict(error)) logger.debug(fields, 'reconcile met a newer version; retrying');
+        else if (error instanceof NotYetError) logger.debug(fields, 'reconcile waits for others; retrying');
         else logger.warn(fields, 'reconcile failed; retrying');
         queue.addRateLimited(key);
       }

@@ -5,7 +5,7 @@ import type { Namespace, Pod } from '../api/types/core-v1.ts';
 import type { Controller, ControllerContext } from '../client/controller.ts';
 import { startReconciler } from '../client/controller-runner.ts';
 import { namespaces } from '../client/resource-refs.ts';
-import type { ReconcileResult } from '../client/work-queue.ts';
+import { NotYetError, type ReconcileResult } from '../client/work-queue.ts';
 import { type DiscoveredResource, discoverResources } from './discovery.ts';
 import { type DeletionOutcome, namespaceConditions } from './namespace-conditions.ts';
 
@@ -98,7 +98,9 @@ async function emptyNamespace(
   // What remains for a known while is no failure: come back half way, as upstream does.
   if (pass.estimateSeconds > 0) return { requeueAfterMs: (Math.floor(pass.estimateSeconds / 2) + 1) * 1000 };
   if (contentErrors.length > 0 || discoveryError !== undefined) {
-    throw new Error(`namespace ${name} is not empty: ${[discoveryError, ...contentErrors].filter(Boolean).join('; ')}`);
+    const message = `namespace ${name} is not empty: ${[discoveryError, ...contentErrors].filter(Boolean).join('; ')}`;
+    // The conditions tell of what is left.
+    throw discoveryError === undefined ? new NotYetError(message) : new Error(message);
   }
   await finalize(context, namespace, signal);
   return undefined;
