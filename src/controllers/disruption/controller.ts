@@ -12,7 +12,7 @@ import { semanticallyEqual } from '../equality.ts';
 import { selectorMatches } from '../label-selector.ts';
 import { pacedQueue } from '../workload/paced-queue.ts';
 import { messageOf } from '../workload/pod-control.ts';
-import { ScaleFinder } from './expected-scale.ts';
+import { NoControllerError, ScaleFinder } from './expected-scale.ts';
 import { type ExpectedScale, failSafeStatus, needsScale, planBudget, staleDisruptionIn } from './plan.ts';
 
 const WORKERS = 1;
@@ -51,7 +51,10 @@ export function disruptionController(): Controller {
           recorder.event(budget, 'Warning', 'CalculateExpectedPodCountFailed', message);
           // Nothing may be disrupted while it is not known what there should be.
           await write(budget, failSafeStatus(budget, messageOf(err), context.clock.now()));
-          throw err;
+          if (!(err instanceof NoControllerError)) throw err;
+          // Told as upstream tells it, and not tried again: the pod's next change, or its end, brings the budget back.
+          context.logger.error({ podDisruptionBudget: key, reason: err.message }, 'Failed to sync PDB');
+          return undefined;
         }
         if (scale !== undefined && scale.unmanaged.length > 0) {
           const list = scale.unmanaged.map((name) => `${namespace}/${name}`).join(' ');

@@ -118,6 +118,14 @@ test('pods whose controller is not known: nothing may go, and it is told', async
   expect(f.all(events, 'x').map((e) => `${e.reason}: ${e.message}`)).toContain(
     `CalculateExpectedPodCountFailed: Failed to calculate the number of expected pods: ${message}`,
   );
+  // It is not told over and over.
+  const counts = (): unknown => f.all(events, 'x').map((e) => e.count);
+  const counted = counts();
+  await f.advance(60_000);
+  expect(counts()).toEqual(counted);
+  await f.client.resource(pods).delete('odd', 'x');
+  await f.advance(60_000);
+  expect(status(f)).toMatchObject({ disruptionsAllowed: 1 });
   await f.stop();
 });
 

@@ -16,6 +16,13 @@ interface Scaled {
 
 type WithReplicas = KubernetesObject & { readonly spec?: { readonly replicas?: number } };
 
+/** A pod says that it has a controller, which is not there: it was deleted before its pods, or has not been seen yet. */
+export class NoControllerError extends Error {
+  constructor(pod: Pod) {
+    super(`found no controllers for pod ${JSON.stringify(pod.metadata?.name)}`);
+  }
+}
+
 /** Finds the controllers of pods and how many pods they want: workloads in the caches, others by their scale subresource. */
 export class ScaleFinder {
   readonly #context: ControllerContext;
@@ -41,7 +48,7 @@ export class ScaleFinder {
     return [this.#deployments, ...this.#byKind.values()] as readonly Informer<KubernetesObject>[];
   }
 
-  /** How many pods the pods' controllers want together. Throws when a pod's controller cannot be found. */
+  /** How many pods the pods' controllers want together. Throws a NoControllerError when a pod's controller cannot be found. */
   async expectedScale(pods: readonly Pod[]): Promise<ExpectedScale> {
     const scales = new Map<string, number>();
     const known = new Set<string>();
@@ -54,7 +61,7 @@ export class ScaleFinder {
       }
       if (known.has(ref.uid)) continue;
       const found = await this.#find(pod.metadata?.namespace ?? '', ref);
-      if (found === undefined) throw new Error(`found no controllers for pod ${JSON.stringify(pod.metadata?.name)}`);
+      if (found === undefined) throw new NoControllerError(pod);
       known.add(ref.uid);
       scales.set(found.uid, found.replicas);
     }
