@@ -161,9 +161,13 @@ export function embeddedStructs(type: string, field: string): readonly string[] 
   return embedded === undefined ? [] : [embedded, ...embeddedStructs(embedded, field)];
 }
 
+/** Lists whose defaults are for who has given none, and that may not be empty. */
+const keptEmpty: ReadonlySet<string> = new Set(['list<io.k8s.api.autoscaling.v2.HPAScalingPolicy>']);
+
 class BuiltinField implements Field {
   readonly name: string;
   readonly omitEmpty: boolean;
+  readonly keepsEmpty?: boolean;
   readonly pointer: boolean;
   readonly required: boolean;
   readonly proto: number;
@@ -177,6 +181,7 @@ class BuiltinField implements Field {
     this.pointer = fact.pointer === true;
     this.required = fact.optional !== true && (fact.required === true || fact.omitempty !== true);
     this.proto = fact.proto ?? 0;
+    if (keptEmpty.has(fact.type)) this.keepsEmpty = true;
     if (fact.patchStrategy !== undefined) this.patchStrategy = fact.patchStrategy;
     if (fact.patchMergeKey !== undefined) this.patchMergeKey = fact.patchMergeKey;
     this.#fact = fact;

@@ -401,7 +401,7 @@ function isAlwaysWritten(field: Field): boolean {
 
 function planOf(field: Field): FieldPlan {
   const schema = field.schema;
-  const omitEmpty = field.omitEmpty && !field.pointer;
+  const omitEmpty = field.omitEmpty && !field.pointer && field.keepsEmpty !== true;
   const inner = decoderOf(schema);
   const plan = (decode: Decoder): FieldPlan => ({
     plainString: schema.kind === 'scalar' && schema.type === 'string',

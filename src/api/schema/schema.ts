@@ -46,6 +46,8 @@ export interface Field {
   readonly schema: Schema;
   /** Left out when empty. */
   readonly omitEmpty: boolean;
+  /** Left out when empty in what is written, but told apart from unset in what is read. */
+  readonly keepsEmpty?: boolean;
   /** nil is distinct from zero. */
   readonly pointer: boolean;
   readonly required: boolean;

@@ -47,3 +47,31 @@ describe('a new object that carries a resourceVersion', () => {
     expect([put.code, put.json.metadata.resourceVersion]).toEqual([201, expect.not.stringMatching(/^5$/)]);
   });
 });
+
+describe('a new object that is invalid', () => {
+  it('is called what it is stored as', async () => {
+    const events = '/apis/events.k8s.io/v1/namespaces/x/events';
+    const { json } = await api.post(events, { metadata: { name: 'e' }, regarding: { namespace: 'x' } });
+    expect(json.message).toMatch(/^Event "e" is invalid: /);
+    expect(json.details).toMatchObject({ name: 'e', kind: 'Event' });
+    expect(json.details.group).toBeUndefined();
+    expect((await api.get(`${events}/e`)).json.message).toBe('events.events.k8s.io "e" not found');
+  });
+
+  it('has no policies of scaling, where it was to have its own', async () => {
+    const autoscaler = (policies: unknown) => ({
+      metadata: { name: 'h' },
+      spec: {
+        scaleTargetRef: { kind: 'Deployment', name: 'd', apiVersion: 'apps/v1' },
+        maxReplicas: 3,
+        behavior: { scaleUp: { policies } },
+      },
+    });
+    const autoscalers = '/apis/autoscaling/v2/namespaces/x/horizontalpodautoscalers';
+    expect(await told(api.post(autoscalers, autoscaler([])))).toEqual([
+      422,
+      expect.stringMatching(/spec.behavior.scaleUp.policies: Required value: must specify at least one Policy$/),
+    ]);
+    expect((await api.post(autoscalers, autoscaler(null))).json.spec.behavior.scaleUp.policies).toHaveLength(2);
+  });
+});

@@ -158,7 +158,7 @@ function check(scope: Scope, object: KubernetesObject): void {
   const errors = [...validateObjectMeta(object.metadata ?? {}, resource), ...resource.validate(object, scope)];
   // Only after the type's own rules, as what they say of a name tells more.
   if (errors.length === 0) errors.push(...validateNameInPath(object.metadata ?? {}));
-  if (errors.length > 0) throw invalidObject(resource, object.metadata?.name ?? '', errors);
+  if (errors.length > 0) throw invalidObject(scope.endpoint.invalidSubject, object.metadata?.name ?? '', errors);
   if (resource.warnings !== undefined) scope.warnings.push(...resource.warnings(object, undefined));
 }
 

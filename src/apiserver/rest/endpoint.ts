@@ -29,6 +29,8 @@ export class Endpoint {
   readonly collection: Collection<KubernetesObject>;
   /** For errors: group and plural. */
   readonly subject: ErrorSubject;
+  /** For errors about an object that is invalid: of the kind as it is stored, as upstream names events of either group. */
+  readonly invalidSubject: { readonly group: string; readonly kind: string };
   readonly apiVersion: string;
   /** What list items leave out; empty when items keep it, as custom resources do. */
   readonly itemHead: Uint8Array;
@@ -53,6 +55,7 @@ export class Endpoint {
     this.stored = stored;
     this.collection = stored.collection;
     this.subject = { group: resource.group, resource: resource.plural };
+    this.invalidSubject = { group: resource.storage.group, kind: resource.kind };
     this.apiVersion = apiVersionOf(resource);
     this.id = `${resource.group}/${resource.plural}`;
     this.#native =

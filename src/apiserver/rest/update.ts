@@ -281,7 +281,7 @@ function check(scope: Scope, subresource: Subresource | undefined, prepared: Kub
         ? []
         : resource.validateUpdate(prepared, live, scope)),
   ];
-  if (errors.length > 0) throw invalidObject(resource, scope.request.name, errors);
+  if (errors.length > 0) throw invalidObject(scope.endpoint.invalidSubject, scope.request.name, errors);
   if (resource.warnings !== undefined && subresource === undefined) scope.warnings.push(...resource.warnings(prepared, live));
 }
 

@@ -2,7 +2,7 @@ import { type FieldError, invalid, notSupported, required } from '../../meta/fie
 import { validateLabelSelector } from '../../meta/label-selector-validation.ts';
 import { nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { DaemonSet, DaemonSetSpec, DaemonSetStatus, DaemonSetUpdateStrategy } from '../../types/apps-v1.ts';
-import { withFields, withMissing } from '../core/copy-on-change.ts';
+import { withFields, withMissing, withUnset } from '../core/copy-on-change.ts';
 import { defaultPodTemplate } from '../core/pod-defaults.ts';
 import { validatePodTemplateSpec, validateSharedDisks } from '../core/pod-validation.ts';
 import { containerCells, containersColumn, imagesColumn, selectorCell, selectorColumn } from '../core/template-cells.ts';
@@ -61,7 +61,7 @@ function defaults(object: DaemonSet): DaemonSet {
 function defaultStrategy(strategy: DaemonSetUpdateStrategy): DaemonSetUpdateStrategy {
   const typed = withMissing(strategy, { type: 'RollingUpdate' });
   if (typed.type !== 'RollingUpdate') return typed;
-  return withFields(typed, { rollingUpdate: withMissing(typed.rollingUpdate ?? {}, { maxUnavailable: 1, maxSurge: 0 }) });
+  return withFields(typed, { rollingUpdate: withUnset(typed.rollingUpdate ?? {}, { maxUnavailable: 1, maxSurge: 0 }) });
 }
 
 function validate(object: DaemonSet, old?: DaemonSet): readonly FieldError[] {

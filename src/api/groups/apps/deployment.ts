@@ -2,7 +2,7 @@ import { type FieldError, forbidden, invalid, notSupported, required } from '../
 import { formatLabelSelector } from '../../meta/label-selector.ts';
 import { nameIsDNSSubdomain } from '../../meta/names.ts';
 import type { Deployment, DeploymentSpec, DeploymentStrategy } from '../../types/apps-v1.ts';
-import { withFields, withMissing } from '../core/copy-on-change.ts';
+import { withFields, withMissing, withUnset } from '../core/copy-on-change.ts';
 import { defaultPodTemplate } from '../core/pod-defaults.ts';
 import { containerCells, containersColumn, imagesColumn, selectorCell, selectorColumn } from '../core/template-cells.ts';
 import { age, ageColumn, column, groupVersion, nameColumn } from '../define.ts';
@@ -45,7 +45,7 @@ function defaultStrategy(strategy: DeploymentStrategy): DeploymentStrategy {
   const typed = withMissing(strategy, { type: 'RollingUpdate' });
   if (typed.type !== 'RollingUpdate') return typed;
   return withFields(typed, {
-    rollingUpdate: withMissing(typed.rollingUpdate ?? {}, { maxUnavailable: '25%', maxSurge: '25%' }),
+    rollingUpdate: withUnset(typed.rollingUpdate ?? {}, { maxUnavailable: '25%', maxSurge: '25%' }),
   });
 }
 

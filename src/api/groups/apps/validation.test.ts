@@ -120,6 +120,20 @@ const cases: Readonly<Record<string, readonly FaultCase[]>> = {
       ],
     ],
     [
+      'rolling without a number',
+      {
+        spec: {
+          selector: { matchLabels: { a: 'b' } },
+          template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } },
+          strategy: { rollingUpdate: { maxUnavailable: '' } },
+        },
+      },
+      undefined,
+      [
+        "spec.strategy.rollingUpdate.maxUnavailable: Invalid value: \"\": a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
+      ],
+    ],
+    [
       'deadline',
       {
         spec: {

@@ -150,6 +150,16 @@ describe('a new pod', () => {
       ],
     ],
     [
+      'asks for nothing as a whole, whatever its containers do',
+      podOf({ resources: {}, containers: [{ name: 'a', image: 'a', resources: { requests: { cpu: '1' } } }] }),
+      [],
+    ],
+    [
+      'wants no resources as a whole on Windows',
+      podOf({ os: { name: 'windows' }, resources: { requests: { cpu: '1' } } }),
+      ['spec.resources: Forbidden: may not be set for a windows pod'],
+    ],
+    [
       'wants volumes, and mounts of them',
       podOf({
         volumes: [

@@ -159,6 +159,10 @@ export function validatePodResources(
   options: PodValidationOptions,
   errors: Errors,
 ): void {
+  if (spec.os?.name === 'windows') {
+    errors.push(forbidden(at, 'may not be set for a windows pod'));
+    return;
+  }
   if (resources.claims !== undefined) {
     errors.push(forbidden(`${at}.claims`, 'claims may not be set for Resources at pod-level'));
   }
@@ -166,7 +170,9 @@ export function validatePodResources(
   const aggregated = aggregateRequests(spec);
   for (const name of Object.keys(aggregated)) {
     const ofContainers = Quantity.parse(aggregated[name]!);
-    const ofPod = Quantity.parse(resources.requests?.[name] ?? '0');
+    const requested = resources.requests?.[name];
+    if (requested === undefined) continue;
+    const ofPod = Quantity.parse(requested);
     // What cannot be asked for the pod as a whole is not held against it.
     if (isPodLevelResource(name) && ofContainers.compare(ofPod) > 0) {
       errors.push(
