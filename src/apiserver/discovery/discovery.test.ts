@@ -156,13 +156,27 @@ describe('OpenAPI', () => {
       consumes: ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'],
       produces: ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'],
       schemes: ['https'],
-      parameters: [],
       responses: {
         '200': { description: 'OK', schema: { $ref: '#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.APIResourceList' } },
         '401': { description: 'Unauthorized' },
       },
     });
     expect(v2['/version/'].get.responses['200'].schema.$ref).toBe('#/definitions/io.k8s.apimachinery.pkg.version.Info');
+  });
+
+  it('tells of parameters that all operations of a path have with the path', async () => {
+    const { paths } = (await api.get('/openapi/v3')).json;
+    const apps = (await api.get(paths['apis/apps/v1'].serverRelativeURL)).json.paths;
+    const item = apps['/apis/apps/v1/namespaces/{namespace}/deployments/{name}'];
+    const names = (parameters: readonly Named[]) => parameters.map(({ name }) => name);
+    expect(names(item.parameters)).toEqual(['name', 'namespace', 'pretty']);
+    expect(item.get).not.toHaveProperty('parameters');
+    expect(names(item.patch.parameters).sort()).toEqual(['dryRun', 'fieldManager', 'fieldValidation', 'force']);
+    const v2 = (await api.get('/openapi/v2')).json;
+    const { parameters, patch } = v2.paths['/api/v1/nodes/{name}'];
+    expect(parameters[0]).toMatchObject({ name: 'name', in: 'path', required: true });
+    expect(v2.parameters[parameters[1].$ref.slice('#/parameters/'.length)].name).toBe('pretty');
+    expect(patch.parameters[0]).toMatchObject({ name: 'body', in: 'body', required: true });
   });
 
   it('tells how pods are connected to and their logs read', async () => {

@@ -36,6 +36,7 @@ import {
   DELETE_OPTIONS_DEFINITION,
   type Operation,
   PATCH_DEFINITION,
+  type Parameter,
   resourceOperations,
   STATUS_DEFINITION,
   virtualOperation,
@@ -347,22 +348,51 @@ function* operationsOf(served: Served): Generator<readonly Operation[], void, vo
   for (const v of served.virtuals) yield [virtualOperation(v)];
 }
 
-function* byPath<T>(documents: readonly ApiDocument[], render: (o: Operation) => T): Steps<Record<string, Record<string, T>>> {
-  const paths: Record<string, Record<string, T>> = {};
-  const add = (operations: readonly Operation[]): void => {
-    for (const operation of operations) (paths[operation.path] ??= {})[operation.method] = render(operation);
-  };
+/** How a document writes an operation, with those parameters that are its own, and a parameter of all operations of a path. */
+interface Rendering {
+  operation(operation: Operation, own: readonly Parameter[]): Json;
+  parameter(parameter: Parameter): Json;
+}
+
+function* byPath(documents: readonly ApiDocument[], rendering: Rendering): Steps<Record<string, Json>> {
+  const paths: Record<string, Json> = {};
   for (const document of documents) {
-    add(document.operations);
+    addPaths(document.operations, rendering, paths);
     for (const served of document.served) {
       for (const operations of operationsOf(served)) {
-        add(operations);
+        addPaths(operations, rendering, paths);
         yield;
       }
     }
   }
   return paths;
 }
+
+/** Adds the paths of some operations, which are all that these paths have. */
+function addPaths(operations: readonly Operation[], { operation, parameter }: Rendering, paths: Record<string, Json>): void {
+  for (const [path, all] of Map.groupBy(operations, (o) => o.path)) {
+    const shared = sharedOf(all);
+    const methods = all.map((o) => [
+      o.method,
+      operation(
+        o,
+        o.parameters.filter((p) => !shared.has(keyOf(p))),
+      ),
+    ]);
+    const sorted = [...shared].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, p]) => parameter(p));
+    paths[path] = { ...Object.fromEntries(methods), ...listed(sorted) };
+  }
+}
+
+const keyOf = (p: Parameter): string => `${p.name} ${p.in}`;
+
+/** The parameters that all operations of a path have: they are the path's. */
+function sharedOf(operations: readonly Operation[]): ReadonlyMap<string, Parameter> {
+  const [first, ...others] = operations.map((o) => new Map(o.parameters.map((p) => [keyOf(p), p])));
+  return new Map([...first!].filter(([key]) => others.every((other) => other.has(key))));
+}
+
+const listed = (parameters: readonly Json[]): Json => (parameters.length === 0 ? {} : { parameters });
 
 const common = (o: Operation): Json => ({
   description: o.description,
@@ -379,7 +409,10 @@ function* v2Document(all: readonly ApiDocument[], gitVersion: string, descriptio
   const { roots, others } = rootsOf(all, 'v2');
   const definitions = yield* openApiDefinitionSteps(roots, 'v2', descriptions);
   const parameters = new SharedParameters(descriptions);
-  const paths = yield* byPath(all, (o) => v2Operation(o, parameters));
+  const paths = yield* byPath(all, {
+    operation: (o, own) => v2Operation(o, own, parameters),
+    parameter: (p) => parameters.of(p) as Json,
+  });
   return {
     swagger: '2.0',
     info: { title: 'Kubernetes', version: gitVersion },
@@ -401,26 +434,17 @@ function withRemotes(document: Json, remotes: readonly OpenApiV2Part[]): Json {
   return { ...document, paths: merge('paths'), definitions: merge('definitions'), parameters: merge('parameters') };
 }
 
-function v2Operation(o: Operation, parameters: SharedParameters): Json {
+function v2Operation(o: Operation, own: readonly Parameter[], parameters: SharedParameters): Json {
   const ok = o.response === undefined ? { schema: { type: 'string' } } : { schema: { $ref: definitionRef(o.response, 'v2') } };
+  const required = o.method === 'delete' ? {} : { required: true };
+  const body =
+    o.body === undefined ? [] : [{ name: 'body', in: 'body', ...required, schema: { $ref: definitionRef(o.body, 'v2') } }];
   return {
     ...common(o),
     ...(o.consumes === undefined ? {} : { consumes: o.consumes }),
     produces: o.produces,
     schemes: ['https'],
-    parameters: [
-      ...(o.body === undefined
-        ? []
-        : [
-            {
-              name: 'body',
-              in: 'body',
-              ...(o.method === 'delete' ? {} : { required: true }),
-              schema: { $ref: definitionRef(o.body, 'v2') },
-            },
-          ]),
-      ...o.parameters.map((p) => parameters.of(p)),
-    ],
+    ...listed([...body, ...own.map((p) => parameters.of(p) as Json)]),
     responses: {
       ...Object.fromEntries(o.codes.map((c) => [String(c), { description: describe(c), ...ok }])),
       '401': { description: 'Unauthorized' },
@@ -437,7 +461,10 @@ function* v3Document(document: ApiDocument, gitVersion: string, descriptions: De
   return {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: gitVersion },
-    paths: yield* byPath([document], (o) => v3Operation(o, descriptions)),
+    paths: yield* byPath([document], {
+      operation: (o, own) => v3Operation(o, own, descriptions),
+      parameter: (p) => v3Parameter(p, descriptions),
+    }),
     components: {
       schemas: { ...schemas, ...others },
       securitySchemes: {
@@ -447,20 +474,22 @@ function* v3Document(document: ApiDocument, gitVersion: string, descriptions: De
   };
 }
 
-function v3Operation(o: Operation, descriptions: Descriptions | undefined): Json {
+const v3Parameter = (p: Parameter, descriptions: Descriptions | undefined): Json => ({
+  name: p.name,
+  in: p.in,
+  description: describeParameter(p, descriptions),
+  ...(p.in === 'path' ? { required: true } : {}),
+  schema: { type: p.type, uniqueItems: true },
+});
+
+function v3Operation(o: Operation, own: readonly Parameter[], descriptions: Descriptions | undefined): Json {
   const content = (name: string, types: readonly string[]): Json =>
     Object.fromEntries(types.map((t) => [t, { schema: { $ref: definitionRef(name, 'v3') } }]));
   const schema = o.response === undefined ? { type: 'string' } : { $ref: definitionRef(o.response, 'v3') };
   const body = Object.fromEntries(o.produces.map((type) => [type, { schema }]));
   return {
     ...common(o),
-    parameters: o.parameters.map((p) => ({
-      name: p.name,
-      in: p.in,
-      description: describeParameter(p, descriptions),
-      ...(p.in === 'path' ? { required: true } : {}),
-      schema: { type: p.type, uniqueItems: true },
-    })),
+    ...listed(own.map((p) => v3Parameter(p, descriptions))),
     ...(o.body === undefined
       ? {}
       : { requestBody: { ...(o.method === 'delete' ? {} : { required: true }), content: content(o.body, o.consumes ?? []) } }),
