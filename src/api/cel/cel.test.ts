@@ -129,6 +129,7 @@ describe('CEL', () => {
     ['int("42") + int(3.9) + int(2u)', 47],
     ['uint(3) == 3u && double("1.5") == 1.5 && bool("true")', true],
     ['string(1) + string(1.0) + string(true) + string(1u)', '11true1'],
+    ['string(2147483648.0) + " " + string(123456.5) + " " + string(0.00001)', '2.147483648e+09 123456.5 1e-05'],
     ['timestamp("2024-02-29T12:30:45.5Z").getDayOfYear()', 59],
     ['timestamp("2024-02-29T23:00:00Z").getHours("+02:00")', 1],
     ['timestamp("2024-01-01T00:00:00Z").getHours("America/New_York")', 19],

@@ -1,3 +1,4 @@
+import { goFloat } from '../meta/go-text.ts';
 import {
   addRange,
   type CelFunction,
@@ -169,8 +170,7 @@ export function findIndex(container: Value, key: Value): Value | undefined {
   return undefined;
 }
 
-const describedIndex = (key: Value): string =>
-  typeof key === 'number' ? `value ${doubleText(key)}` : `type '${typeNameOf(key)}'`;
+const describedIndex = (key: Value): string => (typeof key === 'number' ? `value ${goFloat(key)}` : `type '${typeNameOf(key)}'`);
 
 function numberIndex(key: Value): number | undefined {
   if (typeof key === 'bigint') return Number(key);
@@ -260,7 +260,7 @@ function toDouble(value: Value): Value {
   return parsed;
 }
 
-/** A double as Go's %g writes it. */
+/** A double as `format` writes it: without an exponent, within reason. */
 export function doubleText(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
@@ -274,7 +274,7 @@ export function doubleText(value: number): string {
 function toText(value: Value): Value {
   if (typeof value === 'string') return value;
   if (typeof value === 'bigint' || typeof value === 'boolean') return String(value);
-  if (typeof value === 'number') return doubleText(value);
+  if (typeof value === 'number') return goFloat(value);
   if (value instanceof Unsigned) return String(value.value);
   if (value instanceof Uint8Array) {
     try {

@@ -1,6 +1,7 @@
 import { compileRe2, Re2Error } from '../cel/re2.ts';
 import { deepEqual } from '../groups/define.ts';
-import { type FieldError, invalid, notSupported, required, tooLong, tooMany, typeInvalid } from '../meta/field-error.ts';
+import { type FieldError, GoFloat, invalid, notSupported, required, tooLong, tooMany, typeInvalid } from '../meta/field-error.ts';
+import { goFloat } from '../meta/go-text.ts';
 import type { JSONSchemaProps } from '../types/apiextensions-v1.ts';
 import type { Correlation } from './correlation.ts';
 import { isKnownFormat, stringFormat } from './formats.ts';
@@ -225,37 +226,32 @@ class Node {
     const { multipleOf, maximum, minimum, exclusiveMaximum = false, exclusiveMinimum = false } = this.#schema;
     out.add(this.#range(value, 'Checked', path));
     const whole = isInteger(value);
-    // Bounds of an integer are taken as integers, unless they are none.
-    const bound = (given: number, what: string): number => {
+    const bound = (given: number, what: string): Bound => {
       const bad = this.#range(given, what, path);
       out.add(bad);
-      return whole && bad === undefined ? Math.trunc(given) : given;
+      return whole && bad === undefined ? integerBound(Math.trunc(given), value) : floatBound(given, value);
     };
     if (multipleOf !== undefined) {
-      const factor = bound(multipleOf, 'MultipleOf');
-      if (factor <= 0) {
-        const text = `factor MultipleOf declared for ${path} must be positive: ${factor}`;
-        out.add(invalidValue(path, factor, text));
-      } else {
-        if (!isMultiple(value, factor)) {
-          out.add(invalidValue(path, value, `${path} in body should be a multiple of ${factor}`));
-        }
+      const { at, text, integers, shown } = bound(multipleOf, 'MultipleOf');
+      if (at <= 0) {
+        const factor = integers ? at : new GoFloat(at);
+        out.add(invalidValue(path, factor, `factor MultipleOf declared for ${path} must be positive: ${text}`));
+      } else if (!(integers ? isIntegerMultiple(value, at) : isMultiple(Number(value), at))) {
+        out.add(invalidValue(path, shown, `${path} in body should be a multiple of ${text}`));
       }
     }
     if (minimum !== undefined) {
-      const least = bound(minimum, 'Minimum boundary');
-      if (exclusiveMinimum ? value <= least : value < least) {
-        out.add(
-          invalidValue(path, value, `${path} in body should be greater than ${exclusiveMinimum ? '' : 'or equal to '}${least}`),
-        );
+      const { at, text, shown } = bound(minimum, 'Minimum boundary');
+      if (exclusiveMinimum ? value <= at : value < at) {
+        const wanted = exclusiveMinimum ? 'greater than' : 'greater than or equal to';
+        out.add(invalidValue(path, shown, `${path} in body should be ${wanted} ${text}`));
       }
     }
     if (maximum !== undefined) {
-      const most = bound(maximum, 'Maximum boundary');
-      if (exclusiveMaximum ? value >= most : value > most) {
-        out.add(
-          invalidValue(path, value, `${path} in body should be less than ${exclusiveMaximum ? '' : 'or equal to '}${most}`),
-        );
+      const { at, text, shown } = bound(maximum, 'Maximum boundary');
+      if (exclusiveMaximum ? value >= at : value > at) {
+        const wanted = exclusiveMaximum ? 'less than' : 'less than or equal to';
+        out.add(invalidValue(path, shown, `${path} in body should be ${wanted} ${text}`));
       }
     }
   }
@@ -398,12 +394,32 @@ function typeOf(value: unknown): readonly [type: string, format: string] {
 const isInteger = (value: number | bigint): boolean =>
   typeof value === 'bigint' || (Number.isInteger(value) && Math.abs(value) <= 2 ** 63);
 
-/** Of an integer the factor is one, too, unless it cannot be. */
-function isMultiple(value: number | bigint, factor: number): boolean {
-  if (typeof value === 'bigint' && Number.isInteger(factor)) return value % BigInt(factor) === 0n;
-  const number = Number(value);
-  return isJsonInteger(factor < 1 ? (1 / factor) * number : number / factor);
+/** What a number is measured by, and how both are written. */
+interface Bound {
+  readonly at: number;
+  readonly text: string;
+  readonly integers: boolean;
+  readonly shown: unknown;
 }
+
+/** Bounds of an integer are taken as integers, unless they cannot be: then it is compared, and told of, as a float. */
+const integerBound = (at: number, value: number | bigint): Bound => ({
+  at,
+  text: String(BigInt(at)),
+  integers: true,
+  shown: value,
+});
+const floatBound = (at: number, value: number | bigint): Bound => ({
+  at,
+  text: goFloat(at),
+  integers: false,
+  shown: new GoFloat(Number(value)),
+});
+
+const isIntegerMultiple = (value: number | bigint, factor: number): boolean =>
+  typeof value === 'bigint' ? value % BigInt(factor) === 0n : value % factor === 0;
+
+const isMultiple = (value: number, factor: number): boolean => isJsonInteger(factor < 1 ? (1 / factor) * value : value / factor);
 
 /** Within a rounding error of an integer (swag.IsFloat64AJSONInteger). */
 function isJsonInteger(value: number): boolean {

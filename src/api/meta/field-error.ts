@@ -1,5 +1,5 @@
 import { goString } from '../apply/go-json.ts';
-import { goQuote } from './go-text.ts';
+import { goFloat, goQuote } from './go-text.ts';
 
 /** What is wrong with a field, in upstream's vocabulary (apimachinery `field.ErrorType`). */
 export type FieldErrorType =
@@ -139,6 +139,17 @@ export function formatFieldErrors(errors: readonly FieldError[]): string {
   return messages.length === 1 ? messages[0]! : `[${messages.join(', ')}]`;
 }
 
+/** An integer that upstream holds as a float64 where it tells of it. */
+export class GoFloat {
+  readonly value: number;
+  constructor(value: number) {
+    this.value = value;
+  }
+  toJSON(): number {
+    return this.value;
+  }
+}
+
 /** Stands for a value that the message leaves out (apimachinery `field.OmitValueType`). */
 export const omitValue = Symbol('omitted');
 
@@ -146,7 +157,9 @@ export const omitValue = Symbol('omitted');
 function goValue(value: unknown): string {
   if (value === undefined || value === null) return 'null';
   if (typeof value === 'string') return goQuote(value);
-  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
+  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : goFloat(value);
+  if (typeof value === 'boolean' || typeof value === 'bigint') return String(value);
+  if (value instanceof GoFloat) return goFloat(value.value);
   // As Go's encoder writes them, structs in the order of their fields: not as goJson, which sorts what it takes for maps.
   return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

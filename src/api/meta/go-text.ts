@@ -8,6 +8,17 @@ export function goText(value: unknown): string {
   return `map[${members.map((name) => `${name}:${goText(map[name])}`).join(' ')}]`;
 }
 
+/** Go's %v and %g of a float64: the exponent form below 1e-4 and from 1e6 on, as `2.147483648e+09`. */
+export function goFloat(value: number): string {
+  if (Number.isNaN(value)) return 'NaN';
+  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
+  const magnitude = Math.abs(value);
+  if (magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e6)) {
+    return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
+  }
+  return Object.is(value, -0) ? '-0' : String(value);
+}
+
 const shortEscapes: Readonly<Record<string, string>> = {
   '\u0007': '\\a',
   '\b': '\\b',
