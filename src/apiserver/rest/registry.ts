@@ -34,7 +34,10 @@ export class Registry {
     return this.#generation;
   }
 
-  /** Serves a set of types. Those stored in one place share their collection; its storage version must be among them, or be served already. */
+  /**
+   * Serves a set of types. Those stored in one place share their collection; its storage version must be among them, be served already,
+   * or have the same form as the only one that is.
+   */
   async add(resources: readonly Resource[]): Promise<void> {
     const made = await Promise.all(
       resources.map(async (resource) => {
@@ -162,7 +165,7 @@ export class Registry {
   }
 
   async #openNew(writer: Resource): Promise<OpenType> {
-    const codec = new ObjectCodec(writer, (object) => writer.defaults(object), isCustom(writer));
+    const codec = codecOf(writer);
     const end = new AbortController();
     const { prefix } = writer.storage;
     const collection = await this.#open(`${prefix}/`, codec, end.signal);
@@ -192,6 +195,18 @@ const keyOf = (r: { readonly group: string; readonly version: string; readonly p
   `${r.group}/${r.version}/${r.plural}`;
 
 const isStorageVersion = (r: Resource): boolean => apiVersionOf(r) === apiVersionOf(r.storage);
+
+/**
+ * How the objects of a type are stored. A built-in type may be stored in a version that is not served, and has the same form there; objects
+ * from before that was so are taken for what they would be now.
+ */
+function codecOf(writer: Resource): ObjectCodec {
+  if (isCustom(writer) || isStorageVersion(writer)) {
+    return new ObjectCodec(writer, (object) => writer.defaults(object), isCustom(writer));
+  }
+  const apiVersion = apiVersionOf(writer.storage);
+  return new ObjectCodec({ ...writer.storage, kind: writer.kind }, (object) => ({ ...writer.defaults(object), apiVersion }));
+}
 
 class CollectionView implements ResourceView {
   readonly resource: Resource;

@@ -262,6 +262,9 @@ const bindingRow = (object: Binding, now: number): readonly unknown[] => [
 
 const common = { namespaced: false, categories: ['api-extensions'], validateName: nameIsDNSSubdomain, generation: true } as const;
 
+/** Releases that know v1beta1 alone can still read what v1.36 has written. */
+const storedAsBeta = { storageVersion: { group: 'admissionregistration.k8s.io', version: 'v1beta1' } } as const;
+
 /** Defaults of the part that says which requests are meant, and, for policies, of what a failure means. */
 function defaultPolicy<T extends Policy>(object: T): T {
   const s = object.spec ?? {};
@@ -309,6 +312,7 @@ export const validatingAdmissionPolicyBinding = define<ValidatingAdmissionPolicy
 
 export const mutatingAdmissionPolicy = define<MutatingAdmissionPolicy>({
   ...common,
+  ...storedAsBeta,
   kind: 'MutatingAdmissionPolicy',
   plural: 'mutatingadmissionpolicies',
   defaults: defaultPolicy,
@@ -328,6 +332,7 @@ export const mutatingAdmissionPolicy = define<MutatingAdmissionPolicy>({
 
 export const mutatingAdmissionPolicyBinding = define<MutatingAdmissionPolicyBinding>({
   ...common,
+  ...storedAsBeta,
   kind: 'MutatingAdmissionPolicyBinding',
   plural: 'mutatingadmissionpolicybindings',
   defaults: defaultBinding,
