@@ -179,6 +179,20 @@ describe('OpenAPI', () => {
     expect(patch.parameters[0]).toMatchObject({ name: 'body', in: 'body', required: true });
   });
 
+  it('tells of watches by path', async () => {
+    const { paths, definitions } = (await api.get('/openapi/v2')).json;
+    const ids = Object.keys(paths).filter((path) => /\/watch\/(?:.*\/)?(?:pods|nodes)(?:\/|$)/.test(path));
+    expect(ids.map((path) => [path, paths[path].get.operationId, paths[path].get['x-kubernetes-action']]).sort()).toEqual([
+      ['/api/v1/watch/namespaces/{namespace}/pods', 'watchCoreV1NamespacedPodList', 'watchlist'],
+      ['/api/v1/watch/namespaces/{namespace}/pods/{name}', 'watchCoreV1NamespacedPod', 'watch'],
+      ['/api/v1/watch/nodes', 'watchCoreV1NodeList', 'watchlist'],
+      ['/api/v1/watch/nodes/{name}', 'watchCoreV1Node', 'watch'],
+      ['/api/v1/watch/pods', 'watchCoreV1PodListForAllNamespaces', 'watchlist'],
+    ]);
+    const event = definitions['io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent'];
+    expect(event['x-kubernetes-group-version-kind']).toContainEqual({ group: '', version: 'v1', kind: 'WatchEvent' });
+  });
+
   it('tells how pods are connected to and their logs read', async () => {
     const { paths } = (await api.get('/openapi/v2')).json;
     const pod = '/api/v1/namespaces/{namespace}/pods/{name}';

@@ -40,6 +40,7 @@ import {
   resourceOperations,
   STATUS_DEFINITION,
   virtualOperation,
+  WATCH_EVENT_DEFINITION,
 } from './operations.ts';
 import { describeParameter, SharedParameters } from './shared-parameters.ts';
 
@@ -289,7 +290,13 @@ function rootsOf(
   }
   const all = documents.flatMap((d) => d.served);
   if (all.length === 0) return { roots: mergeRoots(roots), others };
-  const anyGroup: GroupVersionKind[] = all.map(({ group, version: v }) => ({ group, version: v, kind: 'DeleteOptions' }));
+  const versions = [{ group: '', version: 'v1' }, ...all.filter((s) => s.group !== '' || s.version !== 'v1')];
+  const anyGroup: GroupVersionKind[] = versions.map(({ group, version: v }) => ({ group, version: v, kind: 'DeleteOptions' }));
+  if (all.some((s) => s.resources.some((r) => !isCustom(r) && r.verbs.includes('watch')))) {
+    const kinds = anyGroup.map(({ group, version: v }) => ({ group, kind: 'WatchEvent', version: v }));
+    others[WATCH_EVENT_DEFINITION] = { ...watchEventSchema(version), 'x-kubernetes-group-version-kind': kinds };
+    others[RAW_EXTENSION] = { type: 'object' };
+  }
   roots.push({ schema: builtinSchema(DELETE_OPTIONS_DEFINITION), kinds: anyGroup });
   roots.push({ schema: builtinSchema(STATUS_DEFINITION), kinds: [{ group: '', version: 'v1', kind: 'Status' }] });
   for (const served of all) {
@@ -334,6 +341,20 @@ function customList(resource: Resource, item: string, version: OpenApiVersion): 
   const { group, version: v, listKind, fieldSelectors } = resource;
   const kinds = { 'x-kubernetes-group-version-kind': [{ group, kind: listKind, version: v }] };
   return { ...publishedList(resource, item, Object.keys(fieldSelectors ?? {}), version), ...kinds };
+}
+
+const RAW_EXTENSION = 'io.k8s.apimachinery.pkg.runtime.RawExtension';
+
+function watchEventSchema(version: OpenApiVersion): Json {
+  const reference = { $ref: definitionRef(RAW_EXTENSION, version) };
+  const object = { description: 'The object as it is, or was when it went; what went wrong after an error.' };
+  const type = version === 'v3' ? { type: 'string', default: '' } : { type: 'string' };
+  return {
+    description: 'What happened to an object that is watched, and the object.',
+    properties: { object: { ...object, ...(version === 'v3' ? { allOf: [reference] } : reference) }, type },
+    required: ['type', 'object'],
+    type: 'object',
+  };
 }
 
 const patchSchema: Json = {

@@ -40,6 +40,7 @@ export interface Parameter {
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 export const PATCH_DEFINITION = `${META}.Patch`;
 export const DELETE_OPTIONS_DEFINITION = `${META}.DeleteOptions`;
+export const WATCH_EVENT_DEFINITION = `${META}.WatchEvent`;
 export const STATUS_DEFINITION = `${META}.Status`;
 
 const query = (name: string, type: Parameter['type'], description: string): Parameter => ({
@@ -246,6 +247,8 @@ export function resourceOperations(
       parameters: [pretty, ...named, ...deleteParameters],
     });
   }
+  // Definitions do not tell of the old way to watch.
+  if (verbs.includes('watch') && !custom) out.push(...watchOperations(resource, named, section));
   for (const sub of Object.values(resource.subresources)) {
     const about = { path: `${item}/${sub.name}`, tag: section, consumes, produces, kind: sub.kind ?? gvk };
     if (streamed.has(sub.name)) {
@@ -256,6 +259,44 @@ export function resourceOperations(
     out.push(...subresourceOperations(sub, about, kind, `${tag}${kind}${capital(sub.name)}`, named, patches, type));
   }
   return out;
+}
+
+/** Watches by path, which came before the parameter. */
+function watchOperations(resource: Resource, named: readonly Parameter[], tag: string): Operation[] {
+  const { group, version, kind, plural, namespaced } = resource;
+  const base = `${basePath(group, version)}/watch`;
+  const id = `watch${groupVersionTag(group, version)}`;
+  const usual: Pick<Operation, 'method' | 'tag' | 'kind' | 'body' | 'consumes' | 'produces' | 'response' | 'codes'> = {
+    method: 'get',
+    tag,
+    kind: { group, version, kind },
+    body: undefined,
+    consumes: anything,
+    produces: listTypes,
+    response: WATCH_EVENT_DEFINITION,
+    codes: [200],
+  };
+  const instead = "deprecated: use the 'watch' parameter with a list operation instead";
+  const list = { ...usual, action: 'watchlist', description: `watch individual changes to a list of ${kind}. ${instead}.` };
+  const item = {
+    ...usual,
+    action: 'watch',
+    description: `watch changes to an object of kind ${kind}. ${instead}, filtered to a single item with the 'fieldSelector' parameter.`,
+  };
+  const parameters = [pretty, ...listParameters];
+  const ofOne = [...parameters, ...named];
+  if (!namespaced) {
+    return [
+      { ...list, path: `${base}/${plural}`, id: `${id}${kind}List`, parameters },
+      { ...item, path: `${base}/${plural}/{name}`, id: `${id}${kind}`, parameters: ofOne },
+    ];
+  }
+  const within = `${base}/namespaces/{namespace}/${plural}`;
+  return [
+    { ...list, path: `${base}/${plural}`, id: `${id}${kind}ListForAllNamespaces`, parameters },
+    { ...list, path: within, id: `${id}Namespaced${kind}List`, parameters: [...parameters, inNamespace] },
+    { ...item, path: `${within}/{name}`, id: `${id}Namespaced${kind}`, parameters: ofOne },
+  ];
 }
 
 const streamed: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward', 'proxy']);
