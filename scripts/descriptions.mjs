@@ -11,7 +11,7 @@ function textOf(comment) {
     .map((line) => line.replace(/^\s*\*? ?/, '').trimEnd())
     .join('\n')
     .trim()
-    .replaceAll('\\"', '"');
+    .replaceAll(/\\([\\"'])/g, '$1');
 }
 
 const entities = { '#39': "'", '#x60': '`', '#x3D': '=', quot: '"', lt: '<', gt: '>', amp: '&' };
