@@ -73,7 +73,12 @@ function anyOf(schema: Schema, depth: number): fc.Arbitrary<unknown> {
       return fc.constantFrom({ a: [1, null, 'x'] }, { b: {} });
     case 'object': {
       if (depth <= 0) return fc.constant({});
-      const members = [...schema.fields.values()].map((f) => [f.name, anyOf(f.schema, depth - 1)] as const);
+      const members = [...schema.fields.values()].map((f) => {
+        const values = anyOf(f.schema, depth - 1);
+        // In protobuf nothing tells an empty list from none.
+        const told = f.keepsEmpty === true ? values.map((v) => (Array.isArray(v) && v.length === 0 ? undefined : v)) : values;
+        return [f.name, told] as const;
+      });
       return fc.record(Object.fromEntries(members), { requiredKeys: [] });
     }
   }
