@@ -130,7 +130,9 @@ describe('resource claims', () => {
   });
 
   it('made by the scheduler for extended resources go the same way', async () => {
-    await f.create(pods, pod('p', { resourceClaims: [], containers: [{ name: 'c', image: 'i' }] }));
+    const gpu = { 'example.com/gpu': '1' };
+    const container = { name: 'c', image: 'i', resources: { limits: gpu, requests: gpu } };
+    await f.create(pods, pod('p', { resourceClaims: [], containers: [container] }));
     const owner = f.find(pods, 'x/p')!;
     await f.create(resourceClaims, {
       metadata: {
