@@ -13,8 +13,8 @@ import {
 import { NamespaceIndex } from '../namespace-index.ts';
 import { chargeQuotas, type RunningQuota, runningQuota } from './check-quotas.ts';
 
-/** How often a charge is tried again when somebody else wrote the quota's status meanwhile. */
-const MAX_CONFLICT_RETRIES = 3;
+/** How often a charge is tried again when somebody else has written a quota meanwhile: one that is refused would refuse the objects it is for. */
+const MAX_CONFLICT_RETRIES = 20;
 
 /** What no quota counts, `group/resource`. */
 const uncounted: ReadonlySet<string> = new Set([
